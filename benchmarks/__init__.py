@@ -1,0 +1,1 @@
+"""The benchmark script: `python -m benchmarks`."""

@@ -1,0 +1,42 @@
+"""Import torchvision, also beside a CPU build of PyTorch.
+
+torchvision's Linux wheels on the package index are CUDA builds. Beside a CPU build of PyTorch
+their compiled extension cannot load, and `import torchvision` stops because nobody declared the
+operators that it registers shapes for. Declaring them is enough for `datasets` and `transforms`.
+"""
+
+import importlib
+from functools import cache
+from types import ModuleType
+
+MISSING_OPERATOR = "operator torchvision::nms does not exist"
+
+
+@cache
+def import_torchvision() -> ModuleType:
+    """Return the torchvision module, with the missing operators declared where they must be.
+
+    Raises
+    ------
+    ImportError
+        If torchvision is not installed.
+    RuntimeError
+        If it cannot be imported for any other reason than the one mended here.
+    """
+    try:
+        return importlib.import_module("torchvision")
+    except RuntimeError as error:
+        if str(error) != MISSING_OPERATOR:
+            raise
+    _declare_missing_operators()
+    return importlib.import_module("torchvision")
+
+
+@cache  # keeps the library: the operators go when it is collected
+def _declare_missing_operators() -> object:
+    import torch
+
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return library

@@ -1,0 +1,1 @@
+"""The suite: pytest and hypothesis."""

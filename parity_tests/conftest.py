@@ -1,0 +1,30 @@
+"""Fixtures and the run-time shape checks that only the tests pay for."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from jaxtyping import config, install_import_hook
+
+install_import_hook(["data", "numpy_impl", "torch_impl", "parity"], typechecker="beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def mnist_root() -> Path:
+    """The folder of the real MNIST; `.ci/run` fails when a test was skipped for want of it."""
+    root = os.environ.get("PARITY_DATA_ROOT")
+    if not root:
+        pytest.skip("real MNIST: PARITY_DATA_ROOT is not set")
+    if not (Path(root) / "MNIST" / "raw").is_dir():
+        pytest.skip(f"real MNIST: no MNIST/raw in PARITY_DATA_ROOT={root}")
+    return Path(root)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """See the library's own messages: the shape checks of the tests' import hook are off."""
+    before = config.jaxtyping_disable
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", before)
