@@ -1,0 +1,1 @@
+"""The classifiers by hand, in NumPy: operations, layers, models, optimizers and training."""

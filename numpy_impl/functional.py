@@ -1,0 +1,260 @@
+"""The operations by hand: each forward with its backward beside it.
+
+Argument names and order are those of `torch.nn.functional`. A backward takes `grad_output` first,
+then what it needs from the forward (ATen's convention), and returns the gradients in the order of
+the differentiable inputs. Every function is pure: nothing that comes in is changed.
+
+Any float dtype goes in and the same comes out; the float arrays of one call share one dtype.
+Arguments that do not fit raise TypeError (types, dtypes) or ValueError (shapes, values), which name
+the argument, what came and what was expected.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Float, Integer
+from numpy import ndarray
+
+from numpy_impl.checks import check_cross_entropy, check_dim, dims, is_float, misfit
+
+__all__ = [
+    "linear",
+    "linear_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "relu",
+    "relu_backward",
+    "softmax",
+    "softmax_backward",
+    "log_softmax",
+    "log_softmax_backward",
+    "cross_entropy",
+    "cross_entropy_backward",
+    "sgd_step",
+    "adam_step",
+]
+
+
+def linear(
+    input: Float[ndarray, "N in"],
+    weight: Float[ndarray, "out in"],
+    bias: Float[ndarray, " out"] | None = None,
+) -> Float[ndarray, "N out"]:
+    """y = x Wᵀ + b."""
+    if not (
+        is_float(input, weight, bias)
+        and input.ndim == weight.ndim == 2
+        and input.shape[1] == weight.shape[1]
+        and (bias is None or bias.shape == weight.shape[:1])
+    ):
+        raise misfit("linear", input=(input, "N in"), weight=(weight, "out in"), bias=(bias, "out"))
+    output = input @ weight.T  # (N, out)
+    if bias is not None:
+        output += bias
+    return output
+
+
+def linear_backward(
+    grad_output: Float[ndarray, "N out"],
+    input: Float[ndarray, "N in"],
+    weight: Float[ndarray, "out in"],
+    output_mask: tuple[bool, bool, bool] = (True, True, True),
+) -> tuple[
+    Float[ndarray, "N in"] | None, Float[ndarray, "out in"] | None, Float[ndarray, " out"] | None
+]:
+    """dx = dy W, dW = dyᵀ x, and db is dy summed over the batch.
+
+    `output_mask` (ATen's name) says which of the three are wanted; None stands for the others.
+    """
+    if not (
+        is_float(grad_output, input, weight)
+        and grad_output.ndim == 2
+        and weight.shape == (grad_output.shape[1], *input.shape[1:])
+        and len(input) == len(grad_output)
+    ):
+        raise misfit(
+            "linear_backward",
+            grad_output=(grad_output, "N out"),
+            input=(input, "N in"),
+            weight=(weight, "out in"),
+        )
+    grad_input = grad_output @ weight if output_mask[0] else None  # (N, in)
+    grad_weight = grad_output.T @ input if output_mask[1] else None  # (out, in)
+    grad_bias = grad_output.sum(axis=0) if output_mask[2] else None  # (out,)
+    return grad_input, grad_weight, grad_bias
+
+
+def sigmoid(input: Float[ndarray, "..."]) -> Float[ndarray, "..."]:
+    """y = 1 / (1 + exp(-x))."""
+    if not is_float(input):
+        raise misfit("sigmoid", input=(input, "..."))
+    with np.errstate(
+        over="ignore"
+    ):  # exp(-x) is inf for x below -88 (float32): 1 / inf = 0 is right
+        output = np.exp(-input)
+    output += 1
+    return np.reciprocal(output, out=output)
+
+
+def sigmoid_backward(
+    grad_output: Float[ndarray, "*shape"], output: Float[ndarray, "*shape"]
+) -> Float[ndarray, "*shape"]:
+    """dx = dy y (1 - y)."""
+    if not (is_float(grad_output, output) and grad_output.shape == output.shape):
+        raise misfit(
+            "sigmoid_backward", output=(output, "..."), grad_output=(grad_output, dims(output))
+        )
+    grad_input = 1 - output
+    grad_input *= output
+    grad_input *= grad_output
+    return grad_input
+
+
+def relu(input: Float[ndarray, "..."]) -> Float[ndarray, "..."]:
+    """y = max(x, 0)."""
+    if not is_float(input):
+        raise misfit("relu", input=(input, "..."))
+    return np.maximum(input, 0)
+
+
+def relu_backward(
+    grad_output: Float[ndarray, "*shape"], output: Float[ndarray, "*shape"]
+) -> Float[ndarray, "*shape"]:
+    """dx = dy where y > 0, else 0: at the kink the gradient is 0, as in PyTorch."""
+    if not (is_float(grad_output, output) and grad_output.shape == output.shape):
+        raise misfit(
+            "relu_backward", output=(output, "..."), grad_output=(grad_output, dims(output))
+        )
+    return grad_output * (output > 0)
+
+
+def softmax(input: Float[ndarray, "*shape"], dim: int = -1) -> Float[ndarray, "*shape"]:
+    """y_i = exp(x_i) / Σ_j exp(x_j) along `dim`; the maximum goes first, so no exp overflows."""
+    check_dim("softmax", input, dim)
+    output = np.exp(input - input.max(axis=dim, keepdims=True))
+    output /= output.sum(axis=dim, keepdims=True)
+    return output
+
+
+def softmax_backward(
+    grad_output: Float[ndarray, "*shape"], output: Float[ndarray, "*shape"], dim: int = -1
+) -> Float[ndarray, "*shape"]:
+    """dx_i = y_i (dy_i - Σ_j dy_j y_j)."""
+    if not (is_float(grad_output, output) and grad_output.shape == output.shape):
+        raise misfit(
+            "softmax_backward", output=(output, "..."), grad_output=(grad_output, dims(output))
+        )
+    check_dim("softmax_backward", output, dim)
+    return output * (grad_output - (grad_output * output).sum(axis=dim, keepdims=True))
+
+
+def log_softmax(input: Float[ndarray, "*shape"], dim: int = -1) -> Float[ndarray, "*shape"]:
+    """y_i = x_i - log Σ_j exp(x_j) along `dim`; the maximum goes first."""
+    check_dim("log_softmax", input, dim)
+    shifted = input - input.max(axis=dim, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(axis=dim, keepdims=True))
+    return shifted
+
+
+def log_softmax_backward(
+    grad_output: Float[ndarray, "*shape"], output: Float[ndarray, "*shape"], dim: int = -1
+) -> Float[ndarray, "*shape"]:
+    """dx_i = dy_i - softmax(x)_i Σ_j dy_j, where softmax(x) = exp(y)."""
+    if not (is_float(grad_output, output) and grad_output.shape == output.shape):
+        raise misfit(
+            "log_softmax_backward", output=(output, "..."), grad_output=(grad_output, dims(output))
+        )
+    check_dim("log_softmax_backward", output, dim)
+    return grad_output - np.exp(output) * grad_output.sum(axis=dim, keepdims=True)
+
+
+def cross_entropy(
+    input: Float[ndarray, "N C"], target: Integer[ndarray, " N"], reduction: str = "mean"
+) -> Float[ndarray, "*reduced"]:
+    """-log softmax(x)[target] of each row: their mean, their sum, or for "none" all (N,) of them.
+
+    `input` holds logits, `target` class indices in 0..C-1.
+    """
+    check_cross_entropy("cross_entropy", input, target, reduction)
+    shifted = input - input.max(axis=1, keepdims=True)
+    picked = shifted[np.arange(len(target)), target]  # (N,)
+    losses = np.log(np.exp(shifted).sum(axis=1)) - picked  # (N,)
+    if reduction == "none":
+        return losses
+    return np.asarray(losses.mean() if reduction == "mean" else losses.sum())
+
+
+def cross_entropy_backward(
+    grad_output: Float[ndarray, "*reduced"] | float,
+    input: Float[ndarray, "N C"],
+    target: Integer[ndarray, " N"],
+    reduction: str = "mean",
+) -> Float[ndarray, "N C"]:
+    """dx = dy (softmax(x) - onehot(target)), divided by N where the loss is the mean.
+
+    `grad_output` has the shape of the loss: () or, for reduction "none", (N,).
+    """
+    check_cross_entropy("cross_entropy_backward", input, target, reduction)
+    grad_output = np.asarray(grad_output, dtype=input.dtype)
+    if grad_output.shape != ((len(target),) if reduction == "none" else ()):
+        raise misfit(
+            "cross_entropy_backward",
+            input=(input, "N C"),
+            grad_output=(grad_output, "N" if reduction == "none" else ""),
+        )
+    grad_input = softmax(input)
+    grad_input[np.arange(len(target)), target] -= 1
+    grad_input *= grad_output / len(target) if reduction == "mean" else grad_output[..., None]
+    return grad_input
+
+
+def sgd_step(
+    param: Float[ndarray, "*shape"],
+    grad: Float[ndarray, "*shape"],
+    lr: float,
+    weight_decay: float = 0.0,
+) -> Float[ndarray, "*shape"]:
+    """p - lr (g + λ p): a step of stochastic gradient descent with L2, as a new array."""
+    if not (is_float(param, grad) and param.shape == grad.shape):
+        raise misfit("sgd_step", param=(param, "..."), grad=(grad, dims(param)))
+    if weight_decay:
+        grad = grad + float(weight_decay) * param
+    return param - float(lr) * grad
+
+
+def adam_step(
+    param: Float[ndarray, "*shape"],
+    grad: Float[ndarray, "*shape"],
+    exp_avg: Float[ndarray, "*shape"],
+    exp_avg_sq: Float[ndarray, "*shape"],
+    step: int,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> tuple[Float[ndarray, "*shape"], Float[ndarray, "*shape"], Float[ndarray, "*shape"]]:
+    """p - lr m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ); `step` t counts from 1.
+
+    Returns new arrays: the parameter and the running means m of the gradient and v of its square.
+    """
+    if not (
+        is_float(param, grad, exp_avg, exp_avg_sq)
+        and param.shape == grad.shape == exp_avg.shape == exp_avg_sq.shape
+    ):
+        raise misfit(
+            "adam_step",
+            param=(param, "..."),
+            grad=(grad, dims(param)),
+            exp_avg=(exp_avg, dims(param)),
+            exp_avg_sq=(exp_avg_sq, dims(param)),
+        )
+    if step < 1:
+        raise ValueError(f"adam_step: step is {step}, expected a count from 1")
+    lr, eps, (beta1, beta2) = float(lr), float(eps), map(float, betas)
+    if weight_decay:
+        grad = grad + float(weight_decay) * param
+    exp_avg = beta1 * exp_avg + (1 - beta1) * grad
+    exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
+    step_size = lr / (1 - beta1**step)
+    denominator = np.sqrt(exp_avg_sq) / math.sqrt(1 - beta2**step) + eps
+    return param - step_size * exp_avg / denominator, exp_avg, exp_avg_sq

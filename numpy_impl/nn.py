@@ -1,0 +1,171 @@
+"""Parameters, modules and layers by hand, under the names of `torch.nn`.
+
+What PyTorch's autograd does out of sight is done here in the open: a forward keeps what its
+backward needs, and `backward` takes the gradient of the output, adds to the `.grad` of the
+parameters and returns the gradient of the input.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Integer
+from numpy import ndarray
+
+from numpy_impl import functional as F
+
+__all__ = ["CrossEntropyLoss", "Linear", "Module", "Parameter", "ReLU", "Sigmoid"]
+
+
+class Parameter:
+    """A trainable array `.data` with its gradient `.grad`, which is None until a backward."""
+
+    def __init__(self, data: Float[ndarray, "*shape"]) -> None:
+        self.data = data
+        self.grad: ndarray | None = None
+
+    def accumulate(self, grad: Float[ndarray, "*shape"]) -> None:
+        """Add `grad` to `.grad`, as PyTorch's backward does until `zero_grad()`."""
+        self.grad = grad if self.grad is None else self.grad + grad
+
+    def __repr__(self) -> str:
+        return f"Parameter(shape={self.data.shape}, dtype={self.data.dtype})"
+
+
+class Module:
+    """What layers and models share: the walk over their parameters, and their state as a dict."""
+
+    def forward(self, input: Float[ndarray, "N ..."]) -> Float[ndarray, "N ..."]:
+        """The output for a batch; keeps what `backward` needs."""
+        raise NotImplementedError
+
+    def backward(self, grad_output: Float[ndarray, "N ..."]) -> Float[ndarray, "N ..."] | None:
+        """The gradient of the input from that of the output; adds to the parameters' `.grad`."""
+        raise NotImplementedError
+
+    def __call__(self, input: Float[ndarray, "N ..."]) -> Float[ndarray, "N ..."]:
+        """The output of `forward`."""
+        return self.forward(input)
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """Each parameter with its name, such as "fc1.weight", in the order of definition."""
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter):
+                yield prefix + name, value
+            elif isinstance(value, Module):
+                yield from value.named_parameters(f"{prefix}{name}.")
+
+    def parameters(self) -> Iterator[Parameter]:
+        """The parameters, in the order of definition."""
+        for _, parameter in self.named_parameters():
+            yield parameter
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def state_dict(self) -> dict[str, Float[ndarray, "..."]]:
+        """The parameters by name, as copies (PyTorch's are views)."""
+        return {name: parameter.data.copy() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Float[ndarray, "..."]]) -> None:
+        """Copy the arrays of `state_dict` into the parameters, cast to the parameters' dtype.
+
+        Raises
+        ------
+        ValueError
+            If names are missing or unexpected, or shapes differ; nothing is loaded then.
+        """
+        parameters = dict(self.named_parameters())
+        faults = [f"{name} is missing" for name in parameters if name not in state_dict]
+        faults += [f"{name} is unexpected" for name in state_dict if name not in parameters]
+        faults += [
+            f"{name} has shape {np.shape(state_dict[name])}, expected {parameter.data.shape}"
+            for name, parameter in parameters.items()
+            if name in state_dict and np.shape(state_dict[name]) != parameter.data.shape
+        ]
+        if faults:
+            raise ValueError(f"state_dict does not fit {type(self).__name__}: {'; '.join(faults)}")
+        for name, parameter in parameters.items():
+            parameter.data[...] = state_dict[name]
+
+
+class Linear(Module):
+    """y = x Wᵀ + b, with `weight` (out, in) and `bias` (out,).
+
+    Initially both are uniform in ±1/√in, PyTorch's default:
+    https://pytorch.org/docs/stable/generated/torch.nn.Linear.html
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        dtype: Any = np.float32,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        bound = 1 / np.sqrt(in_features)
+        rng = rng or np.random.default_rng()
+        shape = (out_features, in_features)
+        self.weight = Parameter(rng.uniform(-bound, bound, shape).astype(dtype))
+        self.bias = Parameter(rng.uniform(-bound, bound, out_features).astype(dtype))
+
+    def forward(self, input: Float[ndarray, "N in"]) -> Float[ndarray, "N out"]:
+        """(N, in) to (N, out)."""
+        self.input = input
+        return F.linear(input, self.weight.data, self.bias.data)
+
+    def backward(
+        self, grad_output: Float[ndarray, "N out"], needs_input_grad: bool = True
+    ) -> Float[ndarray, "N in"] | Any:
+        """(N, out) to (N, in), None if not needed; adds to the gradients of the parameters."""
+        grads: tuple[Any, Any, Any] = F.linear_backward(
+            grad_output, self.input, self.weight.data, (needs_input_grad, True, True)
+        )
+        grad_input, grad_weight, grad_bias = grads
+        self.weight.accumulate(grad_weight)
+        self.bias.accumulate(grad_bias)
+        return grad_input
+
+
+class Sigmoid(Module):
+    """y = 1 / (1 + exp(-x))."""
+
+    def forward(self, input: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+        """Any shape to the same."""
+        self.output = F.sigmoid(input)
+        return self.output
+
+    def backward(self, grad_output: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+        """Any shape to the same."""
+        return F.sigmoid_backward(grad_output, self.output)
+
+
+class ReLU(Module):
+    """y = max(x, 0)."""
+
+    def forward(self, input: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+        """Any shape to the same."""
+        self.output = F.relu(input)
+        return self.output
+
+    def backward(self, grad_output: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+        """Any shape to the same."""
+        return F.relu_backward(grad_output, self.output)
+
+
+class CrossEntropyLoss:
+    """The mean of -log softmax(logits)[target] over the batch."""
+
+    def __call__(
+        self, input: Float[ndarray, "N C"], target: Integer[ndarray, " N"]
+    ) -> Float[ndarray, ""]:
+        """Logits (N, C) and class indices (N,) to the loss, a 0-d array."""
+        self.input, self.target = input, target
+        return F.cross_entropy(input, target)
+
+    def backward(self) -> Float[ndarray, "N C"]:
+        """The gradient of the loss with respect to the logits."""
+        return F.cross_entropy_backward(1.0, self.input, self.target)

@@ -1,0 +1,164 @@
+"""The operations in PyTorch: its own forwards, and its own backwards under the contract's names.
+
+PyTorch never asks for a backward by name; here each stands beside its forward, so that the two
+implementations can be compared call by call. A backward runs ATen's kernel where it has one of the
+same arguments, else autograd.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+from torch.nn.functional import relu
+from torch.optim import SGD, Adam
+
+__all__ = [
+    "linear",
+    "linear_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "relu",
+    "relu_backward",
+    "softmax",
+    "softmax_backward",
+    "log_softmax",
+    "log_softmax_backward",
+    "cross_entropy",
+    "cross_entropy_backward",
+    "sgd_step",
+    "adam_step",
+]
+
+aten = torch.ops.aten
+
+
+def linear(
+    input: Float[Tensor, "N in"],
+    weight: Float[Tensor, "out in"],
+    bias: Float[Tensor, " out"] | None = None,
+) -> Float[Tensor, "N out"]:
+    """y = x Wᵀ + b."""
+    return F.linear(input, weight, bias)
+
+
+def linear_backward(
+    grad_output: Float[Tensor, "N out"],
+    input: Float[Tensor, "N in"],
+    weight: Float[Tensor, "out in"],
+) -> tuple[Tensor, ...]:
+    """The gradients of input (N, in), weight (out, in) and bias (out,), by autograd."""
+    bias = weight.new_zeros(len(weight))
+    return autograd(linear, grad_output, input, weight, bias)
+
+
+def sigmoid(input: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """y = 1 / (1 + exp(-x))."""
+    return torch.sigmoid(input)
+
+
+def sigmoid_backward(
+    grad_output: Float[Tensor, "*shape"], output: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    """dx = dy y (1 - y)."""
+    return aten.sigmoid_backward(grad_output, output)
+
+
+def relu_backward(
+    grad_output: Float[Tensor, "*shape"], output: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    """dx = dy where y > 0, else 0."""
+    return aten.threshold_backward(grad_output, output, 0)
+
+
+def softmax(input: Float[Tensor, "*shape"], dim: int = -1) -> Float[Tensor, "*shape"]:
+    """y_i = exp(x_i) / Σ_j exp(x_j) along `dim`."""
+    return F.softmax(input, dim)
+
+
+def softmax_backward(
+    grad_output: Float[Tensor, "*shape"], output: Float[Tensor, "*shape"], dim: int = -1
+) -> Float[Tensor, "*shape"]:
+    """dx_i = y_i (dy_i - Σ_j dy_j y_j)."""
+    return aten._softmax_backward_data(grad_output, output, dim, output.dtype)
+
+
+def log_softmax(input: Float[Tensor, "*shape"], dim: int = -1) -> Float[Tensor, "*shape"]:
+    """y_i = x_i - log Σ_j exp(x_j) along `dim`."""
+    return F.log_softmax(input, dim)
+
+
+def log_softmax_backward(
+    grad_output: Float[Tensor, "*shape"], output: Float[Tensor, "*shape"], dim: int = -1
+) -> Float[Tensor, "*shape"]:
+    """dx_i = dy_i - softmax(x)_i Σ_j dy_j, where softmax(x) = exp(y)."""
+    return aten._log_softmax_backward_data(grad_output, output, dim, output.dtype)
+
+
+def cross_entropy(
+    input: Float[Tensor, "N C"], target: Int[Tensor, " N"], reduction: str = "mean"
+) -> Float[Tensor, "*reduced"]:
+    """-log softmax(x)[target] of each row: their mean, their sum, or for "none" all of them."""
+    return F.cross_entropy(input, target, reduction=reduction)
+
+
+def cross_entropy_backward(
+    grad_output: Float[Tensor, "*reduced"],
+    input: Float[Tensor, "N C"],
+    target: Int[Tensor, " N"],
+    reduction: str = "mean",
+) -> Float[Tensor, "N C"]:
+    """The gradient of the logits, by autograd."""
+    (grad_input,) = autograd(
+        lambda logits: cross_entropy(logits, target, reduction), grad_output, input
+    )
+    return grad_input
+
+
+def sgd_step(
+    param: Float[Tensor, "*shape"],
+    grad: Float[Tensor, "*shape"],
+    lr: float,
+    weight_decay: float = 0.0,
+) -> Float[Tensor, "*shape"]:
+    """The parameter after one step of `torch.optim.SGD`, as a new tensor."""
+    param = with_grad(param, grad)
+    SGD([param], lr, weight_decay=weight_decay).step()
+    return param.detach()
+
+
+def adam_step(
+    param: Float[Tensor, "*shape"],
+    grad: Float[Tensor, "*shape"],
+    exp_avg: Float[Tensor, "*shape"],
+    exp_avg_sq: Float[Tensor, "*shape"],
+    step: int,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
+    """(param, exp_avg, exp_avg_sq) after step number `step` of `torch.optim.Adam`, all new."""
+    param = with_grad(param, grad)
+    optimizer = Adam([param], lr, betas, eps, weight_decay)
+    state = {"step": torch.tensor(float(step - 1)), "exp_avg": exp_avg, "exp_avg_sq": exp_avg_sq}
+    optimizer.state[param] = {name: value.clone() for name, value in state.items()}
+    optimizer.step()
+    after = optimizer.state[param]
+    return param.detach(), after["exp_avg"], after["exp_avg_sq"]
+
+
+def autograd(
+    function: Callable[..., Tensor], grad_output: Tensor, *inputs: Tensor
+) -> tuple[Tensor, ...]:
+    """The gradients of `inputs` that autograd finds for `function` at `grad_output`."""
+    inputs = tuple(input.detach().requires_grad_() for input in inputs)
+    return torch.autograd.grad(function(*inputs), inputs, grad_output)
+
+
+def with_grad(param: Tensor, grad: Tensor) -> Tensor:
+    """A copy of `param` whose `.grad` is `grad`."""
+    param = param.detach().clone().requires_grad_()
+    param.grad = grad
+    return param

@@ -1,0 +1,5 @@
+"""Optimizers: PyTorch has them all."""
+
+from torch.optim import SGD, Adam, Optimizer
+
+__all__ = ["SGD", "Adam", "Optimizer"]
