@@ -1,0 +1,1 @@
+"""The comparison: the only code that imports both implementations."""

@@ -1,0 +1,81 @@
+"""The command `parity`: reads the command line, runs one command, turns faults into one line.
+
+Exit codes: 0 parity holds, 1 it does not, 2 bad input.
+"""
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import tyro
+
+from data import DataError
+from parity.commands.compare import Compare
+from parity.commands.data import Data
+from parity.commands.train import Train
+from parity.errors import BadCaseError, InputError
+
+__all__ = ["main"]
+
+COMMANDS: dict[str, Any] = {"compare": Compare, "train": Train, "data": Data}
+
+DESCRIPTION = "The same classifiers by hand in NumPy and in PyTorch, compared number by number."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `arguments` (default: the process's own); returns the exit code."""
+    command = parse(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return command.run()
+    except (InputError, DataError) as error:
+        return refuse(str(error))
+    except BadCaseError as error:
+        print(f"parity: bad case: {error}", file=sys.stderr)
+        return 1
+    except FloatingPointError as error:
+        print(f"parity: stopped: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("parity: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `parity ... | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def parse(arguments: Sequence[str]) -> Any:
+    """The command with its options; exits with 2 and one line for a command line that is wrong."""
+    box = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(box):
+            return tyro.extras.subcommand_cli_from_dict(
+                COMMANDS,
+                prog="parity",
+                description=DESCRIPTION,
+                args=list(arguments),
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff),
+            )
+    except SystemExit as stop:
+        if stop.code:
+            stop.code = refuse(one_line(box.getvalue()))
+        raise
+
+
+def one_line(box: str) -> str:
+    """The first section of tyro's box of words, without the box."""
+    rows = [line.strip().strip("│").strip() for line in box.splitlines()]
+    words: list[str] = []
+    for row in rows[1:-1]:
+        if set(row) == {"─"}:
+            break
+        words.append(row)
+    return f"{' '.join(filter(None, words))}; see parity --help"
+
+
+def refuse(message: str) -> int:
+    """Say what is wrong in one line, on standard error; returns exit code 2."""
+    print(f"parity: error: {message}", file=sys.stderr)
+    return 2

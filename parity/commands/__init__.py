@@ -1,0 +1,1 @@
+"""The commands of `parity`, a file each: a dataclass of options with a method `run`."""

@@ -1,0 +1,45 @@
+"""`parity compare`: train both sides in lock-step and say whether they are the same."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from parity.settings import Settings
+
+__all__ = ["Compare"]
+
+
+@dataclass(kw_only=True)
+class Compare(Settings):
+    """Train both sides in lock-step, compare every tensor of every step, write the report."""
+
+    recipe: tyro.conf.Positional[str]
+    """Which system: logistic or feedforward."""
+    json: Path | None = None
+    """Write the answer to this file, too, as JSON."""
+    report: Path = Path("reports")
+    """The folder of the picture; made if it is not there."""
+
+    def run(self) -> int:
+        """Exit code 0 if parity holds, 1 if not."""
+        from parity import jsonfile, plots, report
+        from parity.compare import compare
+        from parity.console import console, track
+        from parity.experiment import prepare
+        from parity.threads import limit_threads
+
+        jsonfile.check_writable(self.json)
+        picture = plots.make_folder(self.report) / f"{self.recipe}-{self.data}-{self.dtype}.png"
+        experiment = prepare(self.recipe, self)
+        console.print(report.headline(experiment))
+        with limit_threads(), track("comparing", experiment.num_steps) as advance:
+            result = compare(experiment, advance)
+        console.print(report.epoch_table(result))
+        console.print(report.verdict(result))
+        plots.training_curves(result, picture)
+        console.print(f"picture: {picture}")
+        if self.json is not None:
+            jsonfile.write(self.json, result.as_json())
+            console.print(f"json: {self.json}")
+        return 0 if result.parity else 1

@@ -1,0 +1,23 @@
+"""Where the commands print."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import Progress
+
+__all__ = ["console", "track"]
+
+WIDE = 120  # where there is no terminal: tables in a log file are not squeezed
+
+console = Console(highlight=False)
+if not console.is_terminal:
+    console = Console(highlight=False, width=WIDE)
+
+
+@contextmanager
+def track(title: str, total: int) -> Iterator[Callable[[object], None]]:
+    """A progress bar; yields what to call at each step. Silent where there is no terminal."""
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda _step: progress.advance(task)

@@ -1,0 +1,104 @@
+"""Train every side on the same batches in step, and compare every tensor of every step.
+
+Up to four runs of one experiment go in step:
+
+    numpy      the one under test
+    torch      the one it is compared with
+    permuted   torch with each batch in another order: how far rounding alone drives two programs
+    reference  torch in float64, for a float32 comparison; in float64, torch is its own reference
+"""
+
+from collections.abc import Iterator
+from itertools import combinations
+from time import perf_counter
+
+import numpy as np
+from numpy import ndarray
+
+from parity.comparison import Comparison, Key, StepReport
+from parity.errors import BadCaseError
+from parity.experiment import Experiment
+from parity.sides import NumpySide, Outcome, Side, TorchSide
+
+__all__ = ["Lockstep"]
+
+
+class Lockstep:
+    """The runs of one experiment, on the same initial weights.
+
+    Raises
+    ------
+    BadCaseError
+        If the two models agree before they are given the same weights, or share memory after.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        recipe, settings = experiment.recipe, experiment.settings
+        dtype, seed, device = settings.dtype, settings.seed, settings.device
+        self.experiment = experiment
+        self.sides: dict[str, Side] = {
+            "numpy": NumpySide(recipe, dtype, seed),
+            "torch": TorchSide(recipe, dtype, seed, device),
+            "permuted": TorchSide(recipe, dtype, seed, device),
+        }
+        if dtype != "float64":
+            self.sides["reference"] = TorchSide(recipe, "float64", seed, device)
+        self.seconds = dict.fromkeys(self.sides, 0.0)
+
+        self.check_that_models_disagree()
+        for side in self.sides.values():
+            side.load(experiment.initial)
+        self.check_that_nothing_is_shared()
+
+    def steps(self) -> Iterator[StepReport]:
+        """Train all runs one step, compare, and yield; until the batches are used up."""
+        batches = self.experiment.batches()
+        rng = np.random.default_rng(self.experiment.settings.seed)
+        orders = [rng.permutation(len(batch)) for batch in batches]
+        shuffled = [batch[order] for batch, order in zip(batches, orders, strict=True)]
+        runs = {
+            name: side.steps(
+                *self.experiment.training_arrays(side.dtype),
+                shuffled if name == "permuted" else batches,
+            )
+            for name, side in self.sides.items()
+        }
+        comparison = Comparison(self.experiment.settings.dtype)
+        for number, order in enumerate(orders, start=1):
+            tensors = {}
+            for name, run in runs.items():
+                start = perf_counter()
+                outcome = next(run)
+                self.seconds[name] += perf_counter() - start
+                tensors[name] = tensors_of(self.sides[name], outcome)
+            logits = ("forward", "logits")
+            tensors["permuted"][logits] = tensors["permuted"][logits][np.argsort(order)]
+            yield comparison.step(
+                number, reference=tensors.pop("reference", tensors["torch"]), **tensors
+            )
+
+    def check_that_models_disagree(self) -> None:
+        """The negative control: a comparison that passes on different weights is no comparison."""
+        torch = self.sides["torch"].weights()
+        for name, array in self.sides["numpy"].weights().items():
+            if np.allclose(array, torch[name], rtol=1e-3, atol=0):
+                raise BadCaseError(f"{name} is the same on both sides before it was copied")
+
+    def check_that_nothing_is_shared(self) -> None:
+        """A weight in the memory of two runs would agree with itself, whatever they compute."""
+        for (one, side), (other, peer) in combinations(self.sides.items(), 2):
+            theirs = peer.weights()
+            for name, array in side.weights().items():
+                if np.shares_memory(array, theirs[name]):
+                    raise BadCaseError(f"{name} lies in the same memory in {one} and {other}")
+
+
+def tensors_of(side: Side, outcome: Outcome) -> dict[Key, ndarray]:
+    """All tensors of a step in the order of computation: the backward runs from the last layer."""
+    gradients = reversed(side.gradients().items())
+    return {
+        ("forward", "logits"): outcome.logits,
+        ("loss", "loss"): np.asarray(outcome.loss, side.dtype),
+        **{("backward", name): gradient for name, gradient in gradients},
+        **{("step", name): weight for name, weight in side.weights().items()},
+    }

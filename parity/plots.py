@@ -1,0 +1,94 @@
+"""The pictures of a comparison."""
+
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from parity.errors import InputError
+from parity.result import CompareResult
+from parity.tolerances import KINDS
+
+__all__ = ["make_folder", "training_curves"]
+
+matplotlib.use("Agg")  # pictures are files; no screen is needed
+
+NUMPY_COLOR, TORCH_COLOR = "#4c9be8", "#d1495b"
+BROAD: dict[str, Any] = {"linewidth": 5, "alpha": 0.6}  # so that the other line shows on top
+FINE: dict[str, Any] = {"linewidth": 1.2}
+
+
+def training_curves(result: CompareResult, path: Path) -> None:
+    """Both sides' loss and accuracy on one plot, and below it how much of the allowance is used."""
+    figure = Figure(figsize=(10, 8), layout="constrained")
+    recipe, settings = result.experiment.recipe, result.experiment.settings
+    verdict = "parity holds" if result.parity else "parity does not hold"
+    figure.suptitle(f"{recipe.name} on {settings.data}, {settings.dtype}: {verdict}", fontsize=16)
+    grid = figure.add_gridspec(2, 2, height_ratios=(3, 2))
+    plot_loss(figure.add_subplot(grid[0, 0]), result)
+    plot_accuracy(figure.add_subplot(grid[0, 1]), result)
+    plot_difference(figure.add_subplot(grid[1, :]), result)
+    figure.savefig(path, dpi=120)
+
+
+def make_folder(path: Path) -> Path:
+    """The folder for pictures, made if it is not there.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made or written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path):
+            return path
+    except OSError as error:
+        raise InputError(f"report: cannot write to {path}: {error.strerror}") from error
+
+
+def plot_loss(axes: Axes, result: CompareResult) -> None:
+    """Training loss at each step: PyTorch's dashes on NumPy's broad line."""
+    numbers = [step.number for step in result.steps]
+    numpy, torch = ([step.loss[side] for step in result.steps] for side in ("numpy", "torch"))
+    axes.plot(numbers, numpy, "-", color=NUMPY_COLOR, **BROAD, label="NumPy")
+    axes.plot(numbers, torch, "--", color=TORCH_COLOR, **FINE, label="PyTorch")
+    axes.set(title="Training loss", xlabel="step", ylabel="cross-entropy of the batch")
+    axes.legend(fontsize=12)
+    axes.grid(alpha=0.3)
+
+
+def plot_accuracy(axes: Axes, result: CompareResult) -> None:
+    """Test accuracy after each epoch."""
+    numbers = [epoch.number for epoch in result.epochs]
+    numpy, torch = ([100 * e.accuracy[side] for e in result.epochs] for side in ("numpy", "torch"))
+    axes.plot(numbers, numpy, "o-", color=NUMPY_COLOR, **BROAD, markersize=10, label="NumPy")
+    axes.plot(numbers, torch, "x--", color=TORCH_COLOR, **FINE, label="PyTorch")
+    axes.set(title="Test accuracy", xlabel="epoch", ylabel="right answers, %")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(fontsize=12, loc="lower right")
+    axes.grid(alpha=0.3)
+
+
+def plot_difference(axes: Axes, result: CompareResult) -> None:
+    """NumPy's error over what the rule allows, by kind, at each step: parity is below 1."""
+    numbers = [step.number for step in result.steps]
+    for kind in KINDS:
+        used = np.array([step.used[kind] for step in result.steps])
+        axes.plot(numbers, np.where(used > 0, used, np.nan), linewidth=1, label=kind)
+    axes.annotate(
+        "divergence above this line", (numbers[0], 1), xytext=(0, 4), textcoords="offset points"
+    )
+    axes.set(
+        title="How much of the allowed difference is used",
+        xlabel="step",
+        ylabel="error / allowance",
+        yscale="log",
+    )
+    axes.legend(fontsize=12, ncols=5, loc="lower left")
+    axes.grid(alpha=0.3)

@@ -1,0 +1,96 @@
+"""What a comparison found, in words and tables for a person."""
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from parity.comparison import Divergence
+from parity.experiment import Experiment
+from parity.result import CompareResult
+from parity.tolerances import FACTOR, KINDS
+
+__all__ = ["divergence_lines", "epoch_table", "headline", "verdict"]
+
+
+def headline(experiment: Experiment) -> str:
+    """What is about to run."""
+    recipe, settings = experiment.recipe, experiment.settings
+    return (
+        f"[bold]{recipe.name}[/]: {recipe.title}\n"
+        f"{settings.data}, {len(experiment.train):,} training and {len(experiment.test):,} test "
+        f"images, {settings.dtype}; batch {recipe.batch_size}, lr {recipe.lr:g}, weight decay "
+        f"{recipe.weight_decay:g}, {recipe.epochs} epochs, {experiment.num_steps:,} steps, "
+        f"seed {settings.seed}"
+    )
+
+
+def epoch_table(result: CompareResult) -> Table:
+    """A row per epoch: test loss and accuracy of both sides, and how far apart the steps were."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), caption=CAPTION, caption_justify="left")
+    for title in (
+        "\nepoch",
+        *("test loss\nNumPy", "test loss\nPyTorch", "accuracy\nNumPy", "accuracy\nPyTorch"),
+        *(f"Δ\n{kind}" for kind in KINDS),
+        "allowance\nused",
+    ):
+        table.add_column(title, justify="right")
+    for epoch in result.epochs:
+        used = max(epoch.used.values())
+        table.add_row(
+            str(epoch.number),
+            *(f"{epoch.loss[side]:.4f}" for side in ("numpy", "torch")),
+            *(f"{epoch.accuracy[side]:.2%}" for side in ("numpy", "torch")),
+            *(f"{epoch.difference[kind]:.1e}" for kind in KINDS),
+            Text(f"{used:.0%}", style="green" if used <= 1 else "bold red"),
+        )
+    return table
+
+
+CAPTION = (
+    "Δ: the largest |NumPy - PyTorch| of any step, over the tensor's largest value\n"
+    "allowance used: NumPy's error over what rounding alone explains; parity is at most 100%"
+)
+
+
+def verdict(result: CompareResult) -> str:
+    """The answer in one paragraph."""
+    steps, dtype = len(result.steps), result.experiment.settings.dtype
+    tensors = 2 + 2 * len(result.experiment.initial)
+    if not result.parity:
+        return f"[bold red]parity does not hold[/] ({dtype}, {steps:,} steps)"
+    lines = [
+        f"[bold green]parity holds[/]: {tensors} tensors (logits, loss, gradients, weights) agree "
+        f"at all {steps:,} steps in {dtype}.",
+        f"Same answer on {result.prediction_agreement:.2%} of the test images; accuracy "
+        f"{result.epochs[-1].accuracy['numpy']:.2%} NumPy, "
+        f"{result.epochs[-1].accuracy['torch']:.2%} PyTorch.",
+    ]
+    if dtype == "float32":
+        mine, theirs = (max(result.worst(f"{side}_error").values()) for side in ("numpy", "torch"))
+        lines.append(
+            f"Farthest from a float64 run: NumPy {mine:.1e}, PyTorch {theirs:.1e} of a tensor's "
+            f"scale (at most {FACTOR:g} times as far is allowed, plus rounding)."
+        )
+    lines.append(
+        "Time in training steps: "
+        + ", ".join(f"{NAMES[side]} {spent:.2f} s" for side, spent in result.seconds.items())
+        + "."
+    )
+    return "\n".join(lines)
+
+
+NAMES = {"numpy": "NumPy", "torch": "PyTorch"}
+
+
+def divergence_lines(divergence: Divergence) -> str:
+    """Where the two first parted, and by how much."""
+    at = f"[{', '.join(map(str, divergence.index))}]" if divergence.index else ""
+    error = abs(divergence.numpy - divergence.truth)
+    return (
+        f"first divergence: step {divergence.step}, {divergence.phase}, "
+        f"{divergence.tensor}{at}\n"
+        f"  NumPy     {divergence.numpy!r}\n"
+        f"  PyTorch   {divergence.torch!r}\n"
+        f"  truth     {divergence.truth!r}\n"
+        f"  off by    {error:.3e}, allowed {divergence.tolerance:.3e}"
+    )

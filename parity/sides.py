@@ -1,0 +1,162 @@
+"""One face for both implementations: the same verbs, NumPy arrays in and NumPy arrays out.
+
+The only file that knows how each implementation builds, trains and shows a model.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy import ndarray
+
+import numpy_impl.models
+import numpy_impl.optim
+import numpy_impl.training
+import torch_impl.models
+import torch_impl.optim
+import torch_impl.training
+from parity.recipes import Recipe
+
+__all__ = ["IN_FEATURES", "NUM_CLASSES", "NumpySide", "Outcome", "Side", "TorchSide", "make_side"]
+
+IN_FEATURES = 784
+NUM_CLASSES = 10
+
+State = dict[str, ndarray]
+
+
+class Outcome(NamedTuple):
+    """What one training step computed, as NumPy arrays; gradients and weights are on the side."""
+
+    number: int
+    logits: ndarray
+    loss: float
+
+
+class Side(ABC):
+    """A model with its optimizer, in one implementation and one dtype."""
+
+    name: str
+    dtype: str
+    training: Any  # the implementation's module of that name
+    model: Any
+
+    @abstractmethod
+    def weights(self) -> State:
+        """The parameters by name; views where the implementation allows, so only to be read."""
+
+    @abstractmethod
+    def gradients(self) -> State:
+        """The gradients by name, as the last step left them; views too."""
+
+    @abstractmethod
+    def load(self, weights: Mapping[str, ndarray]) -> None:
+        """Copy `weights` into the model."""
+
+    @abstractmethod
+    def steps(
+        self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
+    ) -> Iterator[Outcome]:
+        """Train one step on each batch, and yield after each."""
+
+    @abstractmethod
+    def predict(self, images: ndarray) -> ndarray:
+        """The logits (N, C) of `images`."""
+
+    def evaluate(self, images: ndarray, labels: ndarray) -> tuple[float, float]:
+        """(loss, accuracy), exact means over the examples."""
+        return self.training.evaluate(self.model, images, labels)
+
+
+def model_arguments(recipe: Recipe) -> tuple[int, ...]:
+    """The positional arguments of the recipe's model class, on either side."""
+    if recipe.model == "FeedForward":
+        return IN_FEATURES, recipe.hidden_features, NUM_CLASSES
+    return IN_FEATURES, NUM_CLASSES
+
+
+class NumpySide(Side):
+    """`numpy_impl` behind the verbs of `Side`."""
+
+    name = "numpy"
+    training = numpy_impl.training
+
+    def __init__(self, recipe: Recipe, dtype: str, seed: int) -> None:
+        self.dtype = dtype
+        model_class = getattr(numpy_impl.models, recipe.model)
+        rng = np.random.default_rng(seed)
+        self.model = model_class(*model_arguments(recipe), dtype=np.dtype(dtype), rng=rng)
+        self.optimizer = numpy_impl.optim.SGD(
+            self.model.parameters(), recipe.lr, weight_decay=recipe.weight_decay
+        )
+
+    def weights(self) -> State:
+        return {name: parameter.data for name, parameter in self.model.named_parameters()}
+
+    def gradients(self) -> State:
+        return {name: parameter.grad for name, parameter in self.model.named_parameters()}
+
+    def load(self, weights: Mapping[str, ndarray]) -> None:
+        self.model.load_state_dict(weights)
+
+    def steps(
+        self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
+    ) -> Iterator[Outcome]:
+        for step in numpy_impl.training.steps(self.model, self.optimizer, images, labels, batches):
+            yield Outcome(*step)
+
+    def predict(self, images: ndarray) -> ndarray:
+        return numpy_impl.training.predict(self.model, images)
+
+
+class TorchSide(Side):
+    """`torch_impl` behind the verbs of `Side`."""
+
+    name = "torch"
+    training = torch_impl.training
+
+    def __init__(self, recipe: Recipe, dtype: str, seed: int, device: str = "cpu") -> None:
+        self.dtype = dtype
+        model_class = getattr(torch_impl.models, recipe.model)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.model = model_class(
+                *model_arguments(recipe), device=device, dtype=getattr(torch, dtype)
+            )
+        self.optimizer = torch_impl.optim.SGD(
+            self.model.parameters(), recipe.lr, weight_decay=recipe.weight_decay
+        )
+
+    def weights(self) -> State:
+        return {name: to_numpy(parameter) for name, parameter in self.model.named_parameters()}
+
+    def gradients(self) -> State:
+        return {name: to_numpy(parameter.grad) for name, parameter in self.model.named_parameters()}
+
+    def load(self, weights: Mapping[str, ndarray]) -> None:
+        self.model.load_state_dict(
+            {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
+        )
+
+    def steps(
+        self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
+    ) -> Iterator[Outcome]:
+        for step in torch_impl.training.steps(self.model, self.optimizer, images, labels, batches):
+            yield Outcome(step.number, to_numpy(step.logits), step.loss)
+
+    def predict(self, images: ndarray) -> ndarray:
+        return to_numpy(torch_impl.training.predict(self.model, images))
+
+
+def make_side(impl: str, recipe: Recipe, dtype: str, seed: int, device: str) -> Side:
+    """The side named "numpy" or "torch"; the device is PyTorch's alone."""
+    if impl == "numpy":
+        return NumpySide(recipe, dtype, seed)
+    return TorchSide(recipe, dtype, seed, device)
+
+
+def to_numpy(tensor: torch.Tensor) -> ndarray:
+    """The tensor as a NumPy array; a view where it lies on the CPU."""
+    return tensor.detach().cpu().numpy()

@@ -1,0 +1,27 @@
+"""How close is equal: the one table of tolerances, and the one rule that uses it.
+
+Every difference is the largest absolute difference in a tensor, over the tensor's scale (the
+largest absolute value of the reference; of the loss at least 1, for it is a difference of numbers
+of order one). At each step, NumPy may be as far from the reference as
+
+    base + FACTOR x the farthest that an equally valid run has been from it so far.
+
+The reference is PyTorch in float64. In a float32 comparison, PyTorch's own float32 run is an
+equally valid run (this is the truth test: NumPy must be about as near to the truth as PyTorch is);
+in both dtypes so is a PyTorch run that sums each batch in another order, which measures how far
+rounding alone drives two correct programs apart as training goes on.
+"""
+
+import numpy as np
+
+__all__ = ["BASE", "FACTOR", "KINDS"]
+
+KINDS = ("logits", "loss", "gradients", "weights")
+
+FACTOR = 4.0
+
+# A few units in the last place of the tensor's scale; for float64 the figures of the contract.
+BASE = {
+    "float64": {"logits": 1e-12, "loss": 1e-12, "gradients": 1e-12, "weights": 1e-12},
+    "float32": dict.fromkeys(KINDS, 16 * float(np.finfo(np.float32).eps)),
+}
