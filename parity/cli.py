@@ -6,6 +6,7 @@ Exit codes: 0 parity holds, 1 it does not, 2 bad input.
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -66,13 +67,18 @@ def parse(arguments: Sequence[str]) -> Any:
 
 def one_line(box: str) -> str:
     """The first section of tyro's box of words, without the box."""
-    rows = [line.strip().strip("│").strip() for line in box.splitlines()]
     words: list[str] = []
-    for row in rows[1:-1]:
-        if set(row) == {"─"}:
+    for row in box.splitlines()[1:]:  # the first is the title
+        text = row.strip("│ ")
+        if text.strip("─-╰╯"):
+            words.append(text)
+        elif words:  # a rule ends the section; where tyro draws in ASCII one begins it, too
             break
-        words.append(row)
-    return f"{' '.join(filter(None, words))}; see parity --help"
+    message = " ".join(words)
+    if misfit := re.match(r"Error parsing --(\S+): .*?(\w+) could be .* from \['(.*?)'\]", message):
+        option, kind, value = misfit.groups()
+        message = f"{option} is {value!r}, expected {kind}"
+    return f"{message.rstrip('.')}; see parity --help"
 
 
 def refuse(message: str) -> int:

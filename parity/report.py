@@ -1,6 +1,7 @@
 """What a comparison found, in words and tables for a person."""
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -56,8 +57,9 @@ def verdict(result: CompareResult) -> str:
     """The answer in one paragraph."""
     steps, dtype = len(result.steps), result.experiment.settings.dtype
     tensors = 2 + 2 * len(result.experiment.initial)
-    if not result.parity:
-        return f"[bold red]parity does not hold[/] ({dtype}, {steps:,} steps)"
+    if result.first_divergence is not None:
+        where = divergence_lines(result.first_divergence)
+        return f"[bold red]parity does not hold[/] in {dtype} ({steps:,} steps).\n{where}"
     lines = [
         f"[bold green]parity holds[/]: {tensors} tensors (logits, loss, gradients, weights) agree "
         f"at all {steps:,} steps in {dtype}.",
@@ -88,7 +90,7 @@ def divergence_lines(divergence: Divergence) -> str:
     error = abs(divergence.numpy - divergence.truth)
     return (
         f"first divergence: step {divergence.step}, {divergence.phase}, "
-        f"{divergence.tensor}{at}\n"
+        f"{divergence.tensor}{escape(at)}\n"
         f"  NumPy     {divergence.numpy!r}\n"
         f"  PyTorch   {divergence.torch!r}\n"
         f"  truth     {divergence.truth!r}\n"

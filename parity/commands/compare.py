@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -14,7 +15,7 @@ __all__ = ["Compare"]
 class Compare(Settings):
     """Train both sides in lock-step, compare every tensor of every step, write the report."""
 
-    recipe: tyro.conf.Positional[str]
+    recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
     """Which system: logistic or feedforward."""
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""

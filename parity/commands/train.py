@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 from rich.table import Table
@@ -16,7 +16,7 @@ __all__ = ["Train"]
 class Train(Settings):
     """Train one side, and print its loss and accuracy after each epoch."""
 
-    recipe: tyro.conf.Positional[str]
+    recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
     """Which system: logistic or feedforward."""
     impl: Literal["numpy", "torch"]
     """Which implementation."""

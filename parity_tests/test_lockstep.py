@@ -1,0 +1,167 @@
+"""Lock-step on the embedded digits: parity holds, and every planted fault is found and named."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from numpy_impl import functional as F
+from numpy_impl import optim
+from parity.compare import compare
+from parity.errors import BadCaseError, InputError
+from parity.experiment import Experiment, prepare
+from parity.lockstep import Lockstep
+from parity.recipes import RECIPES
+from parity.settings import Settings
+from parity.sides import NumpySide, TorchSide
+
+
+def small(recipe: str = "feedforward", **choices: Any) -> Experiment:
+    """Two epochs whose last batches are partial, with weight decay."""
+    defaults = {"train_size": 150, "batch_size": 64, "epochs": 2, "weight_decay": 0.01}
+    return prepare(recipe, Settings(**(defaults | choices)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_parity_holds_on_the_digits(recipe: str, dtype: str) -> None:
+    result = compare(small(recipe, dtype=dtype))
+    assert result.first_divergence is None
+    assert len(result.steps) == 6
+    assert result.prediction_agreement == 1
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_both_sides_learn_the_same(recipe: str) -> None:
+    choices = {"train_size": 1415, "batch_size": 16, "epochs": 4, "lr": 0.1}
+    epochs = compare(small(recipe, weight_decay=0.0, **choices)).epochs
+    assert epochs[-1].accuracy["numpy"] > 0.5
+    assert epochs[-1].accuracy["numpy"] == pytest.approx(epochs[-1].accuracy["torch"], abs=0.01)
+    assert epochs[-1].loss["numpy"] < epochs[0].loss["numpy"]
+
+
+def test_the_run_is_the_same_whenever_it_is_made() -> None:
+    first, second = (compare(small(seed=3)) for _ in range(2))
+    assert [step.loss for step in first.steps] == [step.loss for step in second.steps]
+    assert first.steps[0].loss != compare(small(seed=4)).steps[0].loss
+
+
+def scaled(function: Callable[..., Any], position: int, factor: float) -> Callable[..., Any]:
+    """`function` with one element of one of its results off by `factor`."""
+
+    def wrong(*arguments: Any, **options: Any) -> Any:
+        results = list(function(*arguments, **options))
+        results[position] = results[position].copy()
+        results[position].flat[0] *= factor
+        return tuple(results)
+
+    return wrong
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("position", "tensor"), [(1, "fc2.weight"), (2, "fc2.bias")])
+def test_a_gradient_off_by_a_thousandth_in_one_element_is_found(
+    monkeypatch: pytest.MonkeyPatch, position: int, tensor: str, dtype: str
+) -> None:
+    monkeypatch.setattr(F, "linear_backward", scaled(F.linear_backward, position, 1.001))
+    divergence = compare(small(dtype=dtype)).first_divergence
+    assert divergence is not None
+    assert (divergence.step, divergence.phase, divergence.tensor) == (1, "backward", tensor)
+    assert set(divergence.index) == {0}
+
+
+def test_a_wrong_forward_is_found_in_the_logits(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = F.sigmoid
+    monkeypatch.setattr(F, "sigmoid", lambda input: exact(input) * input.dtype.type(1.001))
+    divergence = compare(small()).first_divergence
+    assert divergence is not None
+    assert (divergence.step, divergence.phase, divergence.tensor) == (1, "forward", "logits")
+
+
+def test_decay_of_weights_alone_is_found_in_a_bias(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = F.sgd_step
+
+    def undecayed(param: Any, grad: Any, lr: float, weight_decay: float = 0.0, **out: Any) -> Any:
+        return exact(param, grad, lr, weight_decay if param.ndim > 1 else 0.0, **out)
+
+    monkeypatch.setattr(F, "sgd_step", undecayed)
+    divergence = compare(small()).first_divergence
+    assert divergence is not None
+    assert (divergence.step, divergence.phase) == (1, "step")
+    assert divergence.tensor.endswith("bias")
+
+
+def test_gradients_that_are_not_forgotten_are_found_at_the_second_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(optim.SGD, "zero_grad", lambda self: None)
+    divergence = compare(small()).first_divergence
+    assert divergence is not None
+    assert (divergence.step, divergence.phase) == (2, "backward")
+
+
+def test_models_that_agree_before_the_copy_are_a_bad_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = small()
+    weights = TorchSide(experiment.recipe, "float32", 0).weights()
+    monkeypatch.setattr(NumpySide, "weights", lambda self: weights)
+    monkeypatch.setattr(TorchSide, "weights", lambda self: weights)
+    with pytest.raises(BadCaseError, match=r"fc1.weight is the same on both sides before"):
+        Lockstep(experiment)
+
+
+def test_weights_in_shared_memory_are_a_bad_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    def alias(self: NumpySide, weights: dict[str, np.ndarray]) -> None:
+        for name, parameter in self.model.named_parameters():
+            parameter.data = shared[name]
+
+    experiment = small()
+    lockstep_sides: list[TorchSide] = []
+    build = TorchSide.__init__
+
+    def remember(self: TorchSide, *arguments: Any) -> None:
+        build(self, *arguments)
+        lockstep_sides.append(self)
+        shared.update(lockstep_sides[0].weights())
+
+    shared: dict[str, np.ndarray] = {}
+    monkeypatch.setattr(TorchSide, "__init__", remember)
+    monkeypatch.setattr(NumpySide, "load", alias)
+    with pytest.raises(BadCaseError, match=r"fc1.weight lies in the same memory in numpy and"):
+        Lockstep(experiment)
+
+
+@pytest.fixture
+def overflow() -> Iterator[None]:
+    with np.errstate(all="ignore"):
+        yield
+
+
+@pytest.mark.usefixtures("overflow")
+def test_a_loss_that_is_not_finite_stops_with_step_and_tensor() -> None:
+    with pytest.raises(FloatingPointError, match=r"step \d+: the loss is not finite, nor is logits"):
+        compare(small("logistic", lr=3e38))
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0, expected at least 1"),
+        ({"batch_size": -3}, "batch-size is -3, expected at least 1"),
+        ({"batch_size": 151}, "batch-size is 151, expected at most the 150 training images"),
+        ({"train_size": 1416}, "train-size is 1416, expected at most the 1415 training images"),
+        ({"train_size": 0}, "train-size is 0, expected at least 1"),
+        ({"lr": float("nan")}, "lr is nan, expected a finite number above 0"),
+        ({"lr": 0.0}, "lr is 0.0, expected a finite number above 0"),
+        ({"weight_decay": -1.0}, "weight-decay is -1.0, expected a finite number of at least 0"),
+        ({"seed": -1}, "seed is -1, expected at least 0"),
+    ],
+)
+def test_an_impossible_schedule_is_refused(choices: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        small(**choices)
+
+
+def test_an_unknown_recipe_is_refused() -> None:
+    with pytest.raises(InputError, match=r"recipe is 'nope', expected one of .*logistic"):
+        prepare("nope", Settings())

@@ -1,0 +1,22 @@
+"""Parity on the real MNIST images."""
+
+from pathlib import Path
+
+import pytest
+
+from parity.compare import compare
+from parity.experiment import prepare
+from parity.settings import Settings
+
+pytestmark = pytest.mark.mnist
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_feedforward_holds_parity_over_an_epoch_of_60_000(mnist_root: Path, dtype: str) -> None:
+    settings = Settings(data="mnist", data_root=mnist_root, dtype=dtype, epochs=1)
+    result = compare(prepare("feedforward", settings))
+    assert result.first_divergence is None
+    assert len(result.steps) == 469
+    (epoch,) = result.epochs
+    assert epoch.accuracy["numpy"] > 0.85
+    assert abs(epoch.accuracy["numpy"] - epoch.accuracy["torch"]) <= 0.001
