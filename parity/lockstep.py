@@ -58,7 +58,7 @@ class Lockstep:
         shuffled = [batch[order] for batch, order in zip(batches, orders, strict=True)]
         runs = {
             name: side.steps(
-                *self.experiment.training_arrays(side.dtype),
+                *self.experiment.arrays("training", side.dtype),
                 shuffled if name == "permuted" else batches,
             )
             for name, side in self.sides.items()

@@ -8,7 +8,6 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from parity.errors import InputError
 from parity.result import CompareResult
@@ -64,13 +63,14 @@ def plot_loss(axes: Axes, result: CompareResult) -> None:
 
 
 def plot_accuracy(axes: Axes, result: CompareResult) -> None:
-    """Test accuracy after each epoch."""
-    numbers = [epoch.number for epoch in result.epochs]
-    numpy, torch = ([100 * e.accuracy[side] for e in result.epochs] for side in ("numpy", "torch"))
+    """Accuracy on held-out images as training goes on."""
+    split = result.experiment.held_out
+    curve = result.curve(split)
+    numbers = [point.step for point in curve]
+    numpy, torch = ([100 * point.accuracy[side] for point in curve] for side in ("numpy", "torch"))
     axes.plot(numbers, numpy, "o-", color=NUMPY_COLOR, **BROAD, markersize=10, label="NumPy")
     axes.plot(numbers, torch, "x--", color=TORCH_COLOR, **FINE, label="PyTorch")
-    axes.set(title="Test accuracy", xlabel="epoch", ylabel="right answers, %")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(title=f"{split.capitalize()} accuracy", xlabel="step", ylabel="right answers, %")
     axes.legend(fontsize=12, loc="lower right")
     axes.grid(alpha=0.3)
 

@@ -7,30 +7,33 @@ from rich.text import Text
 
 from parity.comparison import Divergence
 from parity.experiment import Experiment
+from parity.published import FACTOR as FACTOR_OF_SPREAD
+from parity.published import PublishedRow
 from parity.result import CompareResult
 from parity.tolerances import FACTOR, KINDS
 
-__all__ = ["divergence_lines", "epoch_table", "headline", "verdict"]
+__all__ = ["divergence_lines", "epoch_table", "headline", "published_table", "verdict"]
 
 
 def headline(experiment: Experiment) -> str:
     """What is about to run."""
     recipe, settings = experiment.recipe, experiment.settings
+    images = ", ".join(f"{len(split):,} {name}" for name, split in experiment.splits.items())
     return (
         f"[bold]{recipe.name}[/]: {recipe.title}\n"
-        f"{settings.data}, {len(experiment.train):,} training and {len(experiment.test):,} test "
-        f"images, {settings.dtype}; batch {recipe.batch_size}, lr {recipe.lr:g}, weight decay "
-        f"{recipe.weight_decay:g}, {recipe.epochs} epochs, {experiment.num_steps:,} steps, "
-        f"seed {settings.seed}"
+        f"{settings.data} ({images}), {settings.dtype}, seed {settings.seed}; "
+        f"batch {recipe.batch_size}, lr {recipe.lr:g}, weight decay {recipe.weight_decay:g}; "
+        f"{recipe.epochs} epochs, {experiment.num_steps:,} steps"
     )
 
 
 def epoch_table(result: CompareResult) -> Table:
     """A row per epoch: test loss and accuracy of both sides, and how far apart the steps were."""
+    split = result.experiment.held_out
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), caption=CAPTION, caption_justify="left")
     for title in (
         "\nepoch",
-        *("test loss\nNumPy", "test loss\nPyTorch", "accuracy\nNumPy", "accuracy\nPyTorch"),
+        *(f"{split}\nloss NumPy", "\nPyTorch", f"{split}\naccuracy NumPy", "\nPyTorch"),
         *(f"Δ\n{kind}" for kind in KINDS),
         "allowance\nused",
     ):
@@ -60,12 +63,12 @@ def verdict(result: CompareResult) -> str:
     if result.first_divergence is not None:
         where = divergence_lines(result.first_divergence)
         return f"[bold red]parity does not hold[/] in {dtype} ({steps:,} steps).\n{where}"
+    held_out, accuracy = result.experiment.held_out, result.epochs[-1].accuracy
     lines = [
         f"[bold green]parity holds[/]: {tensors} tensors (logits, loss, gradients, weights) agree "
         f"at all {steps:,} steps in {dtype}.",
-        f"Same answer on {result.prediction_agreement:.2%} of the test images; accuracy "
-        f"{result.epochs[-1].accuracy['numpy']:.2%} NumPy, "
-        f"{result.epochs[-1].accuracy['torch']:.2%} PyTorch.",
+        f"Same answer on {result.prediction_agreement:.2%} of the {held_out} images; accuracy "
+        f"{accuracy['numpy']:.2%} NumPy, {accuracy['torch']:.2%} PyTorch.",
     ]
     if dtype == "float32":
         mine, theirs = (max(result.worst(f"{side}_error").values()) for side in ("numpy", "torch"))
@@ -79,6 +82,26 @@ def verdict(result: CompareResult) -> str:
         + "."
     )
     return "\n".join(lines)
+
+
+def published_table(rows: list[PublishedRow]) -> Table:
+    """The published figures beside both sides' own."""
+    table = Table(
+        title="Published figures",
+        box=box.SIMPLE_HEAD,
+        caption=f"tolerance: {FACTOR_OF_SPREAD:g} standard deviations of our own figure over seeds",
+        caption_justify="left",
+    )
+    for title in ("where", "metric", "published", "NumPy", "PyTorch", "tolerance", "within"):
+        table.add_column(title, justify="left" if title in ("where", "metric") else "right")
+    for row in rows:
+        table.add_row(
+            row.where,
+            row.metric,
+            *(f"{value:.4f}" for value in (row.published, row.numpy, row.torch, row.tolerance)),
+            Text("yes", style="green") if row.within else Text("no", style="bold red"),
+        )
+    return table
 
 
 NAMES = {"numpy": "NumPy", "torch": "PyTorch"}

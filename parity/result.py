@@ -1,10 +1,13 @@
 """What `compare` found, in numbers: filled step by step, shown by report, plots and JSON."""
 
 from dataclasses import asdict, dataclass, field
+from statistics import fmean
 from typing import Any
 
 from parity.comparison import Divergence, StepReport
 from parity.experiment import Experiment
+from parity.published import Checkpoint, PublishedRow, published_rows
+from parity.sides import Side
 from parity.tolerances import KINDS
 
 __all__ = ["CompareResult", "Epoch"]
@@ -15,10 +18,11 @@ ByKind = dict[str, float]  # logits, loss, gradients, weights
 
 @dataclass(frozen=True)
 class Epoch:
-    """Test loss and accuracy after an epoch, and the worst of its steps."""
+    """Loss and accuracy on the held-out images after an epoch, and the worst of its steps."""
 
     number: int
     last_step: int
+    training_loss: BySide  # the mean over the epoch's steps
     loss: BySide
     accuracy: BySide
     difference: ByKind  # NumPy from PyTorch, relative to each tensor's scale
@@ -31,8 +35,10 @@ class CompareResult:
 
     experiment: Experiment
     steps: list[StepReport] = field(default_factory=list)
+    checkpoints: list[Checkpoint] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
-    prediction_agreement: float = 0.0
+    sides: dict[str, Side] = field(default_factory=dict)  # as they were trained
+    prediction_agreement: float = 0.0  # on the held-out images
     seconds: BySide = field(default_factory=dict)
 
     @property
@@ -44,6 +50,34 @@ class CompareResult:
     def parity(self) -> bool:
         """Whether every tensor of every step was within tolerance."""
         return self.first_divergence is None
+
+    @property
+    def published(self) -> list[PublishedRow]:
+        """The recipe's published figures beside both sides' own."""
+        return published_rows(self.experiment, self.checkpoints)
+
+    def curve(self, split: str) -> list[Checkpoint]:
+        """The checkpoints of one split, in order."""
+        return [checkpoint for checkpoint in self.checkpoints if checkpoint.split == split]
+
+    def end_epoch(self) -> None:
+        """Close an epoch: its last step and its last checkpoint have been added."""
+        first = self.epochs[-1].last_step if self.epochs else 0
+        last = self.curve(self.experiment.held_out)[-1]
+        self.epochs.append(
+            Epoch(
+                number=len(self.epochs) + 1,
+                last_step=len(self.steps),
+                training_loss={
+                    side: fmean(step.loss[side] for step in self.steps[first:])
+                    for side in last.loss
+                },
+                loss=last.loss,
+                accuracy=last.accuracy,
+                difference=self.worst("difference", first),
+                used=self.worst("used", first),
+            )
+        )
 
     def worst(self, quantity: str, first: int = 0) -> ByKind:
         """The largest `quantity` of each kind from step index `first` on; NaN if one is."""
@@ -74,8 +108,9 @@ class CompareResult:
             "loss": last.loss,
             "prediction_agreement": self.prediction_agreement,
             "seconds": self.seconds,
-            "published": [],
+            "published": [asdict(row) for row in self.published],
             "epochs": [asdict(epoch) for epoch in self.epochs],
+            "checkpoints": [asdict(checkpoint) for checkpoint in self.checkpoints],
         }
 
 

@@ -28,6 +28,8 @@ class Settings:
     weight_decay: float | None = None
     """The L2 factor."""
     train_size: int | None = None
-    """Train on the first so many images only."""
+    """Train on the first so many of the recipe's training images only."""
+    init: Literal["default", "xavier"] | None = None
+    """Initial weights: PyTorch's default, or randn / sqrt(fan_in) with zero biases."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the torch side runs."""

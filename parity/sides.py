@@ -72,9 +72,11 @@ class Side(ABC):
 
 def model_arguments(recipe: Recipe) -> tuple[int, ...]:
     """The positional arguments of the recipe's model class, on either side."""
-    if recipe.model == "FeedForward":
-        return IN_FEATURES, recipe.hidden_features, NUM_CLASSES
-    return IN_FEATURES, NUM_CLASSES
+    return {
+        "SoftmaxRegression": (IN_FEATURES, NUM_CLASSES),
+        "FeedForward": (IN_FEATURES, recipe.hidden_features, NUM_CLASSES),
+        "ConvNet": (NUM_CLASSES,),
+    }[recipe.model]
 
 
 class NumpySide(Side):
@@ -88,8 +90,9 @@ class NumpySide(Side):
         model_class = getattr(numpy_impl.models, recipe.model)
         rng = np.random.default_rng(seed)
         self.model = model_class(*model_arguments(recipe), dtype=np.dtype(dtype), rng=rng)
-        self.optimizer = numpy_impl.optim.SGD(
-            self.model.parameters(), recipe.lr, weight_decay=recipe.weight_decay
+        optimizer_class = getattr(numpy_impl.optim, recipe.optimizer)
+        self.optimizer = optimizer_class(
+            self.model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
         )
 
     def weights(self) -> State:
@@ -125,8 +128,9 @@ class TorchSide(Side):
             self.model = model_class(
                 *model_arguments(recipe), device=device, dtype=getattr(torch, dtype)
             )
-        self.optimizer = torch_impl.optim.SGD(
-            self.model.parameters(), recipe.lr, weight_decay=recipe.weight_decay
+        optimizer_class = getattr(torch_impl.optim, recipe.optimizer)
+        self.optimizer = optimizer_class(
+            self.model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
         )
 
     def weights(self) -> State:

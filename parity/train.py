@@ -1,32 +1,30 @@
 """One side alone, from the same initial weights and the same batches as in a comparison."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
 from time import perf_counter
 
-import numpy as np
-
 from parity.experiment import Experiment
-from parity.sides import Outcome, make_side
+from parity.published import Checkpoint
+from parity.sides import Outcome, Side, make_side
 
-__all__ = ["TrainedEpoch", "train"]
+__all__ = ["TrainingRun", "evaluate", "train"]
 
 
-@dataclass(frozen=True)
-class TrainedEpoch:
-    """The mean training loss of an epoch's steps, and the test figures after it."""
+@dataclass
+class TrainingRun:
+    """The trained side, the loss of every step, and the figures on whole splits."""
 
-    number: int
-    training_loss: float
-    test_loss: float
-    test_accuracy: float
+    side: Side
+    losses: list[float] = field(default_factory=list)
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    seconds: float = 0.0  # in training steps alone
 
 
 def train(
-    experiment: Experiment, impl: str, on_step: Callable[[Outcome], None]
-) -> tuple[list[TrainedEpoch], float]:
-    """Train `impl` ("numpy" or "torch"); returns its epochs and the seconds in training steps.
+    experiment: Experiment, impl: str, on_step: Callable[[Outcome], None] | None = None
+) -> TrainingRun:
+    """Train `impl` ("numpy" or "torch") on the experiment's batches; `on_step` hears each step.
 
     Raises
     ------
@@ -36,16 +34,29 @@ def train(
     settings = experiment.settings
     side = make_side(impl, experiment.recipe, settings.dtype, settings.seed, settings.device)
     side.load(experiment.initial)
-    steps = side.steps(*experiment.training_arrays(settings.dtype), experiment.batches())
-    images, labels = experiment.test_arrays(settings.dtype)
-    epochs, seconds = [], 0.0
-    for number in range(1, experiment.recipe.epochs + 1):
+    run = TrainingRun(side)
+    run.checkpoints += evaluate(experiment, {impl: side}, 0)
+    steps = side.steps(*experiment.arrays("training", settings.dtype), experiment.batches())
+    for number in range(1, experiment.num_steps + 1):
         start = perf_counter()
-        losses = []
-        for outcome in islice(steps, experiment.steps_per_epoch):
-            losses.append(outcome.loss)
+        outcome = next(steps)
+        run.seconds += perf_counter() - start
+        run.losses.append(outcome.loss)
+        if on_step is not None:
             on_step(outcome)
-        seconds += perf_counter() - start
-        loss, accuracy = side.evaluate(images, labels)
-        epochs.append(TrainedEpoch(number, float(np.mean(losses)), loss, accuracy))
-    return epochs, seconds
+        run.checkpoints += evaluate(experiment, {impl: side}, number)
+    return run
+
+
+def evaluate(experiment: Experiment, sides: dict[str, Side], step: int) -> list[Checkpoint]:
+    """Every side on each split that is due after `step` steps."""
+    checkpoints = []
+    for split in experiment.evaluated_after(step):
+        figures = {
+            name: side.evaluate(*experiment.arrays(split, side.dtype))
+            for name, side in sides.items()
+        }
+        loss = {name: loss for name, (loss, _) in figures.items()}
+        accuracy = {name: accuracy for name, (_, accuracy) in figures.items()}
+        checkpoints.append(Checkpoint(step, split, loss, accuracy))
+    return checkpoints

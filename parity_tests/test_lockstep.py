@@ -28,13 +28,14 @@ def small(recipe: str = "feedforward", **choices: Any) -> Experiment:
 def test_parity_holds_on_the_digits(recipe: str, dtype: str) -> None:
     result = compare(small(recipe, dtype=dtype))
     assert result.first_divergence is None
-    assert len(result.steps) == 6
+    assert len(result.steps) == (4 if recipe == "tutorial" else 6)  # it drops the partial batches
     assert result.prediction_agreement == 1
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_both_sides_learn_the_same(recipe: str) -> None:
-    choices = {"train_size": 1415, "batch_size": 16, "epochs": 4, "lr": 0.1}
+    lr = 0.01 if RECIPES[recipe].optimizer == "Adam" else 0.1
+    choices = {"train_size": 1000, "batch_size": 16, "epochs": 4, "lr": lr}
     epochs = compare(small(recipe, weight_decay=0.0, **choices)).epochs
     assert epochs[-1].accuracy["numpy"] > 0.5
     assert epochs[-1].accuracy["numpy"] == pytest.approx(epochs[-1].accuracy["torch"], abs=0.01)

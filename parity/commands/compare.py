@@ -16,7 +16,7 @@ class Compare(Settings):
     """Train both sides in lock-step, compare every tensor of every step, write the report."""
 
     recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
-    """Which system: logistic or feedforward."""
+    """Which system: tutorial, logistic, feedforward, linear-adam or cnn-adam."""
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""
     report: Path = Path("reports")
@@ -37,6 +37,8 @@ class Compare(Settings):
         with limit_threads(), track("comparing", experiment.num_steps) as advance:
             result = compare(experiment, advance)
         console.print(report.epoch_table(result))
+        if result.published:
+            console.print(report.published_table(result.published))
         console.print(report.verdict(result))
         plots.training_curves(result, picture)
         console.print(f"picture: {picture}")

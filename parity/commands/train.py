@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Literal
 
 import tyro
@@ -17,7 +18,7 @@ class Train(Settings):
     """Train one side, and print its loss and accuracy after each epoch."""
 
     recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
-    """Which system: logistic or feedforward."""
+    """Which system: tutorial, logistic, feedforward, linear-adam or cnn-adam."""
     impl: Literal["numpy", "torch"]
     """Which implementation."""
     json: Path | None = None
@@ -35,20 +36,22 @@ class Train(Settings):
         experiment = prepare(self.recipe, self)
         console.print(f"{report.headline(experiment)}, {self.impl} alone")
         with limit_threads(), track("training", experiment.num_steps) as advance:
-            epochs, seconds = train(experiment, self.impl, advance)
-        table = Table()
-        for title in ("epoch", "training loss", "test loss", "test accuracy"):
+            run = train(experiment, self.impl, advance)
+        table, split, every = Table(), experiment.held_out, experiment.steps_per_epoch
+        for title in ("epoch", "training loss", f"{split} loss", f"{split} accuracy"):
             table.add_column(title, justify="right")
-        for epoch in epochs:
-            table.add_row(
-                str(epoch.number),
-                f"{epoch.training_loss:.4f}",
-                f"{epoch.test_loss:.4f}",
-                f"{epoch.test_accuracy:.2%}",
-            )
+        for point in run.checkpoints:
+            if point.split == split and point.step and point.step % every == 0:
+                table.add_row(
+                    str(point.step // every),
+                    f"{fmean(run.losses[point.step - every : point.step]):.4f}",
+                    f"{point.loss[self.impl]:.4f}",
+                    f"{point.accuracy[self.impl]:.2%}",
+                )
         console.print(table)
-        console.print(f"{seconds:.2f} s in {experiment.num_steps:,} training steps")
+        console.print(f"{run.seconds:.2f} s in {experiment.num_steps:,} training steps")
         if self.json is not None:
+            last = [point for point in run.checkpoints if point.split == split][-1]
             answer = {
                 "recipe": experiment.recipe.name,
                 "impl": self.impl,
@@ -57,10 +60,10 @@ class Train(Settings):
                 "seed": self.seed,
                 "device": self.device,
                 "steps": experiment.num_steps,
-                "accuracy": epochs[-1].test_accuracy,
-                "loss": epochs[-1].test_loss,
-                "seconds": seconds,
-                "epochs": [asdict(epoch) for epoch in epochs],
+                "accuracy": last.accuracy[self.impl],
+                "loss": last.loss[self.impl],
+                "seconds": run.seconds,
+                "checkpoints": [asdict(point) for point in run.checkpoints],
             }
             jsonfile.write(self.json, answer)
         return 0
