@@ -12,9 +12,13 @@ __all__ = ["compare"]
 
 
 def compare(
-    experiment: Experiment, on_step: Callable[[StepReport], None] | None = None
+    experiment: Experiment,
+    on_step: Callable[[StepReport], None] | None = None,
+    resync: bool = False,
 ) -> CompareResult:
     """Run the experiment to its end on both sides, a divergence or not; `on_step` hears each step.
+
+    With `resync`, every run is given PyTorch's state after each step.
 
     Raises
     ------
@@ -23,9 +27,9 @@ def compare(
     FloatingPointError
         If the loss is not finite; it names the step and the first tensor that is not.
     """
-    lockstep = Lockstep(experiment)
+    lockstep = Lockstep(experiment, resync)
     both = {name: lockstep.sides[name] for name in ("numpy", "torch")}
-    result = CompareResult(experiment)
+    result = CompareResult(experiment, resync)
     result.checkpoints += evaluate(experiment, both, 0)
     for step in lockstep.steps():
         result.steps.append(step)
@@ -38,5 +42,5 @@ def compare(
     numpy, torch = (side.predict(images).argmax(axis=1) for side in both.values())
     result.prediction_agreement = float((numpy == torch).mean())
     result.seconds = {name: lockstep.seconds[name] for name in both}
-    result.sides = both
+    result.sides, result.case = both, lockstep.case
     return result

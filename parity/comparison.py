@@ -48,6 +48,7 @@ class StepReport:
     torch_error: dict[str, float] = field(default_factory=zeros)  # PyTorch from the reference
     used: dict[str, float] = field(default_factory=zeros)  # numpy_error over what the rule allows
     divergence: Divergence | None = None  # the first of this step
+    drifted: bool = False  # an equally valid run, too, is farther off than a single step explains
 
 
 class Comparison:
@@ -61,6 +62,7 @@ class Comparison:
         self.dtype = np.dtype(dtype)
         self.base = BASE[dtype]
         self.farthest: dict[Key, float] = defaultdict(float)
+        self.farthest_torch: dict[Key, float] = defaultdict(float)
         self.scratch: dict[tuple[int, ...], ndarray] = {}
 
     def step(
@@ -89,7 +91,10 @@ class Comparison:
                 scale = max(scale, 1.0)
             torch_error = self.distance(torch[key], truth) / scale
             permuted_error = self.distance(permuted[key], truth) / scale
+            self.farthest_torch[key] = max(self.farthest_torch[key], torch_error)
             self.farthest[key] = max(self.farthest[key], torch_error, permuted_error)
+            without_noise = self.base[kind] + FACTOR * self.farthest_torch[key]
+            report.drifted = report.drifted or permuted_error > without_noise
             allowed = self.base[kind] + FACTOR * self.farthest[key]
 
             numpy_error = self.distance(numpy[key], truth) / scale

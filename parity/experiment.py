@@ -11,6 +11,7 @@ from parity.errors import InputError
 from parity.recipes import RECIPES, Recipe
 from parity.settings import Settings
 from parity.sides import NumpySide
+from parity.weights import load
 
 __all__ = ["Experiment", "prepare"]
 
@@ -79,8 +80,10 @@ class Experiment:
         return self.cast[split, dtype]
 
 
-def prepare(recipe_name: str, settings: Settings) -> Experiment:
-    """Load the data, fit the recipe to the settings, draw the weights.
+def prepare(
+    recipe_name: str, settings: Settings, dataset: data.Dataset | None = None
+) -> Experiment:
+    """Load the data (unless it is given), fit the recipe to the settings, draw the weights.
 
     Raises
     ------
@@ -96,7 +99,8 @@ def prepare(recipe_name: str, settings: Settings) -> Experiment:
     }
     recipe = replace(RECIPES[recipe_name], **changes)
     check_choices(recipe, settings)
-    splits = divide(recipe, data.load(settings.data, settings.data_root), settings.seed)
+    dataset = dataset or data.load(settings.data, settings.data_root)
+    splits = divide(recipe, dataset, settings.seed)
     if settings.train_size is not None:
         limit = len(splits["training"])
         check_at_most("train-size", settings.train_size, limit)
@@ -126,8 +130,13 @@ def divide(recipe: Recipe, loaded: data.Dataset, seed: int) -> dict[str, data.Sp
 
 
 def initial_weights(recipe: Recipe, settings: Settings) -> dict[str, ndarray]:
-    """PyTorch's default draw, or for "xavier" weights randn / sqrt(fan_in) and biases zero."""
+    """PyTorch's default draw, or for "xavier" weights randn / sqrt(fan_in) and biases zero.
+
+    Or what is in the file `settings.load`.
+    """
     weights = NumpySide(recipe, settings.dtype, settings.seed).weights()
+    if settings.load is not None:
+        return load(settings.load, like=weights)
     if recipe.init == "default":
         return weights
     rng = np.random.default_rng(settings.seed)
@@ -153,6 +162,8 @@ def check_choices(recipe: Recipe, settings: Settings) -> None:
         raise InputError(
             f"weight-decay is {recipe.weight_decay}, expected a finite number of at least 0"
         )
+    if settings.load is not None and settings.init is not None:
+        raise InputError(f"init is {settings.init!r}, but the initial weights are loaded")
     if settings.seed < 0:
         raise InputError(f"seed is {settings.seed}, expected at least 0")
     if settings.device == "cuda" and not torch.cuda.is_available():

@@ -1,5 +1,8 @@
 """Train every side on the same batches in step, and compare every tensor of every step.
 
+Free-running, a difference of one step is carried into the next; re-synchronised, every run takes
+PyTorch's state after each step, which tells a bug in one step from drift that piled up.
+
 Up to four runs of one experiment go in step:
 
     numpy      the one under test
@@ -9,16 +12,18 @@ Up to four runs of one experiment go in step:
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 from itertools import combinations
 from time import perf_counter
 
 import numpy as np
 from numpy import ndarray
 
-from parity.comparison import Comparison, Key, StepReport
+from parity.comparison import Comparison, StepReport
 from parity.errors import BadCaseError
 from parity.experiment import Experiment
-from parity.sides import NumpySide, Outcome, Side, TorchSide
+from parity.reproduce import Case, tensors_of
+from parity.sides import Moments, NumpySide, Side, State, TorchSide
 
 __all__ = ["Lockstep"]
 
@@ -32,10 +37,11 @@ class Lockstep:
         If the two models agree before they are given the same weights, or share memory after.
     """
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Experiment, resync: bool = False) -> None:
         recipe, settings = experiment.recipe, experiment.settings
         dtype, seed, device = settings.dtype, settings.seed, settings.device
         self.experiment = experiment
+        self.resync = resync
         self.sides: dict[str, Side] = {
             "numpy": NumpySide(recipe, dtype, seed),
             "torch": TorchSide(recipe, dtype, seed, device),
@@ -44,6 +50,7 @@ class Lockstep:
         if dtype != "float64":
             self.sides["reference"] = TorchSide(recipe, "float64", seed, device)
         self.seconds = dict.fromkeys(self.sides, 0.0)
+        self.case: Case | None = None  # what reproduces the first divergence
 
         self.check_that_models_disagree()
         for side in self.sides.values():
@@ -65,6 +72,9 @@ class Lockstep:
         }
         comparison = Comparison(self.experiment.settings.dtype)
         for number, order in enumerate(orders, start=1):
+            if self.case is None:
+                before = self.sides["numpy"].weights(), self.sides["numpy"].moments()
+                weights, moments = deepcopy(before)
             tensors = {}
             for name, run in runs.items():
                 start = perf_counter()
@@ -73,9 +83,27 @@ class Lockstep:
                 tensors[name] = tensors_of(self.sides[name], outcome)
             logits = ("forward", "logits")
             tensors["permuted"][logits] = tensors["permuted"][logits][np.argsort(order)]
-            yield comparison.step(
-                number, reference=tensors.pop("reference", tensors["torch"]), **tensors
-            )
+            reference = tensors.pop("reference", tensors["torch"])
+            report = comparison.step(number, reference=reference, **tensors)
+            if report.divergence is not None and self.case is None:
+                self.case = self.case_of(number, batches[number - 1], weights, moments)
+            yield report
+            if self.resync:
+                self.synchronise(number)
+
+    def synchronise(self, step: int) -> None:
+        """Give every run PyTorch's weights and moments, so that the next step is judged alone."""
+        torch = self.sides["torch"]
+        for name, side in self.sides.items():
+            if name != "torch":
+                side.load(torch.weights())
+                side.load_moments(torch.moments(), step)
+
+    def case_of(self, step: int, batch: ndarray, weights: State, moments: Moments) -> Case:
+        """What it takes to run `step` again: NumPy's state before it, and its batch."""
+        recipe, dtype = self.experiment.recipe, self.experiment.settings.dtype
+        images, labels = self.experiment.arrays("training", dtype)
+        return Case(recipe, dtype, step, images[batch], labels[batch], weights, moments)
 
     def check_that_models_disagree(self) -> None:
         """The negative control: a comparison that passes on different weights is no comparison."""
@@ -91,14 +119,3 @@ class Lockstep:
             for name, array in side.weights().items():
                 if np.shares_memory(array, theirs[name]):
                     raise BadCaseError(f"{name} lies in the same memory in {one} and {other}")
-
-
-def tensors_of(side: Side, outcome: Outcome) -> dict[Key, ndarray]:
-    """All tensors of a step in the order of computation: the backward runs from the last layer."""
-    gradients = reversed(side.gradients().items())
-    return {
-        ("forward", "logits"): outcome.logits,
-        ("loss", "loss"): np.asarray(outcome.loss, side.dtype),
-        **{("backward", name): gradient for name, gradient in gradients},
-        **{("step", name): weight for name, weight in side.weights().items()},
-    }

@@ -1,12 +1,13 @@
 """The published figures of a recipe beside our own, and how near is near.
 
-The seeds of the published runs are unknown, so each figure is one draw from a spread. Ours is
-measured over seeds (`python -m parity.spread` writes it into spread.json beside this file); a
-figure is reproduced if it is within FACTOR standard deviations of that spread, plus half of its
-last printed digit.
+The seeds of the published runs are unknown, so a published figure and ours are two draws from one
+spread, and their difference has √2 times its standard deviation. The spread is measured over seeds
+(`python -m parity.spread` writes it into spread.json beside this file); a figure is reproduced if
+ours is within five standard deviations of the difference, plus half of the last printed digit.
 """
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +18,7 @@ from parity.recipes import Published
 
 __all__ = ["FACTOR", "SPREAD_FILE", "Checkpoint", "PublishedRow", "figure_name", "published_rows"]
 
-FACTOR = 5.0
+FACTOR = 5 * math.sqrt(2)
 HALF_DIGIT = 0.00005  # all figures were printed with four decimals
 SPREAD_FILE = Path(__file__).with_name("spread.json")
 
@@ -52,7 +53,7 @@ def published_rows(experiment: Experiment, checkpoints: Iterable[Checkpoint]) ->
     seed, the dtype and the number of epochs.
     """
     settings, recipe = experiment.settings, experiment.recipe
-    choices = ("lr", "batch_size", "weight_decay", "train_size", "init")
+    choices = ("lr", "batch_size", "weight_decay", "train_size", "init", "load")
     if settings.data != "mnist" or any(getattr(settings, name) is not None for name in choices):
         return []
     measured = {(point.step, point.split): point for point in checkpoints}

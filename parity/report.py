@@ -64,18 +64,28 @@ def verdict(result: CompareResult) -> str:
         where = divergence_lines(result.first_divergence)
         return f"[bold red]parity does not hold[/] in {dtype} ({steps:,} steps).\n{where}"
     held_out, accuracy = result.experiment.held_out, result.epochs[-1].accuracy
+    horizon = result.noise_horizon
+    extent = f"all {steps:,} steps" if horizon is None else f"the first {horizon - 1:,} steps"
     lines = [
         f"[bold green]parity holds[/]: {tensors} tensors (logits, loss, gradients, weights) agree "
-        f"at all {steps:,} steps in {dtype}.",
-        f"Same answer on {result.prediction_agreement:.2%} of the {held_out} images; accuracy "
-        f"{accuracy['numpy']:.2%} NumPy, {accuracy['torch']:.2%} PyTorch.",
+        f"to rounding at {extent}, {dtype}."
     ]
-    if dtype == "float32":
+    if horizon is not None:
+        lines.append(
+            f"Step {horizon:,} is the noise horizon: from there on rounding alone moves an equally "
+            f"valid run (each batch summed in another order) out of tolerance. The steps to "
+            f"{steps:,} stay within that noise; --resync compares each step alone."
+        )
+    elif dtype == "float32":
         mine, theirs = (max(result.worst(f"{side}_error").values()) for side in ("numpy", "torch"))
         lines.append(
             f"Farthest from a float64 run: NumPy {mine:.1e}, PyTorch {theirs:.1e} of a tensor's "
             f"scale (at most {FACTOR:g} times as far is allowed, plus rounding)."
         )
+    lines.append(
+        f"Same answer on {result.prediction_agreement:.2%} of the {held_out} images; accuracy "
+        f"{accuracy['numpy']:.2%} NumPy, {accuracy['torch']:.2%} PyTorch."
+    )
     lines.append(
         "Time in training steps: "
         + ", ".join(f"{NAMES[side]} {spent:.2f} s" for side, spent in result.seconds.items())
@@ -89,7 +99,7 @@ def published_table(rows: list[PublishedRow]) -> Table:
     table = Table(
         title="Published figures",
         box=box.SIMPLE_HEAD,
-        caption=f"tolerance: {FACTOR_OF_SPREAD:g} standard deviations of our own figure over seeds",
+        caption=f"tolerance: {FACTOR_OF_SPREAD:.1f} standard deviations of our figure over seeds",
         caption_justify="left",
     )
     for title in ("where", "metric", "published", "NumPy", "PyTorch", "tolerance", "within"):

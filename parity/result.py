@@ -7,6 +7,7 @@ from typing import Any
 from parity.comparison import Divergence, StepReport
 from parity.experiment import Experiment
 from parity.published import Checkpoint, PublishedRow, published_rows
+from parity.reproduce import Case
 from parity.sides import Side
 from parity.tolerances import KINDS
 
@@ -34,12 +35,14 @@ class CompareResult:
     """Everything a comparison measured; parity holds if no step diverged."""
 
     experiment: Experiment
+    resync: bool = False
     steps: list[StepReport] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
     sides: dict[str, Side] = field(default_factory=dict)  # as they were trained
     prediction_agreement: float = 0.0  # on the held-out images
     seconds: BySide = field(default_factory=dict)
+    case: Case | None = None  # what reproduces the first divergence
 
     @property
     def first_divergence(self) -> Divergence | None:
@@ -50,6 +53,14 @@ class CompareResult:
     def parity(self) -> bool:
         """Whether every tensor of every step was within tolerance."""
         return self.first_divergence is None
+
+    @property
+    def noise_horizon(self) -> int | None:
+        """The first step at which rounding alone moved an equally valid run out of tolerance.
+
+        From there on a free-running comparison tells drift from a bug only by its size.
+        """
+        return next((step.number for step in self.steps if step.drifted), None)
 
     @property
     def published(self) -> list[PublishedRow]:
@@ -98,7 +109,9 @@ class CompareResult:
             "device": settings.device,
             "parity": self.parity,
             "steps": len(self.steps),
+            "resync": self.resync,
             "first_divergence": divergence and asdict(divergence),
+            "noise_horizon": self.noise_horizon,
             "max_difference": self.worst("difference"),
             "max_error": {
                 "numpy": self.worst("numpy_error"),

@@ -31,5 +31,7 @@ class Settings:
     """Train on the first so many of the recipe's training images only."""
     init: Literal["default", "xavier"] | None = None
     """Initial weights: PyTorch's default, or randn / sqrt(fan_in) with zero biases."""
+    load: Path | None = None
+    """Start from the weights in this file: safetensors, or PyTorch's own state_dict."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the torch side runs."""

@@ -25,6 +25,9 @@ IN_FEATURES = 784
 NUM_CLASSES = 10
 
 State = dict[str, ndarray]
+Moments = dict[str, list[ndarray]]
+
+MOMENTS = ("exp_avg", "exp_avg_sq")  # Adam's; SGD as the recipes use it keeps none
 
 
 class Outcome(NamedTuple):
@@ -54,6 +57,14 @@ class Side(ABC):
     @abstractmethod
     def load(self, weights: Mapping[str, ndarray]) -> None:
         """Copy `weights` into the model."""
+
+    @abstractmethod
+    def moments(self) -> Moments:
+        """The optimizer's running means by PyTorch's name, a list as long as the parameters."""
+
+    @abstractmethod
+    def load_moments(self, moments: Moments, steps: int) -> None:
+        """Copy `moments` into the optimizer, as if it had taken `steps` steps."""
 
     @abstractmethod
     def steps(
@@ -104,6 +115,15 @@ class NumpySide(Side):
     def load(self, weights: Mapping[str, ndarray]) -> None:
         self.model.load_state_dict(weights)
 
+    def moments(self) -> Moments:
+        return {name: getattr(self.optimizer, name + "s", []) for name in MOMENTS}
+
+    def load_moments(self, moments: Moments, steps: int) -> None:
+        for name, arrays in self.moments().items():
+            for mine, other in zip(arrays, moments[name], strict=True):
+                mine[...] = other
+                self.optimizer.steps = [steps] * len(arrays)
+
     def steps(
         self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
     ) -> Iterator[Outcome]:
@@ -143,6 +163,19 @@ class TorchSide(Side):
         self.model.load_state_dict(
             {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
         )
+
+    def moments(self) -> Moments:
+        states = self.optimizer.state.values()
+        return {
+            name: [to_numpy(state[name]) for state in states if name in state] for name in MOMENTS
+        }
+
+    def load_moments(self, moments: Moments, steps: int) -> None:
+        for name, arrays in moments.items():
+            for parameter, array in zip(self.model.parameters(), arrays, strict=False):
+                state = self.optimizer.state[parameter]
+                state[name] = torch.from_numpy(array.astype(self.dtype)).to(parameter.device)
+                state["step"] = torch.tensor(float(steps))
 
     def steps(
         self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
