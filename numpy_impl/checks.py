@@ -5,6 +5,7 @@ come here for words only when it fails.
 """
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -121,15 +122,23 @@ def check_cross_entropy(function: str, input: Any, target: Any, reduction: str) 
         )
 
 
+def check_number(name: str, value: Any) -> None:
+    """Raise TypeError if `value` is no real number."""
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} is {value!r}, expected a number")
+
+
 def check_non_negative(name: str, value: float) -> float:
-    """`value` as a float; raise ValueError if it is negative or not finite."""
+    """`value` as a float; raise TypeError if it is no number, ValueError if not in [0, inf)."""
+    check_number(name, value)
     if not 0 <= value < math.inf:
         raise ValueError(f"{name} is {value}, expected a finite number of at least 0")
     return float(value)
 
 
 def check_fraction(name: str, value: float) -> float:
-    """`value` as a float; raise ValueError if it is outside [0, 1)."""
+    """`value` as a float; raise TypeError if it is no number, ValueError if not in [0, 1)."""
+    check_number(name, value)
     if not 0 <= value < 1:
         raise ValueError(f"{name} is {value}, expected a number in [0, 1)")
     return float(value)

@@ -1,5 +1,7 @@
 """The operations by hand: each forward with its backward beside it.
 
+Those that slide a window over images have a file of their own, `convolution.py`.
+
 Argument names and order are those of `torch.nn.functional`. A backward takes `grad_output` first,
 then what it needs from the forward (ATen's convention), and returns the gradients in the order of
 the differentiable inputs. Every function is pure: nothing that comes in is changed.
@@ -7,6 +9,9 @@ the differentiable inputs. Every function is pure: nothing that comes in is chan
 Any float dtype goes in and the same comes out; the float arrays of one call share one dtype.
 Arguments that do not fit raise TypeError (types, dtypes) or ValueError (shapes, values), which name
 the argument, what came and what was expected.
+
+An array without dimensions stays one: `out=np.empty_like(...)` sees to that where NumPy would
+return a scalar.
 """
 
 import math
@@ -16,6 +21,7 @@ from jaxtyping import Float, Integer
 from numpy import ndarray
 
 from numpy_impl.checks import check_cross_entropy, check_dim, dims, is_float, misfit
+from numpy_impl.convolution import avg_pool2d, avg_pool2d_backward, conv2d, conv2d_backward
 
 __all__ = [
     "linear",
@@ -30,6 +36,10 @@ __all__ = [
     "log_softmax_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "conv2d",
+    "conv2d_backward",
+    "avg_pool2d",
+    "avg_pool2d_backward",
     "sgd_step",
     "adam_step",
 ]
@@ -88,10 +98,9 @@ def sigmoid(input: Float[ndarray, "..."]) -> Float[ndarray, "..."]:
     """y = 1 / (1 + exp(-x))."""
     if not is_float(input):
         raise misfit("sigmoid", input=(input, "..."))
-    with np.errstate(
-        over="ignore"
-    ):  # exp(-x) is inf for x below -88 (float32): 1 / inf = 0 is right
-        output = np.exp(-input)
+    output = np.negative(input, out=np.empty_like(input))
+    with np.errstate(over="ignore"):  # 1 / (1 + inf) = 0 is right
+        np.exp(output, out=output)
     output += 1
     return np.reciprocal(output, out=output)
 
@@ -104,7 +113,7 @@ def sigmoid_backward(
         raise misfit(
             "sigmoid_backward", output=(output, "..."), grad_output=(grad_output, dims(output))
         )
-    grad_input = 1 - output
+    grad_input = np.subtract(1, output, out=np.empty_like(output))
     grad_input *= output
     grad_input *= grad_output
     return grad_input
@@ -114,7 +123,7 @@ def relu(input: Float[ndarray, "..."]) -> Float[ndarray, "..."]:
     """y = max(x, 0)."""
     if not is_float(input):
         raise misfit("relu", input=(input, "..."))
-    return np.maximum(input, 0)
+    return np.maximum(input, 0, out=np.empty_like(input))
 
 
 def relu_backward(
@@ -125,13 +134,20 @@ def relu_backward(
         raise misfit(
             "relu_backward", output=(output, "..."), grad_output=(grad_output, dims(output))
         )
-    return grad_output * (output > 0)
+    return np.multiply(grad_output, output > 0, out=np.empty_like(output))
+
+
+def below_maximum(input: Float[ndarray, "*shape"], dim: int) -> Float[ndarray, "*shape"]:
+    """x minus its maximum along `dim`, so that no exp overflows."""
+    # An empty axis has no maximum of its own.
+    return input - input.max(axis=dim, keepdims=True, initial=-np.inf)
 
 
 def softmax(input: Float[ndarray, "*shape"], dim: int = -1) -> Float[ndarray, "*shape"]:
-    """y_i = exp(x_i) / Σ_j exp(x_j) along `dim`; the maximum goes first, so no exp overflows."""
+    """y_i = exp(x_i) / Σ_j exp(x_j) along `dim`; a constant added to x changes nothing."""
     check_dim("softmax", input, dim)
-    output = np.exp(input - input.max(axis=dim, keepdims=True))
+    output = below_maximum(input, dim)
+    np.exp(output, out=output)
     output /= output.sum(axis=dim, keepdims=True)
     return output
 
@@ -145,15 +161,17 @@ def softmax_backward(
             "softmax_backward", output=(output, "..."), grad_output=(grad_output, dims(output))
         )
     check_dim("softmax_backward", output, dim)
-    return output * (grad_output - (grad_output * output).sum(axis=dim, keepdims=True))
+    grad_input = grad_output - (grad_output * output).sum(axis=dim, keepdims=True)
+    grad_input *= output
+    return grad_input
 
 
 def log_softmax(input: Float[ndarray, "*shape"], dim: int = -1) -> Float[ndarray, "*shape"]:
-    """y_i = x_i - log Σ_j exp(x_j) along `dim`; the maximum goes first."""
+    """y_i = x_i - log Σ_j exp(x_j) along `dim`; a constant added to x changes nothing."""
     check_dim("log_softmax", input, dim)
-    shifted = input - input.max(axis=dim, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(axis=dim, keepdims=True))
-    return shifted
+    output = below_maximum(input, dim)
+    output -= np.log(np.exp(output).sum(axis=dim, keepdims=True))
+    return output
 
 
 def log_softmax_backward(
@@ -176,7 +194,7 @@ def cross_entropy(
     `input` holds logits, `target` class indices in 0..C-1.
     """
     check_cross_entropy("cross_entropy", input, target, reduction)
-    shifted = input - input.max(axis=1, keepdims=True)
+    shifted = below_maximum(input, 1)
     picked = shifted[np.arange(len(target)), target]  # (N,)
     losses = np.log(np.exp(shifted).sum(axis=1)) - picked  # (N,)
     if reduction == "none":

@@ -7,8 +7,9 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from numpy_impl import nn
+from numpy_impl.checks import misfit
 
-__all__ = ["FeedForward", "SoftmaxRegression"]
+__all__ = ["ConvNet", "FeedForward", "SoftmaxRegression"]
 
 
 class SoftmaxRegression(nn.Module):
@@ -58,3 +59,39 @@ class FeedForward(nn.Module):
         """Add the gradient of the loss to every parameter's `.grad`."""
         grad_hidden = self.fc2.backward(grad_logits)  # (N, hidden)
         self.fc1.backward(self.sigmoid.backward(grad_hidden), needs_input_grad=False)
+
+
+class ConvNet(nn.Module):
+    """Three 3x3 convolutions with stride 2, ReLU after each, then the mean over what is left.
+
+    The inputs are images of 28x28 pixels, one row each.
+    """
+
+    def __init__(
+        self, num_classes: int, *, dtype: Any = np.float32, rng: np.random.Generator | None = None
+    ) -> None:
+        rng = rng or np.random.default_rng()
+        self.conv1 = nn.Conv2d(1, 16, 3, stride=2, padding=1, dtype=dtype, rng=rng)
+        self.relu1 = nn.ReLU()
+        self.conv2 = nn.Conv2d(16, 16, 3, stride=2, padding=1, dtype=dtype, rng=rng)
+        self.relu2 = nn.ReLU()
+        self.conv3 = nn.Conv2d(16, num_classes, 3, stride=2, padding=1, dtype=dtype, rng=rng)
+        self.relu3 = nn.ReLU()
+        self.pool = nn.AvgPool2d(4)
+
+    def forward(self, input: Float[ndarray, "N 784"]) -> Float[ndarray, "N C"]:
+        """Images (N, 784) to logits (N, C)."""
+        if input.ndim != 2 or input.shape[1] != 784:
+            raise misfit("ConvNet", input=(input, "N 784"))
+        images = input.reshape(len(input), 1, 28, 28)
+        features = self.relu1(self.conv1(images))  # (N, 16, 14, 14)
+        features = self.relu2(self.conv2(features))  # (N, 16, 7, 7)
+        features = self.relu3(self.conv3(features))  # (N, C, 4, 4)
+        return self.pool(features)[:, :, 0, 0]  # (N, C)
+
+    def backward(self, grad_logits: Float[ndarray, "N C"]) -> None:
+        """Add the gradient of the loss to every parameter's `.grad`."""
+        grad = self.pool.backward(grad_logits[:, :, None, None])  # (N, C, 4, 4)
+        grad = self.conv3.backward(self.relu3.backward(grad))  # (N, 16, 7, 7)
+        grad = self.conv2.backward(self.relu2.backward(grad))  # (N, 16, 14, 14)
+        self.conv1.backward(self.relu1.backward(grad), needs_input_grad=False)

@@ -2,9 +2,11 @@
 
 What PyTorch's autograd does out of sight is done here in the open: a forward keeps what its
 backward needs, and `backward` takes the gradient of the output, adds to the `.grad` of the
-parameters and returns the gradient of the input.
+parameters and returns the gradient of the input. What is kept is that of the last forward, so a
+backward belongs right after its forward.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,8 +15,21 @@ from jaxtyping import Float, Integer
 from numpy import ndarray
 
 from numpy_impl import functional as F
+from numpy_impl.checks import is_float, pair
+from numpy_impl.convolution import unfold
 
-__all__ = ["CrossEntropyLoss", "Linear", "Module", "Parameter", "ReLU", "Sigmoid"]
+__all__ = [
+    "AvgPool2d",
+    "Conv2d",
+    "CrossEntropyLoss",
+    "Linear",
+    "Module",
+    "Parameter",
+    "ReLU",
+    "Sigmoid",
+]
+
+Pair = tuple[int, int]
 
 
 class Parameter:
@@ -75,16 +90,21 @@ class Module:
         Raises
         ------
         ValueError
-            If names are missing or unexpected, or shapes differ; nothing is loaded then.
+            If names are missing or unexpected, or one is no float array of its parameter's shape;
+            nothing is loaded then.
         """
         parameters = dict(self.named_parameters())
         faults = [f"{name} is missing" for name in parameters if name not in state_dict]
         faults += [f"{name} is unexpected" for name in state_dict if name not in parameters]
-        faults += [
-            f"{name} has shape {np.shape(state_dict[name])}, expected {parameter.data.shape}"
-            for name, parameter in parameters.items()
-            if name in state_dict and np.shape(state_dict[name]) != parameter.data.shape
-        ]
+        for name, parameter in parameters.items():
+            if name not in state_dict:
+                continue
+            array, shape = state_dict[name], parameter.data.shape
+            if np.shape(array) != shape:
+                faults.append(f"{name} has shape {np.shape(array)}, expected {shape}")
+            elif not is_float(array):
+                what = getattr(array, "dtype", type(array).__name__)
+                faults.append(f"{name} is {what}, expected a NumPy array of floats")
         if faults:
             raise ValueError(f"state_dict does not fit {type(self).__name__}: {'; '.join(faults)}")
         for name, parameter in parameters.items():
@@ -128,6 +148,81 @@ class Linear(Module):
         self.weight.accumulate(grad_weight)
         self.bias.accumulate(grad_bias)
         return grad_input
+
+
+class Conv2d(Module):
+    """The cross-correlation of images (N, in, H, W) with `weight` (out, in, kH, kW), plus `bias`.
+
+    Initially both are uniform in ±1/√(in kH kW), PyTorch's default:
+    https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Pair,
+        stride: int | Pair = 1,
+        padding: int | Pair = 0,
+        *,
+        dtype: Any = np.float32,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self.kernel_size = pair("Conv2d", "kernel_size", kernel_size, 1)
+        self.stride = pair("Conv2d", "stride", stride, 1)
+        self.padding = pair("Conv2d", "padding", padding, 0)
+        bound = 1 / np.sqrt(in_channels * math.prod(self.kernel_size))
+        rng = rng or np.random.default_rng()
+        shape = (out_channels, in_channels, *self.kernel_size)
+        self.weight = Parameter(rng.uniform(-bound, bound, shape).astype(dtype))
+        self.bias = Parameter(rng.uniform(-bound, bound, out_channels).astype(dtype))
+
+    def forward(self, input: Float[ndarray, "N in H W"]) -> Float[ndarray, "N out Ho Wo"]:
+        """(N, in, H, W) to (N, out, Ho, Wo); the unfolded input serves the backward, too."""
+        self.input = input
+        self.columns = unfold(input, self.kernel_size, self.stride, self.padding)
+        return F.conv2d(
+            input,
+            self.weight.data,
+            self.bias.data,
+            self.stride,
+            self.padding,
+            columns=self.columns,
+        )
+
+    def backward(
+        self, grad_output: Float[ndarray, "N out Ho Wo"], needs_input_grad: bool = True
+    ) -> Float[ndarray, "N in H W"] | Any:
+        """(N, out, Ho, Wo) to (N, in, H, W), or None; adds to the gradients of the parameters."""
+        grads: tuple[Any, Any, Any] = F.conv2d_backward(
+            grad_output,
+            self.input,
+            self.weight.data,
+            self.stride,
+            self.padding,
+            (needs_input_grad, True, True),
+            columns=self.columns,
+        )
+        grad_input, grad_weight, grad_bias = grads
+        self.weight.accumulate(grad_weight)
+        self.bias.accumulate(grad_bias)
+        return grad_input
+
+
+class AvgPool2d(Module):
+    """The mean over a window that slides over the images, by its own size without a `stride`."""
+
+    def __init__(self, kernel_size: int | Pair, stride: int | Pair | None = None) -> None:
+        self.kernel_size, self.stride = kernel_size, stride
+
+    def forward(self, input: Float[ndarray, "N C H W"]) -> Float[ndarray, "N C Ho Wo"]:
+        """(N, C, H, W) to (N, C, Ho, Wo)."""
+        self.input = input
+        return F.avg_pool2d(input, self.kernel_size, self.stride)
+
+    def backward(self, grad_output: Float[ndarray, "N C Ho Wo"]) -> Float[ndarray, "N C H W"]:
+        """(N, C, Ho, Wo) to (N, C, H, W)."""
+        return F.avg_pool2d_backward(grad_output, self.input, self.kernel_size, self.stride)
 
 
 class Sigmoid(Module):

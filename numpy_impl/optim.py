@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 from numpy import ndarray
 
 from numpy_impl import functional as F
@@ -103,8 +104,8 @@ class Adam(Optimizer):
         self.eps = check_non_negative("eps", eps)
         self.weight_decay = check_non_negative("weight_decay", weight_decay)
         self.steps = [0] * len(self.parameters)
-        self.exp_avgs = [0 * parameter.data for parameter in self.parameters]
-        self.exp_avg_sqs = [0 * parameter.data for parameter in self.parameters]
+        self.exp_avgs = [np.zeros_like(parameter.data) for parameter in self.parameters]
+        self.exp_avg_sqs = [np.zeros_like(parameter.data) for parameter in self.parameters]
 
     def step(self) -> None:
         """Update each parameter that has a gradient, in place."""

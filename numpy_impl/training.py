@@ -35,7 +35,7 @@ def steps(
     optimizer: Optimizer,
     images: Float[ndarray, "M in"],
     labels: Int64[ndarray, " M"],
-    batches: Iterable[Int64[ndarray, " N"]],
+    batches: Iterable[Int64[ndarray, " _"]],
 ) -> Iterator[Step]:
     """Train one step on each batch of indices, and yield after each.
 
@@ -46,14 +46,15 @@ def steps(
     """
     criterion = nn.CrossEntropyLoss()
     for number, indices in enumerate(batches, start=1):
-        input, target = images[indices], labels[indices]
-        logits = model(input)
-        loss = criterion(logits, target)
-        if not math.isfinite(loss.item()):
-            raise non_finite(number, model, input, logits)
-        optimizer.zero_grad()
-        model.backward(criterion.backward())
-        optimizer.step()
+        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is an error
+            input, target = images[indices], labels[indices]
+            logits = model(input)
+            loss = criterion(logits, target)
+            if not math.isfinite(loss.item()):
+                raise non_finite(number, model, input, logits)
+            optimizer.zero_grad()
+            model.backward(criterion.backward())
+            optimizer.step()
         yield Step(number, logits, loss.item())
 
 
@@ -62,7 +63,7 @@ def fit(
     optimizer: Optimizer,
     images: Float[ndarray, "M in"],
     labels: Int64[ndarray, " M"],
-    batches: Iterable[Int64[ndarray, " N"]],
+    batches: Iterable[Int64[ndarray, " _"]],
     on_step: Callable[[Step], None] | None = None,
 ) -> None:
     """Train on each batch of indices; `on_step` is called after each step.

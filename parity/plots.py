@@ -81,14 +81,12 @@ def plot_difference(axes: Axes, result: CompareResult) -> None:
     for kind in KINDS:
         used = np.array([step.used[kind] for step in result.steps])
         axes.plot(numbers, np.where(used > 0, used, np.nan), linewidth=1, label=kind)
-    axes.annotate(
-        "divergence above this line", (numbers[0], 1), xytext=(0, 4), textcoords="offset points"
-    )
+    axes.axhline(1, color="black", linewidth=2, label="limit")
     axes.set(
         title="How much of the allowed difference is used",
         xlabel="step",
         ylabel="error / allowance",
         yscale="log",
     )
-    axes.legend(fontsize=12, ncols=5, loc="lower left")
+    axes.legend(fontsize=12, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.2))
     axes.grid(alpha=0.3)

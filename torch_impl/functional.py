@@ -27,9 +27,15 @@ __all__ = [
     "log_softmax_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "conv2d",
+    "conv2d_backward",
+    "avg_pool2d",
+    "avg_pool2d_backward",
     "sgd_step",
     "adam_step",
 ]
+
+Pair = tuple[int, int]
 
 aten = torch.ops.aten
 
@@ -113,6 +119,49 @@ def cross_entropy_backward(
     (grad_input,) = autograd(
         lambda logits: cross_entropy(logits, target, reduction), grad_output, input
     )
+    return grad_input
+
+
+def conv2d(
+    input: Float[Tensor, "N C H W"],
+    weight: Float[Tensor, "out C kH kW"],
+    bias: Float[Tensor, " out"] | None = None,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+) -> Float[Tensor, "N out Ho Wo"]:
+    """y[n, o, h, w] = b[o] + Σ_cij W[o, c, i, j] x[n, c, stride h + i, stride w + j]."""
+    return F.conv2d(input, weight, bias, stride, padding)
+
+
+def conv2d_backward(
+    grad_output: Float[Tensor, "N out Ho Wo"],
+    input: Float[Tensor, "N C H W"],
+    weight: Float[Tensor, "out C kH kW"],
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+) -> tuple[Tensor, ...]:
+    """The gradients of input (N, C, H, W), weight (out, C, kH, kW) and bias (out,), by autograd."""
+    bias = weight.new_zeros(len(weight))
+    return autograd(
+        lambda x, w, b: conv2d(x, w, b, stride, padding), grad_output, input, weight, bias
+    )
+
+
+def avg_pool2d(
+    input: Float[Tensor, "N C H W"], kernel_size: int | Pair, stride: int | Pair | None = None
+) -> Float[Tensor, "N C Ho Wo"]:
+    """The mean over the window at each of its stops, which lie side by side without a `stride`."""
+    return F.avg_pool2d(input, kernel_size, stride)
+
+
+def avg_pool2d_backward(
+    grad_output: Float[Tensor, "N C Ho Wo"],
+    input: Float[Tensor, "N C H W"],
+    kernel_size: int | Pair,
+    stride: int | Pair | None = None,
+) -> Float[Tensor, "N C H W"]:
+    """The gradient of the images, by autograd."""
+    (grad_input,) = autograd(lambda x: avg_pool2d(x, kernel_size, stride), grad_output, input)
     return grad_input
 
 

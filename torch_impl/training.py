@@ -36,7 +36,7 @@ def steps(
     optimizer: Optimizer,
     images: Float[ndarray, "M in"],
     labels: Int64[ndarray, " M"],
-    batches: Iterable[Int64[ndarray, " N"]],
+    batches: Iterable[Int64[ndarray, " _"]],
 ) -> Iterator[Step]:
     """Train one step on each batch of indices, and yield after each.
 
@@ -68,7 +68,7 @@ def fit(
     optimizer: Optimizer,
     images: Float[ndarray, "M in"],
     labels: Int64[ndarray, " M"],
-    batches: Iterable[Int64[ndarray, " N"]],
+    batches: Iterable[Int64[ndarray, " _"]],
     on_step: Callable[[Step], None] | None = None,
 ) -> None:
     """Train on each batch of indices; `on_step` is called after each step.

@@ -1,0 +1,51 @@
+"""How the tests of one operation or one step use the table of `parity.tolerances`."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy import ndarray
+
+from parity.tolerances import BASE, FACTOR
+from parity_tests import naive
+
+
+def error(value: ndarray, truth: ndarray) -> float:
+    """The largest difference from `truth`, over its scale; a truth without scale proves nothing."""
+    assert value.shape == truth.shape, f"shape is {value.shape}, expected {truth.shape}"
+    scale = np.abs(truth).max()
+    assert scale > 0, "bad case: the reference is zero throughout"
+    return float(np.abs(value - truth).max() / scale)
+
+
+def assert_close(name: str, value: ndarray, truth: ndarray, kind: str) -> None:
+    """float64: to rounding."""
+    got, allowed = error(value, truth), BASE["float64"][kind]
+    assert got <= allowed, f"{name}: relative error {got:.1e}, allowed {allowed:.1e}"
+
+
+def assert_true(name: str, value: ndarray, torch: ndarray, truth: ndarray, kind: str) -> None:
+    """The truth test of float32: about as near to the float64 result as PyTorch comes."""
+    got, torch_error = error(value, truth), error(torch, truth)
+    allowed = BASE["float32"][kind] + FACTOR * torch_error
+    assert got <= allowed, (
+        f"{name}: {got:.1e} from the truth, PyTorch {torch_error:.1e}, allowed {allowed:.1e}"
+    )
+
+
+def assert_slopes(
+    name: str, grad: ndarray, function: Callable[[], float], array: ndarray, places: int = 10
+) -> None:
+    """Central differences of `function()` at some places of `array`, which it reads: float64.
+
+    They are good to about 1e-10 where values are near 1 (see `naive.slope`), and a wrong gradient
+    is wrong in its first digits.
+    """
+    assert grad.shape == array.shape
+    scale = np.abs(grad).max()
+    assert scale > 0, f"{name}: bad case, it is zero throughout"
+    for flat in np.random.default_rng(array.size).permutation(array.size)[:places]:
+        index = tuple(map(int, np.unravel_index(flat, array.shape)))
+        expected = naive.slope(function, array, index)
+        assert abs(grad[index] - expected) <= 1e-6 * scale, (
+            f"{name}{list(index)} = {grad[index]}, but the slope is {expected}"
+        )

@@ -1,0 +1,285 @@
+"""Every operation of the contract against PyTorch, finite differences and its own laws."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy import ndarray
+
+from numpy_impl import functional as F
+from parity_tests.closeness import assert_close, assert_slopes, assert_true
+from parity_tests.strategies import CALLS, Call, seeds, sizes, uniform
+from torch_impl import functional as T
+
+each_operation = pytest.mark.parametrize("name", CALLS)
+DTYPES = [np.float16, np.float32, np.float64]
+
+
+def gradients(call: Call, functional: Any) -> dict[str, ndarray]:
+    return dict(zip(call.inputs, call.backward(functional), strict=True))
+
+
+# --- against PyTorch -----------------------------------------------------------------------------
+
+
+@each_operation
+@given(data=st.data())
+def test_float64_agrees_with_pytorch(name: str, data: st.DataObject) -> None:
+    call = data.draw(CALLS[name])
+    assert_close("output", call.forward(F), call.forward(T), "logits")
+    expected = gradients(call, T)
+    for input, grad in gradients(call, F).items():
+        assert_close(f"gradient of {input}", grad, expected[input], "gradients")
+
+
+@each_operation
+@given(data=st.data())
+def test_float32_is_as_near_to_the_truth_as_pytorch(name: str, data: st.DataObject) -> None:
+    call = data.draw(CALLS[name]).astype(np.float32)
+    exact = call.astype(np.float64)
+    assert_true("output", call.forward(F), call.forward(T), exact.forward(T), "logits")
+    theirs, truth = gradients(call, T), gradients(exact, T)
+    for input, grad in gradients(call, F).items():
+        assert_true(f"gradient of {input}", grad, theirs[input], truth[input], "gradients")
+
+
+@each_operation
+@given(data=st.data())
+def test_backward_agrees_with_finite_differences(name: str, data: st.DataObject) -> None:
+    call = data.draw(CALLS[name])
+    if name == "relu":  # the step stays within the margin round the kink
+        assert np.abs(call.inputs["input"]).min() > 1e-5
+    for input, grad in gradients(call, F).items():
+        assert_slopes(
+            f"gradient of {input}",
+            grad,
+            lambda: float((call.grad_output * call.forward(F)).sum()),
+            call.inputs[input],
+        )
+
+
+# --- what goes in and what comes out -------------------------------------------------------------
+
+
+@each_operation
+@given(data=st.data())
+def test_nothing_that_comes_in_is_changed_or_handed_out(name: str, data: st.DataObject) -> None:
+    call = data.draw(CALLS[name])
+    arrays = [*call.inputs.values(), call.grad_output]
+    before = [array.copy() for array in arrays]
+    results = [call.forward(F), *call.backward(F)]
+    for array, copy in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+    for result in results:
+        assert not any(np.shares_memory(result, array) for array in arrays)
+        assert result.flags.writeable
+
+
+@each_operation
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(data=st.data())
+def test_dtype_in_is_dtype_out(name: str, dtype: type[np.floating], data: st.DataObject) -> None:
+    call = data.draw(CALLS[name]).astype(dtype)
+    assert {result.dtype for result in (call.forward(F), *call.backward(F))} == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "relu"])
+def test_an_array_without_dimensions_stays_an_array(name: str) -> None:
+    call = Call(name, {"input": np.array(0.5)}, {}, np.array(-2.0))
+    assert isinstance(call.forward(F), ndarray)
+    assert isinstance(call.backward(F)[0], ndarray)
+    assert_close("output", call.forward(F), call.forward(T), "logits")
+    assert_close("gradient", call.backward(F)[0], call.backward(T)[0], "gradients")
+
+
+def test_only_the_wanted_gradients_are_computed() -> None:
+    grad_output, input, weight = np.ones((3, 2)), np.ones((3, 5)), np.ones((2, 5))
+    grads = F.linear_backward(grad_output, input, weight, (False, True, False))
+    assert [grad is None for grad in grads] == [True, False, True]
+    images, kernel = np.ones((3, 2, 4, 4)), np.ones((5, 2, 3, 3))
+    grads = F.conv2d_backward(
+        np.ones((3, 5, 2, 2)), images, kernel, output_mask=(False, False, True)
+    )
+    assert [grad is None for grad in grads] == [True, True, False]
+
+
+# --- extreme logits ------------------------------------------------------------------------------
+
+LOGITS = {
+    "far above": [[1e4, 0.0, 1.0], [3.0, 2e4, 1e4]],
+    "far below": [[-1e4, 0.0, 1.0], [-3e4, -2e4, -1e4]],
+    "both": [[1e4, -1e4, 0.0], [-1e4, 1e4, 1.0]],
+    "ties": [[1e4, 1e4, -1e4], [2.0, 1.0, 2.0]],
+    "all equal": [[7.0, 7.0, 7.0], [-1e4, -1e4, -1e4]],
+    "one class": [[3.0], [-1e4]],
+    "a batch of one": [[0.5, -2.0, 1e4]],
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", LOGITS)
+def test_extreme_logits(case: str, dtype: type[np.floating]) -> None:
+    """The scale is that of the logits, at least 1: the gradient of a saturated softmax is zero."""
+    logits = np.array(LOGITS[case], dtype)
+    rng = np.random.default_rng(0)
+    target = rng.integers(0, logits.shape[1], len(logits))
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("softmax", {}),
+        ("log_softmax", {}),
+        ("cross_entropy", {"target": target}),
+        ("cross_entropy", {"target": target, "reduction": "none"}),
+    ]
+    for name, options in calls:
+        call = Call(name, {"input": logits}, options, np.array(0))
+        grad_output = uniform(rng, call.forward(T).shape, 1.0).astype(dtype)
+        call = Call(name, {"input": logits}, options, grad_output)
+        for ours, theirs in [
+            (call.forward(F), call.forward(T)),
+            (call.backward(F)[0], call.backward(T)[0]),
+        ]:
+            scale = max(1, np.abs(theirs).max())
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=4 * np.finfo(dtype).eps * scale)
+
+
+def test_sigmoid_at_its_extremes() -> None:
+    input = np.array([-1e4, -800.0, -0.0, 0.0, 800.0, 1e4])
+    output = F.sigmoid(input)
+    np.testing.assert_array_equal(output, [0, 0, 0.5, 0.5, 1, 1])
+    np.testing.assert_array_equal(
+        F.sigmoid_backward(np.full(6, 2.0), output), [0, 0, 0.5, 0.5, 0, 0]
+    )
+
+
+def test_relu_at_its_kink() -> None:
+    output = F.relu(np.array([-2.0, -0.0, 0.0, 5e-324, 2.0]))
+    np.testing.assert_array_equal(output, [0, 0, 0, 5e-324, 2])
+    np.testing.assert_array_equal(F.relu_backward(np.full(5, -3.0), output), [0, 0, 0, -3, -3])
+
+
+def test_nan_is_passed_on() -> None:
+    nan = np.full((2, 3), np.nan)
+    for output in (F.sigmoid(nan), F.relu(nan), F.softmax(nan), F.log_softmax(nan)):
+        assert np.isnan(output).all()
+    assert np.isnan(F.cross_entropy(nan, np.array([0, 1])))
+
+
+# --- laws ----------------------------------------------------------------------------------------
+
+
+@given(seed=seeds, n=sizes, classes=sizes, constant=st.sampled_from([-1e4, -1.0, 0.5, 1e4]))
+def test_softmax_is_a_distribution_and_ignores_a_constant(
+    seed: int, n: int, classes: int, constant: float
+) -> None:
+    logits = uniform(np.random.default_rng(seed), (n, classes), 3.0)
+    probabilities = F.softmax(logits)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-15 * classes)
+    rounding = 4 * np.spacing(abs(constant))  # of logits + constant
+    np.testing.assert_allclose(F.softmax(logits + constant), probabilities, rtol=1e-14 + rounding)
+
+
+@given(seed=seeds, n=sizes, classes=sizes)
+def test_rows_of_the_cross_entropy_gradient_sum_to_zero(seed: int, n: int, classes: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits, target = uniform(rng, (n, classes), 3.0), rng.integers(0, classes, n)
+    grad = F.cross_entropy_backward(1.0, logits, target, "sum")
+    np.testing.assert_allclose(grad.sum(axis=1), 0, atol=1e-15 * classes)
+    assert (grad[np.arange(n), target] < 0).all()
+
+
+@given(seed=seeds, lengths=st.lists(st.integers(1, 6), min_size=2, max_size=4), classes=sizes)
+def test_the_mean_over_batches_is_weighted_by_their_lengths(
+    seed: int, lengths: list[int], classes: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    n = sum(lengths)
+    logits, target = uniform(rng, (n, classes), 3.0), rng.integers(0, classes, n)
+    bounds = np.cumsum([0, *lengths])
+    losses = [F.cross_entropy(logits[a:b], target[a:b]) for a, b in pairwise(bounds)]
+    np.testing.assert_allclose(
+        F.cross_entropy(logits, target), np.average(losses, weights=lengths), rtol=1e-14
+    )
+
+
+@given(seed=seeds, n=sizes, classes=sizes)
+def test_permuting_the_batch_permutes_the_gradient(seed: int, n: int, classes: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits, target = uniform(rng, (n, classes), 3.0), rng.integers(0, classes, n)
+    order = rng.permutation(n)
+    np.testing.assert_allclose(
+        F.cross_entropy(logits[order], target[order]), F.cross_entropy(logits, target), rtol=1e-14
+    )
+    grad = F.cross_entropy_backward(1.0, logits, target)
+    permuted = F.cross_entropy_backward(1.0, logits[order], target[order])
+    np.testing.assert_allclose(permuted, grad[order], rtol=1e-14)
+
+
+# --- steps of the optimizers ---------------------------------------------------------------------
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "sgd_step": {"lr": 0.1, "weight_decay": 0.3},
+    "adam_step": {"lr": 0.1, "betas": (0.8, 0.99), "eps": 1e-3, "weight_decay": 0.3, "step": 3},
+}
+each_step = pytest.mark.parametrize("name", OPTIONS)
+
+
+def step_arrays(name: str, rng: np.random.Generator, shape: tuple[int, ...]) -> list[ndarray]:
+    arrays = [uniform(rng, shape, 1.0) for _ in range(2 if name == "sgd_step" else 4)]
+    return [*arrays[:3], *map(np.abs, arrays[3:])]  # exp_avg_sq is a mean of squares
+
+
+def run_step(functional: Any, name: str, arrays: list[ndarray], **changes: Any) -> list[ndarray]:
+    options = {**OPTIONS[name], **changes}
+    if functional is T:
+        results = T.__dict__[name](*(torch.from_numpy(array) for array in arrays), **options)
+    else:
+        results = F.__dict__[name](*arrays, **options)
+    results = results if isinstance(results, tuple) else (results,)
+    return [np.asarray(result) for result in results]
+
+
+@each_step
+@given(seed=seeds, shape=st.lists(sizes, min_size=1, max_size=2), decays=st.booleans())
+def test_steps_agree_with_pytorch(name: str, seed: int, shape: list[int], decays: bool) -> None:
+    arrays = step_arrays(name, np.random.default_rng(seed), tuple(shape))
+    changes = {} if decays else {"weight_decay": 0.0}
+    exact = run_step(T, name, arrays, **changes)
+    rounded = [array.astype(np.float32) for array in arrays]
+    exact_of_rounded = run_step(T, name, [array.astype(float) for array in rounded], **changes)
+    for ours, theirs in zip(run_step(F, name, arrays, **changes), exact, strict=True):
+        assert_close(name, ours, theirs, "weights")
+    for ours, theirs, truth in zip(
+        run_step(F, name, rounded, **changes),
+        run_step(T, name, rounded, **changes),
+        exact_of_rounded,
+        strict=True,
+    ):
+        assert_true(name, ours, theirs, truth, "weights")
+
+
+@pytest.mark.parametrize("step", [1, 2, 1000])
+def test_adam_counts_its_steps_from_one(step: int) -> None:
+    arrays = step_arrays("adam_step", np.random.default_rng(0), (3, 4))
+    ours, theirs = (run_step(f, "adam_step", arrays, step=step) for f in (F, T))
+    for mine, other in zip(ours, theirs, strict=True):
+        assert_close("adam_step", mine, other, "weights")
+    with pytest.raises(ValueError, match="adam_step: step is 0, expected a count from 1"):
+        run_step(F, "adam_step", arrays, step=0)
+
+
+@each_step
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_steps_keep_the_dtype_and_what_came_in(name: str, dtype: type[np.floating]) -> None:
+    arrays = [a.astype(dtype) for a in step_arrays(name, np.random.default_rng(0), (3, 4))]
+    before = [array.copy() for array in arrays]
+    wide: dict[str, Any] = {"lr": np.float64(0.1), "weight_decay": np.float64(0.3)}
+    if name == "adam_step":
+        wide |= {"betas": (np.float64(0.8), np.float64(0.99)), "eps": np.float64(1e-3)}
+    for result in run_step(F, name, arrays, **wide):
+        assert result.dtype == dtype
+        assert not any(np.shares_memory(result, array) for array in arrays)
+    for array, copy in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(array, copy)

@@ -1,0 +1,227 @@
+"""What the operations say when their arguments do not fit: which argument, and what is expected."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from numpy_impl import functional
+
+F: Any = functional  # the mistakes are mistakes of type, too
+
+A = np.zeros((3, 4))
+W = np.zeros((2, 4))
+INTS = np.array([0, 1, 2])
+IMAGES = np.zeros((2, 3, 5, 6))
+KERNEL = np.zeros((4, 3, 3, 3))
+
+MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "a list": (lambda: F.linear([[1.0]], W), TypeError, "linear: input is a list"),
+    "integers": (lambda: F.linear(A.astype(int), W), TypeError, "linear: input has dtype int64"),
+    "two dtypes": (
+        lambda: F.linear(A, W.astype(np.float32)),
+        TypeError,
+        "linear: weight has dtype float32, expected float64 as input has",
+    ),
+    "weight (in, out)": (
+        lambda: F.linear(A, W.T),
+        ValueError,
+        r"linear: weight has shape \(4, 2\), expected \(out, in\) with in = 4 as input has",
+    ),
+    "a long bias": (
+        lambda: F.linear(A, W, np.zeros(3)),
+        ValueError,
+        r"linear: bias has shape \(3,\), expected \(out\) with out = 2 as weight has",
+    ),
+    "images to linear": (
+        lambda: F.linear(IMAGES, W),
+        ValueError,
+        r"linear: input has shape \(2, 3, 5, 6\), expected 2 dimensions",
+    ),
+    "half a batch of gradients": (
+        lambda: F.linear_backward(np.zeros((2, 2)), A, W),
+        ValueError,
+        r"linear_backward: input has shape \(3, 4\), expected \(N, in\) with N = 2 as grad_output",
+    ),
+    "sigmoid of integers": (lambda: F.sigmoid(INTS), TypeError, "sigmoid: input has dtype int64"),
+    "sigmoid_backward": (
+        lambda: F.sigmoid_backward(A, W),
+        ValueError,
+        r"sigmoid_backward: grad_output has shape \(3, 4\), expected \(2, 4\)",
+    ),
+    "relu of a number": (lambda: F.relu(1.0), TypeError, "relu: input is a float"),
+    "relu_backward": (
+        lambda: F.relu_backward(A, W),
+        ValueError,
+        r"relu_backward: grad_output has shape \(3, 4\), expected \(2, 4\)",
+    ),
+    "softmax of integers": (lambda: F.softmax(INTS), TypeError, "softmax: input has dtype int64"),
+    "no such axis": (lambda: F.softmax(A, 2), ValueError, "softmax: dim is 2, expected an axis"),
+    "no such axis back": (
+        lambda: F.softmax_backward(A, A, -3),
+        ValueError,
+        "softmax_backward: dim is -3, expected an axis",
+    ),
+    "softmax_backward": (
+        lambda: F.softmax_backward(A, W),
+        ValueError,
+        r"softmax_backward: grad_output has shape \(3, 4\), expected \(2, 4\)",
+    ),
+    "log_softmax": (lambda: F.log_softmax(A, 5), ValueError, "log_softmax: dim is 5"),
+    "log_softmax_backward": (
+        lambda: F.log_softmax_backward(A, W),
+        ValueError,
+        r"log_softmax_backward: grad_output has shape \(3, 4\), expected \(2, 4\)",
+    ),
+    "no axis for the logarithm": (
+        lambda: F.log_softmax_backward(A, A, 2),
+        ValueError,
+        "log_softmax_backward: dim is 2, expected an axis",
+    ),
+    "logits without a batch": (
+        lambda: F.cross_entropy(A[0], INTS),
+        ValueError,
+        r"cross_entropy: input has shape \(4,\), expected 2 dimensions \(N, C\)",
+    ),
+    "no logits": (
+        lambda: F.cross_entropy(A[:0], INTS[:0]),
+        ValueError,
+        r"cross_entropy: input has shape \(0, 4\), expected no empty dimension",
+    ),
+    "probabilities as targets": (
+        lambda: F.cross_entropy(A, A),
+        TypeError,
+        "cross_entropy: target is float64, expected an integer array",
+    ),
+    "targets in a list": (
+        lambda: F.cross_entropy(A, [0, 1, 2]),
+        TypeError,
+        "cross_entropy: target is list, expected an integer array",
+    ),
+    "targets (N, 1)": (
+        lambda: F.cross_entropy(A, INTS[:, None]),
+        ValueError,
+        r"cross_entropy: target has shape \(3, 1\), expected \(3,\)",
+    ),
+    "a class too many": (
+        lambda: F.cross_entropy(A, INTS + 2),
+        ValueError,
+        r"cross_entropy: target\[2\] is 4, expected a class index in 0..3",
+    ),
+    "a negative class": (
+        lambda: F.cross_entropy_backward(1.0, A, INTS - 1),
+        ValueError,
+        r"cross_entropy_backward: target\[0\] is -1, expected a class index in 0..3",
+    ),
+    "reduction": (
+        lambda: F.cross_entropy(A, INTS, "avg"),
+        ValueError,
+        "cross_entropy: reduction is 'avg', expected",
+    ),
+    "a gradient for each loss": (
+        lambda: F.cross_entropy_backward(1.0, A, INTS, "none"),
+        ValueError,
+        r"cross_entropy_backward: grad_output has shape \(\), expected 1 dimensions \(N\)",
+    ),
+    "one gradient for the mean": (
+        lambda: F.cross_entropy_backward(np.ones(3), A, INTS),
+        ValueError,
+        r"cross_entropy_backward: grad_output has shape \(3,\), expected 0 dimensions",
+    ),
+    "unbatched images": (
+        lambda: F.conv2d(IMAGES[0], KERNEL),
+        ValueError,
+        r"conv2d: input has shape \(3, 5, 6\), expected 4 dimensions \(N, C, H, W\)",
+    ),
+    "other channels": (
+        lambda: F.conv2d(IMAGES, KERNEL[:, :2]),
+        ValueError,
+        r"conv2d: weight has shape \(4, 2, 3, 3\), expected \(out, C, kH, kW\) with C = 3",
+    ),
+    "a short bias": (
+        lambda: F.conv2d(IMAGES, KERNEL, np.zeros(3)),
+        ValueError,
+        r"conv2d: bias has shape \(3,\), expected \(out\) with out = 4 as weight has",
+    ),
+    "stride 0": (
+        lambda: F.conv2d(IMAGES, KERNEL, stride=0),
+        ValueError,
+        "conv2d: stride is 0, expected at least 1",
+    ),
+    "padding below 0": (
+        lambda: F.conv2d(IMAGES, KERNEL, padding=(1, -1)),
+        ValueError,
+        r"conv2d: padding is \(1, -1\), expected at least 0",
+    ),
+    "padding in words": (
+        lambda: F.conv2d(IMAGES, KERNEL, padding="same"),
+        TypeError,
+        "conv2d: padding is 'same', expected an int or a pair of ints",
+    ),
+    "three strides": (
+        lambda: F.conv2d(IMAGES, KERNEL, stride=(1, 1, 1)),
+        TypeError,
+        r"conv2d: stride is \(1, 1, 1\), expected an int or a pair of ints",
+    ),
+    "a window larger than the image": (
+        lambda: F.conv2d(IMAGES, np.zeros((4, 3, 3, 9)), padding=1),
+        ValueError,
+        r"conv2d: input has shape \(2, 3, 5, 6\), with its padding images of 7x8, expected at "
+        "least the window of 3x9",
+    ),
+    "a gradient of the input's size": (
+        lambda: F.conv2d_backward(np.zeros((2, 4, 5, 6)), IMAGES, KERNEL),
+        ValueError,
+        r"conv2d_backward: grad_output has shape \(2, 4, 5, 6\), expected \(2, 4, 3, 4\)",
+    ),
+    "conv2d_backward": (
+        lambda: F.conv2d_backward(np.zeros((2, 4, 3, 4)), IMAGES, KERNEL[:, :2]),
+        ValueError,
+        r"conv2d_backward: weight has shape \(4, 2, 3, 3\), expected \(out, C, kH, kW\) with C = 3",
+    ),
+    "rows to pool": (lambda: F.avg_pool2d(A, 2), ValueError, r"avg_pool2d: input has shape \(3, 4"),
+    "kernel_size 0": (
+        lambda: F.avg_pool2d(IMAGES, 0),
+        ValueError,
+        "avg_pool2d: kernel_size is 0, expected at least 1",
+    ),
+    "half a kernel": (
+        lambda: F.avg_pool2d(IMAGES, 2.5),
+        TypeError,
+        "avg_pool2d: kernel_size is 2.5, expected an int or a pair of ints",
+    ),
+    "a kernel larger than the image": (
+        lambda: F.avg_pool2d(IMAGES, 6),
+        ValueError,
+        "avg_pool2d: input has shape .*, expected at least the window of 6x6",
+    ),
+    "avg_pool2d_backward": (
+        lambda: F.avg_pool2d_backward(IMAGES, IMAGES, 2),
+        ValueError,
+        r"avg_pool2d_backward: grad_output has shape .*, expected \(2, 3, 2, 3\) as the output has",
+    ),
+    "rows to pool back": (
+        lambda: F.avg_pool2d_backward(IMAGES, A, 2),
+        ValueError,
+        r"avg_pool2d_backward: input has shape \(3, 4\), expected 4 dimensions",
+    ),
+    "sgd_step": (
+        lambda: F.sgd_step(A, W, 0.1),
+        ValueError,
+        r"sgd_step: grad has shape \(2, 4\), expected \(3, 4\)",
+    ),
+    "adam_step": (
+        lambda: F.adam_step(A, A, W, A, 1),
+        ValueError,
+        r"adam_step: exp_avg has shape \(2, 4\), expected \(3, 4\)",
+    ),
+}
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_misfit_is_named(mistake: str) -> None:
+    call, error_type, message = MISTAKES[mistake]
+    with pytest.raises(error_type, match=message):
+        call()
