@@ -16,12 +16,24 @@ import tyro
 from data import DataError
 from parity.commands.compare import Compare
 from parity.commands.data import Data
+from parity.commands.gradcheck import Gradcheck
+from parity.commands.mistakes import Mistakes
+from parity.commands.predict import Predict
+from parity.commands.sweep import Sweep
 from parity.commands.train import Train
 from parity.errors import BadCaseError, InputError
 
 __all__ = ["main"]
 
-COMMANDS: dict[str, Any] = {"compare": Compare, "train": Train, "data": Data}
+COMMANDS: dict[str, Any] = {
+    "compare": Compare,
+    "train": Train,
+    "data": Data,
+    "predict": Predict,
+    "gradcheck": Gradcheck,
+    "mistakes": Mistakes,
+    "sweep": Sweep,
+}
 
 DESCRIPTION = "The same classifiers by hand in NumPy and in PyTorch, compared number by number."
 

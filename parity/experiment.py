@@ -11,7 +11,7 @@ from parity.errors import InputError
 from parity.recipes import RECIPES, Recipe
 from parity.settings import Settings
 from parity.sides import NumpySide
-from parity.weights import load
+from parity.trained.weights import load
 
 __all__ = ["Experiment", "prepare"]
 

@@ -27,12 +27,14 @@ def write(path: Path, payload: Any) -> None:
         raise InputError(f"json: cannot write {path}: {error.strerror}") from error
 
 
-def check_writable(path: Path | None) -> None:
+def check_writable(path: Path | None, option: str = "json") -> None:
     """Raise InputError now, before the work, for a file that could not be written after it."""
     if path is None:
         return
     if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise InputError(f"json: cannot write {path}, expected a file in a folder that is there")
+        raise InputError(
+            f"{option}: cannot write {path}, expected a file in a folder that is there"
+        )
 
 
 def without_nan(value: Any) -> Any:

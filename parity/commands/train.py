@@ -21,6 +21,8 @@ class Train(Settings):
     """Which system: tutorial, logistic, feedforward, linear-adam or cnn-adam."""
     impl: Literal["numpy", "torch"]
     """Which implementation."""
+    save: Path | None = None
+    """Write the trained weights to this file, for both sides: FILE.safetensors."""
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""
 
@@ -31,8 +33,10 @@ class Train(Settings):
         from parity.experiment import prepare
         from parity.threads import limit_threads
         from parity.train import train
+        from parity.trained import weights
 
         jsonfile.check_writable(self.json)
+        weights.check_writable(self.save)
         experiment = prepare(self.recipe, self)
         console.print(f"{report.headline(experiment)}, {self.impl} alone")
         with limit_threads(), track("training", experiment.num_steps) as advance:
@@ -50,6 +54,9 @@ class Train(Settings):
                 )
         console.print(table)
         console.print(f"{run.seconds:.2f} s in {experiment.num_steps:,} training steps")
+        if self.save is not None:
+            weights.save(self.save, run.side.weights())
+            console.print(f"weights: {self.save}")
         if self.json is not None:
             last = [point for point in run.checkpoints if point.split == split][-1]
             answer = {

@@ -1,0 +1,89 @@
+"""The pairs of somebody's own file, called in a child process."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from parity.checking.student import FileStudent
+from parity.errors import BadCaseError, InputError
+from parity.gradients.gradcheck import Part
+from parity.gradients.pairs import PAIRS, check_pair
+
+__all__ = ["check_file"]
+
+TIMEOUT = 10.0  # seconds that one call may take
+MEMORY_MB = 4096
+
+
+class CallError(Exception):
+    """A call that came to nothing; the message says how."""
+
+
+class Unsupported(CallError):  # noqa: N818 - not an error of the file: it leaves something out
+    """The function has no such option."""
+
+
+def check_file(path: Path, seed: int = 0) -> tuple[list[Part], list[str]]:
+    """Check each forward of the contract that has its backward in the file beside it.
+
+    Returns the parts, one for each probe, and what was not checked, with the reason. Whether a
+    gradient lies in the memory of an input cannot be seen from another process.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to check in the file.
+    """
+    student = FileStudent(path, TIMEOUT, MEMORY_MB)
+    try:
+        loaded = student.load()
+        parts = [Part(path.name, fault=words(loaded))] if words(loaded) else []
+        unchecked = []
+        for pair in PAIRS:
+            names = pair.name, f"{pair.name}_backward"
+            missing = [name for name in names if name not in loaded["names"]]
+            if missing:
+                unchecked.append(f"{pair.name}: no {' and no '.join(missing)} in the file")
+                continue
+            forward = remote(student, names[0], outputs=1)
+            backward = remote(student, names[1], outputs=len(pair.inputs))
+            try:
+                parts.append(Part(str(pair), check_pair(pair, forward, backward, seed)))
+            except Unsupported as reason:
+                unchecked.append(f"{pair}: {reason}")
+            except (CallError, BadCaseError, TypeError, ValueError) as fault:
+                parts.append(Part(str(pair), fault=str(fault)))
+    finally:
+        student.close()
+    if not parts:
+        raise InputError(
+            f"{path} has no forward with its backward, expected such as linear and linear_backward"
+        )
+    return parts, list(dict.fromkeys(unchecked))
+
+
+def remote(student: FileStudent, name: str, outputs: int) -> Callable[..., Any]:
+    """The file's function `name`, to be called as if it were here."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        request = {"args": args, "options": options, "outputs": outputs}
+        (outcome,) = student.ask({"subject": name, "calls": [request], "stand_ins": []})
+        if "unsupported" in outcome:
+            raise Unsupported(f"{name} has no {outcome['unsupported']}")
+        if words(outcome):
+            raise CallError(f"{name} {words(outcome)}")
+        if outcome["changed"]:
+            raise BadCaseError(f"{name} changed its argument number {outcome['changed'][0] + 1}")
+        return outcome["arrays"][0] if outputs == 1 else tuple(outcome["arrays"])
+
+    call.__name__ = name
+    return call
+
+
+def words(outcome: dict[str, Any]) -> str:
+    """How a call failed, or nothing."""
+    if "timeout" in outcome:
+        return f"takes more than {TIMEOUT:g} seconds"
+    if "not_written" in outcome:
+        return "is not written yet"
+    return outcome.get("raised", outcome.get("bad_result", ""))

@@ -1,0 +1,327 @@
+"""Is what a backward returns the derivative of its forward? Differences in float64 answer.
+
+The scalar is <f(x), G> with a drawn G; a plain sum would be blind where outputs sum to a constant,
+as softmax's do. For each input x one random direction u is tried first: the slope along u, by two
+evaluations of f at any size of x (and three that tell how far it may be off), against <g, u>. Only
+where these disagree are the elements looked at, and the wrong ones named.
+
+What a direction sees: among n elements of similar size the error of one is diluted by √n, while the
+difference is good to about 1e-9. So 0.1% in one of 1e5 elements stands out, as 3e-6. Each result
+states its own bound, and a direction too coarse to see 0.1% of a typical element is not believed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+
+import torch_impl.functional
+from parity.errors import BadCaseError
+from parity.gradients.guards import as_float64, as_output, fault_of, first, spelled, unchanging
+from parity.gradients.slopes import Probe, draw, inner
+from parity.tolerances import BASE
+
+__all__ = ["Element", "GradcheckResult", "InputCheck", "Part", "gradcheck"]
+
+BLOCK = 128  # a larger block of elements is halved, a smaller one looked at one by one
+ENOUGH = 1024  # elements to look at when some are wrong, for then all may be
+ENOUGH_KINKS = 4096  # and when there is nothing but kinks
+SAME = BASE["float64"]["gradients"]  # of the largest element: what two float64 programs differ by
+
+
+@dataclass(frozen=True)
+class Element:
+    """An element of a gradient that is wrong, or that lies at a kink."""
+
+    index: tuple[int, ...]
+    gradient: float
+    expected: float  # by differences, or autograd's where only autograd contradicts
+    tolerance: float  # absolute
+    kink: bool  # f has two slopes here, and the gradient is one of them or lies between
+
+    @property
+    def error(self) -> float:
+        """How far the gradient is from what is expected."""
+        return abs(self.gradient - self.expected)
+
+
+@dataclass(frozen=True)
+class InputCheck:
+    """The verdict on the gradient g of one input; slopes are along the drawn direction u."""
+
+    name: str
+    shape: tuple[int, ...]
+    verdict: Literal["pass", "kink", "fail"] = "pass"
+    message: str = ""  # one line for a person; empty if all is well
+    difference: float = np.nan  # the slope by central differences
+    analytic: float = np.nan  # <g, u>
+    torch: float | None = None  # the same with autograd's gradient
+    error: float = np.nan  # |analytic - difference| over the slope's typical size, √Σ (g u)²
+    tolerance: float = np.nan  # what `error` may be, from truncation and rounding
+    sensitivity: float = np.nan  # the smallest relative error of one typical element that shows
+    torch_error: float | None = None  # largest |g - autograd's|, over autograd's largest element
+    elements: tuple[Element, ...] = ()  # the wrong ones, the worst first, then those at a kink
+
+
+@dataclass(frozen=True)
+class GradcheckResult:
+    """The verdicts in the order of the inputs."""
+
+    inputs: tuple[InputCheck, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no gradient is wrong; at a kink, where conventions differ, none is."""
+        return all(check.verdict != "fail" for check in self.inputs)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{it.name}: {it.message or it.verdict}" for it in self.inputs)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A function or a layer and what was found: a result, or the reason why there is none."""
+
+    name: str
+    result: GradcheckResult | None = None
+    fault: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a result, and no gradient in it is wrong."""
+        return self.result is not None and self.result.ok
+
+
+def gradcheck(
+    f: Callable[..., Any],
+    backward: Callable[..., Any],
+    inputs: Sequence[Float[ndarray, "..."]],
+    *,
+    names: Sequence[str] | None = None,
+    grad_output: Float[ndarray, "..."] | None = None,
+    mirror: Callable[..., torch.Tensor] | None = None,
+    visible: float = 1e-3,
+    seed: int = 0,
+) -> GradcheckResult:
+    """Check the gradients that `backward` returns for `f` at `inputs`.
+
+    Parameters
+    ----------
+    f
+        `f(*inputs)` returns one array. What is not differentiable, such as class indices, is bound
+        by the caller: `lambda x: cross_entropy(x, target)`.
+    backward
+        `backward(grad_output, *inputs)` returns the gradient of the only input, or a tuple of
+        gradients in the order of the inputs.
+    inputs
+        Float arrays of any shape; float64 copies of them are used.
+    names
+        What to call the inputs; "input", or "inputs[0]", "inputs[1]" and so on if not given.
+    grad_output
+        G, of the shape of the output; drawn if not given.
+    mirror
+        `f` in PyTorch: autograd's gradients are compared with, too, to float64's rounding.
+    visible
+        The relative error that must show if it is in one element of typical (rms) size; a case in
+        which it would not is a bad case.
+    seed
+        Draws G and the directions.
+
+    Raises
+    ------
+    BadCaseError
+        If the case proves nothing: a gradient of about zero, a value that is not finite, an input
+        that f or backward change, a gradient that lies in the memory of an input, an f that answers
+        differently when asked again.
+    TypeError, ValueError
+        If the inputs, or what f or backward return, are not what is described above.
+    """
+    rng = np.random.default_rng(seed)
+    if names is None:
+        names = ["input"] if len(inputs) == 1 else [f"inputs[{i}]" for i in range(len(inputs))]
+    named = {name: as_float64(name, x) for name, x in zip(names, inputs, strict=True)}
+    inputs = list(named.values())
+
+    output = as_output(unchanging("f", f, named))
+    if not np.allclose(as_output(f(*inputs)), output, rtol=0, atol=SAME * np.abs(output).max()):
+        raise BadCaseError("f gives another answer when it is asked again")
+    if grad_output is None:
+        grad_output = draw(rng, output.shape)
+    grad_output = as_float64("grad_output", grad_output)
+    if grad_output.shape != output.shape:
+        raise ValueError(
+            f"gradcheck: grad_output has shape {grad_output.shape}, expected {output.shape} as f's "
+            "output has"
+        )
+    gradients = unchanging("backward", backward, {"grad_output": grad_output, **named})
+    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    if len(gradients) != len(inputs):
+        raise ValueError(f"backward returned {len(gradients)} gradients, expected {len(inputs)}")
+    references: Sequence[ndarray | None] = [None] * len(inputs)
+    if mirror is not None:
+        references = autograd(mirror, grad_output, inputs)
+
+    checks = []
+    for i, (name, x) in enumerate(named.items()):
+        fault = fault_of(name, gradients[i], named)
+        if fault:
+            checks.append(InputCheck(name, x.shape, "fail", fault))
+            continue
+        before, after = inputs[:i], inputs[i + 1 :]
+        probe = Probe(
+            lambda x, before=before, after=after: f(*before, x, *after),  # type: ignore[misc]
+            x,
+            np.array(gradients[i], np.float64),
+            grad_output,
+            visible,
+        )
+        direction = np.asarray(draw(rng, x.shape) * probe.scale)
+        check = by_differences(name, probe, direction, rng)
+        reference = references[i]
+        if reference is not None:
+            check = by_autograd(check, probe, direction, reference)
+        checks.append(check)
+    return GradcheckResult(tuple(checks))
+
+
+def by_differences(
+    name: str, probe: Probe, direction: Float[ndarray, "*shape"], rng: np.random.Generator
+) -> InputCheck:
+    """One direction over all of x first; element by element only where that fails."""
+    slope = probe.slope(direction)
+    if slope.tolerance == np.inf:
+        raise BadCaseError(f"f is not finite next to {name}, which compares nothing")
+    check = InputCheck(
+        name,
+        probe.x.shape,
+        difference=slope.difference,
+        analytic=slope.analytic,
+        error=ratio(abs(slope.analytic - slope.difference), slope.typical),
+        tolerance=ratio(slope.tolerance, slope.typical),
+        sensitivity=ratio(probe.visible * slope.tolerance, slope.wanted),
+    )
+    if slope.agrees and slope.trusted:
+        return check
+    if slope.agrees and not slope.bent:
+        raise BadCaseError(
+            f"the gradient of {name} is about zero, which compares nothing: its slope along a "
+            f"random direction is {slope.difference:.1e}, and rounding makes up to "
+            f"{slope.rounding:.1e}"
+        )
+    looked, elements = scan(probe, rng, slope.wanted)
+    check = replace(check, elements=tuple(elements))
+    wrong = sum(not element.kink for element in elements)
+    if wrong:
+        message = f"{told(name, elements[0])}; wrong: {wrong} of {looked} elements looked at"
+        return replace(check, verdict="fail", message=message)
+    if elements:
+        message = (
+            f"{spelled(name, elements[0].index)} = {elements[0].gradient!r} is at a kink, where "
+            f"another convention would differ; at a kink: {len(elements)} of {looked} elements "
+            "looked at, and none is wrong"
+        )
+        return replace(check, verdict="kink", message=message)
+    if slope.agrees:
+        return check
+    message = "the slope is wrong along a random direction, but no element by itself"
+    return replace(check, verdict="fail", message=message)
+
+
+def scan(probe: Probe, rng: np.random.Generator, wanted: float) -> tuple[int, list[Element]]:
+    """How many elements were looked at one by one, and those worth naming, the worst first.
+
+    A block of elements is halved, and a half whose own direction is in order is left. Blocks are
+    drawn, so that those that were looked at when there are ENOUGH are a fair sample.
+    """
+    looked = 0
+    found: list[Element] = []
+    blocks = [rng.permutation(probe.x.size)]
+    while blocks and looked < (ENOUGH if any(not it.kink for it in found) else ENOUGH_KINKS):
+        block = blocks.pop()
+        if len(block) <= BLOCK:
+            looked += len(block)
+            found += [it for flat in block if (it := look_at(probe, int(flat), wanted))]
+            continue
+        for half in np.array_split(block, 2):
+            direction = np.zeros(probe.x.size)
+            direction[half] = draw(rng, half.shape) * probe.scale.flat[half]
+            slope = probe.slope(direction.reshape(probe.x.shape), wanted)
+            if not (slope.agrees and slope.trusted):
+                blocks.append(half)
+    return looked, sorted(found, key=lambda element: (element.kink, -element.error))
+
+
+def look_at(probe: Probe, flat: int, wanted: float) -> Element | None:
+    """The element of flat index `flat` if it is wrong or at a kink."""
+    index = tuple(int(i) for i in np.unravel_index(flat, probe.x.shape))
+    direction = np.zeros_like(probe.x)
+    direction[index] = unit = probe.scale[index]
+    slope = probe.slope(direction, wanted)
+    if slope.agrees and not slope.bent:
+        return None
+    lowest, highest = slope.lowest - slope.rounding, slope.highest + slope.rounding
+    return Element(
+        index,
+        gradient=float(probe.gradient[index]),
+        expected=float(slope.difference / unit),
+        tolerance=float(slope.tolerance / unit),
+        kink=slope.bent and lowest <= slope.analytic <= highest,
+    )
+
+
+def by_autograd(
+    check: InputCheck,
+    probe: Probe,
+    direction: Float[ndarray, "*shape"],
+    reference: Float[ndarray, "*shape"],
+) -> InputCheck:
+    """The check with autograd's gradient held against it; beyond rounding it fails, but at a kink.
+
+    Where differences have named an element, that stands.
+    """
+    error = np.abs(probe.gradient - reference)
+    for element in check.elements:
+        if element.kink:
+            error[element.index] = 0
+    largest = float(np.abs(reference).max())
+    check = replace(
+        check,
+        torch=inner(reference, direction),
+        torch_error=ratio(float(error.max()), largest),
+    )
+    wrong = ~(error <= SAME * largest)  # NaN is not <= anything
+    if check.verdict == "fail" or not wrong.any():
+        return check
+    index = first(np.where(wrong, error, 0) == error.max())
+    worst = Element(
+        index, float(probe.gradient[index]), float(reference[index]), SAME * largest, kink=False
+    )
+    message = f"{told(check.name, worst)} by autograd; wrong: {wrong.sum()} of {wrong.size}"
+    return replace(check, verdict="fail", message=message, elements=(worst, *check.elements))
+
+
+def autograd(
+    mirror: Callable[..., torch.Tensor],
+    grad_output: Float[ndarray, "..."],
+    inputs: Sequence[Float[ndarray, "..."]],
+) -> list[ndarray]:
+    """The gradients of `inputs` that autograd finds for `mirror`."""
+    tensors = [torch.from_numpy(array.copy()) for array in (grad_output, *inputs)]
+    return [gradient.numpy() for gradient in torch_impl.functional.autograd(mirror, *tensors)]
+
+
+def told(name: str, element: Element) -> str:
+    """What an element is and what it should be."""
+    return (
+        f"{spelled(name, element.index)} = {element.gradient!r}, but should be "
+        f"{element.expected!r} ± {element.tolerance:.1e}"
+    )
+
+
+def ratio(value: float, scale: float) -> float:
+    """value / scale, where 0 / 0 is 0 and anything else over 0 infinite."""
+    return value / scale if scale else 0.0 if value == 0 else np.inf

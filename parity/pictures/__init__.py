@@ -1,0 +1,1 @@
+"""The pictures: training curves, sweeps, and images with their answers."""

@@ -1,0 +1,444 @@
+"""The gradient checker: it passes what is right, and names what is wrong, down to the element."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from numpy import ndarray
+
+from numpy_impl import functional as F
+from parity.errors import BadCaseError
+from parity.gradients.gradcheck import gradcheck
+from parity.gradients.pairs import PAIRS, Pair, check_pair
+
+seeds = st.integers(0, 2**32 - 1)
+sizes = st.integers(1, 30)
+
+
+def functions(pair: Pair) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    return getattr(F, pair.name), getattr(F, f"{pair.name}_backward")
+
+
+def spoiled(backward: Callable[..., Any], position: int, spoil: Callable[[ndarray], Any]) -> Any:
+    """`backward` with `spoil` applied to the gradient at `position`."""
+
+    def wrong(*args: Any, **options: Any) -> Any:
+        gradients = backward(*args, **options)
+        if not isinstance(gradients, tuple):
+            return spoil(gradients)
+        return (*gradients[:position], spoil(gradients[position]), *gradients[position + 1 :])
+
+    wrong.__name__ = backward.__name__
+    return wrong
+
+
+def off_by_typical(index: tuple[int, ...]) -> Callable[[ndarray], ndarray]:
+    """0.1% of the gradient's typical size is added to one element, which may be zero itself."""
+
+    def spoil(gradient: ndarray) -> ndarray:
+        gradient = gradient.copy()
+        gradient[index] += 1e-3 * np.sqrt(np.mean(gradient**2))
+        return gradient
+
+    return spoil
+
+
+def off_at(index: tuple[int, ...], factor: float = 1.001) -> Callable[[ndarray], ndarray]:
+    def spoil(gradient: ndarray) -> ndarray:
+        gradient = gradient.copy()
+        gradient[index] *= factor
+        return gradient
+
+    return spoil
+
+
+def largest(gradient: ndarray) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.unravel_index(np.abs(gradient).argmax(), gradient.shape))
+
+
+def normal(seed: int, *shape: int) -> ndarray:
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+# What is right passes
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+def test_every_pair_of_the_contract_is_right(pair: Pair) -> None:
+    result = check_pair(pair, *functions(pair))
+    assert result.ok, str(result)
+    assert all(check.verdict == "pass" for check in result.inputs)
+    assert all(check.torch_error is not None for check in result.inputs)
+
+
+def test_no_backward_of_the_contract_is_left_out() -> None:
+    backwards = {name for name in F.__all__ if name.endswith("_backward")}
+    assert {f"{pair.name}_backward" for pair in PAIRS} == backwards
+
+
+@given(seeds, sizes, sizes, sizes, st.sampled_from([0.1, 1.0, 1e3]))
+def test_no_false_alarm_on_linear(seed: int, n: int, n_in: int, n_out: int, scale: float) -> None:
+    x, w, b = scale * normal(seed, n, n_in), normal(seed + 1, n_out, n_in), normal(seed + 2, n_out)
+    result = gradcheck(F.linear, lambda g, x, w, b: F.linear_backward(g, x, w), [x, w, b])
+    assert {check.verdict for check in result.inputs} == {"pass"}, str(result)
+
+
+@given(
+    seeds,
+    sizes,
+    st.integers(2, 30),
+    st.sampled_from([1e-3, 0.1, 1.0]),
+    st.sampled_from(["sigmoid", "relu", "softmax", "log_softmax"]),
+)
+def test_no_false_alarm_on_activations(
+    seed: int, n: int, classes: int, scale: float, name: str
+) -> None:
+    f, backward = getattr(F, name), getattr(F, f"{name}_backward")
+    x = scale * normal(seed, n, classes)
+    x[0, 0] = scale  # for relu of what is negative throughout has no gradient to check
+    result = gradcheck(f, lambda g, x: backward(g, f(x)), [x])
+    assert result.ok, str(result)
+
+
+def test_five_points_at_any_size() -> None:
+    """A gradient of a million elements costs as many evaluations as one of ten."""
+    calls = []
+
+    def f(x: ndarray) -> ndarray:
+        calls.append(x.size)
+        return np.sin(x)
+
+    for size in (10, 1_000_000):
+        calls.clear()
+        assert gradcheck(f, lambda g, x: g * np.cos(x), [normal(0, size)]).ok
+        assert len(calls) == 2 + 5  # twice to see that it answers the same, then the direction
+
+
+def test_float32_inputs_are_checked_in_float64() -> None:
+    x = normal(0, 3, 4).astype(np.float32)
+    result = gradcheck(np.sin, lambda g, x: g * np.cos(x), [x])
+    assert result.inputs[0].error < 1e-9
+
+
+def test_numbers_as_inputs() -> None:
+    result = gradcheck(np.sin, lambda g, x: g * np.cos(x), [np.array(0.5)])
+    assert result.ok
+
+
+# What is wrong is named
+
+EACH_INPUT = [
+    pytest.param(pair, position, id=f"{pair}-{name}")
+    for pair in PAIRS
+    for position, name in enumerate(pair.inputs)
+]
+
+
+@pytest.mark.parametrize(("pair", "position"), EACH_INPUT)
+def test_a_tenth_of_a_percent_in_one_element(pair: Pair, position: int) -> None:
+    forward, backward = functions(pair)
+    name, shape = list(pair.inputs.items())[position]
+    index = tuple(size // 2 for size in shape)
+    result = check_pair(pair, forward, spoiled(backward, position, off_by_typical(index)))
+    wrong = [check for check in result.inputs if check.verdict == "fail"]
+    assert [check.name for check in wrong] == [name]
+    assert [element.index for element in wrong[0].elements] == [index]
+    assert f"{name}[{', '.join(map(str, index))}] = " in wrong[0].message
+
+
+@pytest.mark.parametrize("size", [1_000, 100_000])
+def test_a_tenth_of_a_percent_in_one_of_many(size: int) -> None:
+    x = normal(1, size)
+    at = (size // 3,)
+    result = gradcheck(np.sin, lambda g, x: off_at(at)(g * np.cos(x)), [x])
+    (check,) = result.inputs
+    assert [element.index for element in check.elements] == [at]
+    element = check.elements[0]
+    assert element.gradient == pytest.approx(1.001 * element.expected, rel=1e-6)
+
+
+@settings(max_examples=20)
+@example(seed=0, size=3_000, positive=False)  # the slope happens to be 2.5 times the typical one
+@given(seeds, st.sampled_from([1, 10, 100, 3_000]), st.booleans())
+def test_the_stated_sensitivity_holds(seed: int, size: int, positive: bool) -> None:
+    """An error of the stated size shows wherever it is.
+
+    All elements are of one size here. A direction weighs an element at least half of what is
+    typical, √(13/12), so 2.1 times the stated error shows for certain.
+    """
+    x = np.random.default_rng(seed).uniform(-1, 1, size)
+    right = gradcheck(lambda x: 3 * x, lambda g, x: 3 * g, [x], grad_output=np.ones(size))
+    error = (2.2 if positive else -2.2) * right.inputs[0].sensitivity
+    spoil = off_at((seed % size,), 1 + error)
+    wrong = gradcheck(lambda x: 3 * x, lambda g, x: spoil(3 * g), [x], grad_output=np.ones(size))
+    assert right.ok
+    assert right.inputs[0].sensitivity < 1e-3
+    assert not wrong.ok
+
+
+MISTAKES: dict[str, tuple[str, int, Callable[[ndarray], ndarray]]] = {
+    "linear: sign": ("linear", 1, lambda g: -g),
+    "linear: factor": ("linear", 1, lambda g: 5 * g),
+    "linear: zero": ("linear", 0, lambda g: 0 * g),
+    "linear: off by a constant": ("linear", 2, lambda g: g + 1e-5),
+    "linear: rows in another order": ("linear", 0, lambda g: g[::-1].copy()),
+    "softmax: zero": ("softmax", 0, lambda g: 0 * g),
+    "relu: half": ("relu", 0, lambda g: g / 2),
+    "cross_entropy: summed over the batch": ("cross_entropy", 0, lambda g: 5 * g),
+    "cross_entropy: sign": ("cross_entropy", 0, lambda g: -g),
+    "conv2d: rotated by 180 degrees": ("conv2d", 1, lambda g: g[:, :, ::-1, ::-1].copy()),
+    "avg_pool2d: summed": ("avg_pool2d", 0, lambda g: 4 * g),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes(mistake: str) -> None:
+    name, position, spoil = MISTAKES[mistake]
+    pair = next(pair for pair in PAIRS if pair.name == name)
+    forward, backward = functions(pair)
+    result = check_pair(pair, forward, spoiled(backward, position, spoil))
+    assert [check.verdict == "fail" for check in result.inputs] == [
+        index == position for index in range(len(pair.inputs))
+    ], str(result)
+
+
+def test_the_worst_element_comes_first() -> None:
+    def backward(g: ndarray, x: ndarray) -> ndarray:
+        return g * np.cos(x) + np.array([0, 1e-4, 0, -1e-2, 1e-3])
+
+    (check,) = gradcheck(np.sin, backward, [normal(0, 5)]).inputs
+    assert [element.index for element in check.elements] == [(3,), (4,), (1,)]
+    assert check.message.startswith("input[3] = ")
+
+
+def test_a_small_error_is_no_kink_where_f_is_curved() -> None:
+    """To the two sides of x the slopes of x² differ by more than this error, without a kink."""
+    x = np.array([0.5, -1.0, 2.0])
+    result = gradcheck(np.square, lambda g, x: off_at((1,), 1 + 1e-7)(2 * g * x), [x])
+    assert result.inputs[0].verdict == "fail"
+
+
+def test_transposed_and_square() -> None:
+    result = gradcheck(
+        lambda w: normal(0, 5, 4) @ w.T, lambda g, w: normal(0, 5, 4).T @ g, [normal(1, 4, 4)]
+    )
+    assert "input[" in result.inputs[0].message
+    assert not result.ok
+
+
+def test_equal_errors_of_opposite_sign_do_not_cancel() -> None:
+    def backward(g: ndarray, x: ndarray) -> ndarray:
+        gradient = 3 * g
+        gradient[2] += 1e-3
+        gradient[7] -= 1e-3
+        return gradient
+
+    for seed in range(20):
+        result = gradcheck(lambda x: 3 * x, backward, [normal(0, 10)], seed=seed)
+        assert {element.index for element in result.inputs[0].elements} == {(2,), (7,)}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda g: g.T, "has shape (4, 3), but should have (3, 4)"),
+        (lambda g: g.sum(), "has shape (), but should have (3, 4)"),
+        (lambda g: g.astype(np.float32), "is float32, but should be a float64 array"),
+        (lambda g: None, "is NoneType, but should be a float64 array of shape (3, 4)"),
+        (lambda g: off_at((1, 2), np.nan)(g), "input[1, 2] = nan, but should be finite"),
+    ],
+)
+def test_what_is_wrong_at_first_sight(spoil: Callable[[ndarray], Any], message: str) -> None:
+    result = gradcheck(np.sin, lambda g, x: spoil(g * np.cos(x)), [normal(0, 3, 4)])
+    assert not result.ok
+    assert message in result.inputs[0].message
+
+
+def test_autograd_sees_what_differences_cannot() -> None:
+    spoil = off_at((1, 2), 1 + 1e-10)
+    x = normal(0, 3, 4)
+    alone = gradcheck(np.exp, lambda g, x: spoil(g * np.exp(x)), [x])
+    with_torch = gradcheck(np.exp, lambda g, x: spoil(g * np.exp(x)), [x], mirror=torch.exp)
+    assert alone.ok
+    assert not with_torch.ok
+    assert "input[1, 2] = " in with_torch.inputs[0].message
+    assert "by autograd" in with_torch.inputs[0].message
+
+
+def test_a_forward_that_is_wrong_but_consistent_is_caught_by_autograd() -> None:
+    x = normal(0, 3, 4)
+    result = gradcheck(lambda x: 2 * x, lambda g, x: 2 * g, [x], mirror=lambda x: 3 * x)
+    assert not result.ok
+
+
+# Kinks
+
+AT_KINK = np.array([[1.0, 0.0, -1.0, 2.0], [-2.0, 3.0, 0.0, -0.5]])
+
+
+@pytest.mark.parametrize("convention", [0.0, 0.5, 1.0])
+def test_at_a_kink_any_convention_will_do(convention: float) -> None:
+    def backward(g: ndarray, x: ndarray) -> ndarray:
+        return g * np.where(x == 0, convention, x > 0)
+
+    result = gradcheck(F.relu, backward, [AT_KINK], mirror=torch.relu)
+    assert result.ok
+    assert result.inputs[0].verdict == "kink"
+    assert {element.index for element in result.inputs[0].elements} == {(0, 1), (1, 2)}
+    assert "at a kink" in result.inputs[0].message
+
+
+@pytest.mark.parametrize("slope", [-0.1, 1.1])
+def test_at_a_kink_not_everything_will_do(slope: float) -> None:
+    def backward(g: ndarray, x: ndarray) -> ndarray:
+        return g * np.where(x == 0, slope, x > 0)
+
+    result = gradcheck(F.relu, backward, [AT_KINK])
+    assert result.inputs[0].verdict == "fail"
+
+
+def test_a_mistake_beside_a_kink_is_named() -> None:
+    def backward(g: ndarray, x: ndarray) -> ndarray:
+        return off_at((1, 1))(F.relu_backward(g, F.relu(x)))
+
+    result = gradcheck(F.relu, backward, [AT_KINK])
+    assert not result.ok
+    assert result.inputs[0].message.startswith("input[1, 1] = ")
+
+
+def test_smaller_steps_stay_clear_of_a_kink() -> None:
+    x = np.array([1.0, 1e-6, -1e-6])  # the first step, 6e-6, is too long
+    result = gradcheck(F.relu, lambda g, x: F.relu_backward(g, F.relu(x)), [x])
+    assert result.inputs[0].verdict == "pass"
+
+
+def test_kinks_everywhere() -> None:
+    result = gradcheck(F.relu, lambda g, x: F.relu_backward(g, F.relu(x)), [np.zeros((3, 4))])
+    assert result.inputs[0].verdict == "kink"
+    assert len(result.inputs[0].elements) == 12
+
+
+@given(seeds, st.floats(1e-9, 1e-4))
+def test_near_a_kink_there_is_no_alarm(seed: int, distance: float) -> None:
+    x = normal(seed, 3, 4)
+    x[1, 2], x[2, 0] = distance, -distance
+    result = gradcheck(F.relu, lambda g, x: F.relu_backward(g, F.relu(x)), [x])
+    assert result.ok, str(result)
+
+
+def test_a_large_tensor_with_kinks_and_one_mistake() -> None:
+    x = normal(0, 20_000)
+    x[[5, 7_000, 19_999]] = 0
+    x[42] = 1.5
+    right = gradcheck(F.relu, lambda g, x: F.relu_backward(g, F.relu(x)), [x])
+    wrong = gradcheck(F.relu, lambda g, x: off_at((42,))(F.relu_backward(g, F.relu(x))), [x])
+    assert right.inputs[0].verdict == "kink"
+    assert {element.index for element in right.inputs[0].elements} == {(5,), (7_000,), (19_999,)}
+    assert wrong.inputs[0].elements[0].index == (42,)
+    assert not wrong.ok
+
+
+# Bad cases fail
+
+
+def bad(match: str, f: Any, backward: Any, x: ndarray) -> None:
+    with pytest.raises(BadCaseError, match=match):
+        gradcheck(f, backward, [x])
+
+
+def test_a_gradient_of_zero() -> None:
+    bad("about zero", lambda x: 0 * x + 1, lambda g, x: 0 * g, normal(0, 3, 4))
+
+
+def test_a_plain_sum_under_softmax() -> None:
+    """The sum of softmax is 1 whatever comes in: `return 0` would pass."""
+    x = normal(0, 3, 4)
+    with pytest.raises(BadCaseError, match="about zero"):
+        gradcheck(F.softmax, lambda g, x: 0 * g, [x], grad_output=np.ones((3, 4)))
+
+
+@pytest.mark.parametrize("name", ["softmax", "sigmoid"])
+def test_a_saturated_activation(name: str) -> None:
+    f, backward = getattr(F, name), getattr(F, f"{name}_backward")
+    bad("about zero", f, lambda g, x: backward(g, f(x)), np.array([[1e3, -1e3], [-2e3, 2e3]]))
+
+
+def test_a_saturated_cross_entropy() -> None:
+    target = np.array([0, 1])
+    bad(
+        "about zero",
+        lambda x: F.cross_entropy(x, target),
+        lambda g, x: F.cross_entropy_backward(g, x, target),
+        np.array([[1e3, -1e3], [-2e3, 2e3]]),
+    )
+
+
+def test_nan_on_both_sides() -> None:
+    bad(r"output\[0\] = nan", lambda x: x * np.nan, lambda g, x: g * np.nan, normal(0, 3))
+
+
+def test_inputs_that_are_not_finite() -> None:
+    bad(r"input\[1\] = inf", np.tanh, lambda g, x: g, np.array([0, np.inf, 1]))
+
+
+def test_an_f_that_is_not_finite_nearby() -> None:
+    bad("not finite next to input", np.log, lambda g, x: g / x, np.full(3, 1e-12))
+
+
+def test_an_f_that_changes_its_input() -> None:
+    def f(x: ndarray) -> ndarray:
+        x[x < 0] = 0
+        return x * 1
+
+    bad(r"f changed its argument: input\[1\]", f, lambda g, x: g, np.array([1.0, -2.0]))
+
+
+@pytest.mark.parametrize("victim", ["grad_output", "input"])
+def test_a_backward_that_changes_its_arguments(victim: str) -> None:
+    def backward(g: ndarray, x: ndarray) -> ndarray:
+        gradient = g * np.cos(x)
+        (g if victim == "grad_output" else x)[2] = 0
+        return gradient
+
+    bad(rf"backward changed its argument: {victim}\[2\]", np.sin, backward, normal(0, 4))
+
+
+def test_a_backward_that_changes_the_output() -> None:
+    def in_place(grad_output: ndarray, output: ndarray) -> ndarray:
+        output *= 1 - output
+        return grad_output * output
+
+    pair = next(pair for pair in PAIRS if pair.name == "sigmoid")
+    with pytest.raises(BadCaseError, match=r"in_place changed its argument: output\[0, 0\]"):
+        check_pair(pair, F.sigmoid, in_place)
+
+
+def test_a_gradient_in_the_memory_of_an_input() -> None:
+    bad("lies in the memory", lambda x: x**2 / 2, lambda g, x: x, normal(0, 4))
+
+
+def test_an_f_that_draws() -> None:
+    rng = np.random.default_rng(0)
+    bad("another answer", lambda x: x * (rng.random(4) > 0.5), lambda g, x: g, normal(0, 4))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"inputs": [np.arange(3)]}, "input is int64, expected a float array"),
+        ({"inputs": [np.zeros((0, 3))]}, "input has shape (0, 3), expected no empty dimension"),
+        ({"grad_output": np.ones(2)}, "grad_output has shape (2,), expected (4,) as f's output"),
+        ({"f": lambda x: x.astype(np.float32)}, "f returned float32 for float64 inputs"),
+        ({"backward": lambda g, x: (g, g)}, "backward returned 2 gradients, expected 1"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_bad_input_is_told_in_one_line(arguments: dict[str, Any], message: str) -> None:
+    given = {"f": np.sin, "backward": lambda g, x: g * np.cos(x), "inputs": [normal(0, 4)]}
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)):
+        gradcheck(**{**given, **arguments})

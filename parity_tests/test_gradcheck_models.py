@@ -1,0 +1,184 @@
+"""Gradients layer by layer, of a file's functions, and the command that shows them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy import ndarray
+
+import numpy_impl.models
+import torch_impl.models
+from numpy_impl import functional as F
+from numpy_impl import nn
+from parity.commands.gradcheck import Gradcheck
+from parity.errors import InputError
+from parity.gradients.layers import END_TO_END, LOSS, check_model
+from parity_tests.test_gradcheck import largest, off_at
+
+# A whole model
+
+MODELS = {
+    "SoftmaxRegression": ((9, 4), ["fc"]),
+    "FeedForward": ((9, 6, 4), ["fc2", "sigmoid", "fc1"]),
+    "ConvNet": ((4,), ["pool", "relu3", "conv3", "relu2", "conv2", "relu1", "conv1"]),
+}
+LAYERS = [(model, layer) for model, (_, layers) in MODELS.items() for layer in layers]
+
+
+def both(name: str) -> tuple[Any, ...]:
+    """The two models on the same weights, and a batch."""
+    sizes, _ = MODELS[name]
+    rng = np.random.default_rng(0)
+    model = getattr(numpy_impl.models, name)(*sizes, dtype=np.float64, rng=rng)
+    mirror = getattr(torch_impl.models, name)(*sizes, dtype=torch.float64)
+    mirror.load_state_dict({k: torch.from_numpy(v) for k, v in model.state_dict().items()})
+    images = rng.uniform(0, 1, (3, 784 if name == "ConvNet" else sizes[0]))
+    return model, mirror, images, rng.integers(0, 4, 3)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_that_is_right(name: str) -> None:
+    model, *rest = both(name)
+    before = model.state_dict()
+    parts = check_model(model, *rest)
+    assert [part.name for part in parts] == [LOSS, *MODELS[name][1], END_TO_END]
+    assert [part.name for part in parts if not part.ok] == []
+    for key, array in model.state_dict().items():
+        np.testing.assert_array_equal(array, before[key], err_msg=key)
+
+
+@pytest.mark.parametrize(("name", "layer"), LAYERS)
+def test_the_wrong_layer_is_named_and_no_other(name: str, layer: str) -> None:
+    """Each layer's input gradient, or its weight's if it has one, is off by 0.1% in one element."""
+    model, *rest = both(name)
+    wrong = getattr(model, layer)
+    right_backward = wrong.backward
+    planted: list[tuple[int, ...]] = []
+
+    def backward(*args: Any, **options: Any) -> Any:
+        grad_input = right_backward(*args, **options)
+        if hasattr(wrong, "weight"):
+            planted[:] = [largest(wrong.weight.grad)]
+            wrong.weight.grad = off_at(planted[0])(wrong.weight.grad)
+            return grad_input
+        planted[:] = [largest(grad_input)]
+        return off_at(planted[0])(grad_input)
+
+    wrong.backward = backward
+    parts = check_model(model, *rest)
+    assert [part.name for part in parts if not part.ok] == [layer]
+    (part,) = (part for part in parts if part.name == layer)
+    assert part.result is not None
+    (check,) = (check for check in part.result.inputs if check.verdict == "fail")
+    assert check.name == ("weight" if hasattr(wrong, "weight") else "input")
+    assert check.elements[0].index == planted[0]
+
+
+def test_a_wrong_loss_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, *rest = both("FeedForward")
+    right = nn.CrossEntropyLoss.backward
+    monkeypatch.setattr(nn.CrossEntropyLoss, "backward", lambda self: 3 * right(self))
+    assert [part.name for part in check_model(model, *rest) if not part.ok] == [LOSS]
+
+
+def test_right_layers_in_a_wrong_order_show_end_to_end() -> None:
+    model, *rest = both("FeedForward")
+
+    def backward(grad_logits: ndarray) -> None:
+        model.fc1.backward(model.fc2.backward(grad_logits), needs_input_grad=False)
+
+    model.backward = backward  # the sigmoid is forgotten
+    parts = check_model(model, *rest)
+    assert [part.name for part in parts if not part.ok] == [END_TO_END]
+    assert parts[-1].result is not None
+    assert [check.name for check in parts[-1].result.inputs if check.verdict == "fail"] == [
+        "fc1.weight",
+        "fc1.bias",
+    ]
+
+
+def test_a_gradient_that_is_not_filled_is_named() -> None:
+    model, *rest = both("FeedForward")
+    model.fc1.bias.accumulate = lambda grad: None
+    parts = check_model(model, *rest)
+    assert [part.name for part in parts if not part.ok] == ["fc1"]
+
+
+# The command
+
+
+def test_the_command_on_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = tmp_path / "answer.json"
+    assert Gradcheck(target="feedforward", batch_size=5, json=answer).run() == 0
+    assert "gradients are right" in capsys.readouterr().out
+    told = json.loads(answer.read_text())
+    assert told["ok"]
+    assert [part["name"] for part in told["parts"]] == [LOSS, "fc2", "sigmoid", "fc1", END_TO_END]
+    assert [row["name"] for row in told["parts"][1]["inputs"]] == ["input", "weight", "bias"]
+
+
+def test_the_command_on_a_wrong_model(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = F.sigmoid_backward
+    monkeypatch.setattr(F, "sigmoid_backward", lambda g, output: right(g, output) * 1.001)
+    assert Gradcheck(target="feedforward", batch_size=5).run() == 1
+    assert "gradients are wrong in sigmoid\n" in capsys.readouterr().out
+
+
+HOMEWORK = """
+import numpy as np
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+def sigmoid_backward(grad_output, output):
+    return grad_output * output * (1 - output)
+
+def relu(z):
+    return np.maximum(z, 0)
+
+def relu_backward(grad_output, output):
+    grad = grad_output * (output > 0)
+    grad[2, 1] *= 1.001
+    return grad
+
+def linear(x, w, b):
+    x -= x.mean()
+    return x @ w.T + b
+
+def linear_backward(grad_output, x, w):
+    return grad_output @ w, grad_output.T @ x, grad_output.sum(0)
+"""
+
+
+def test_the_command_on_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, answer = tmp_path / "homework.py", tmp_path / "answer.json"
+    file.write_text(HOMEWORK)
+    assert Gradcheck(target=str(file), json=answer).run() == 1
+    out = capsys.readouterr().out
+    assert "relu: input[2, 1] = " in out
+    assert "linear: linear changed its argument number 1" in out
+    assert "not checked: conv2d: no conv2d and no conv2d_backward in the file" in out
+    told = json.loads(answer.read_text())
+    assert {part["name"]: part["ok"] for part in told["parts"]} == {
+        "sigmoid": True,
+        "relu": False,
+        "linear": False,
+    }
+
+
+@pytest.mark.parametrize("text", ["", "def sigmoid(z):\n    return z\n"])
+def test_a_file_without_a_pair_is_bad_input(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "homework.py"
+    file.write_text(text)
+    with pytest.raises(InputError, match="no forward with its backward"):
+        Gradcheck(target=str(file)).run()
+
+
+def test_a_target_that_is_nothing_is_bad_input() -> None:
+    with pytest.raises(InputError, match="target is 'nothing', expected a recipe"):
+        Gradcheck(target="nothing").run()
