@@ -62,7 +62,7 @@ def recipes_table() -> str:
     """Both sides of every recipe on MNIST, as docs/results has them."""
     rows = []
     for name, recipe in RECIPES.items():
-        for path in sorted(RESULTS.glob(f"{name}-float*.json")):
+        for path in sorted(RESULTS.glob(f"{name}-*.json")):
             run = json.loads(path.read_text())
             published = run["published"]
             horizon = run["noise_horizon"]
@@ -71,7 +71,8 @@ def recipes_table() -> str:
                 (
                     f"`{name}`",
                     recipe.title,
-                    run["dtype"] + (", `--resync`" if run["resync"] else ""),
+                    run["dtype"] + (" `--resync`" if run["resync"] else ""),
+                    str(run["seed"]),
                     f"{run['steps']:,}",
                     "holds" if run["parity"] else "does not hold",
                     f"{horizon:,}" if horizon else "none",
@@ -84,6 +85,7 @@ def recipes_table() -> str:
         "recipe",
         "system",
         "dtype",
+        "seed",
         "steps",
         "parity",
         "noise horizon",
