@@ -1,9 +1,10 @@
 """Convolution and average pooling by hand: each forward with its backward beside it.
 
-Images are (N, C, H, W), but the arrays made here have the batch index running fastest in memory:
-they are transposed views of (C, H, W, N). A window that slides over a batch then copies runs of at
-least N numbers, the convolution is one product with a wide matrix, and nothing is transposed from
-layer to layer. Arrays of any strides come in.
+Images are (N, C, H, W), but what is computed here is computed on their transposes (W, H, C, N), and
+that is how they lie in memory (Fortran order): the batch index runs fastest, then the channel. So
+a pixel of all images, with all its channels, is one block of memory. The convolution is one small
+product for each stop of the window, and nothing is transposed from layer to layer. Arrays of any
+strides come in.
 
 In the shapes below the window is kH x kW, and Ho x Wo are its stops on an image of H x W.
 """
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+from numpy.lib.stride_tricks import as_strided
 
 from numpy_impl.checks import is_float, misfit, pair
 
@@ -30,7 +32,7 @@ def conv2d(
     stride: int | Pair = 1,
     padding: int | Pair = 0,
     *,
-    columns: Float[ndarray, "C kH kW Ho Wo N"] | None = None,
+    columns: Float[ndarray, "Wo Ho K N"] | None = None,
 ) -> Float[ndarray, "N out Ho Wo"]:
     """y[n, o, h, w] = b[o] + Σ_cij W[o, c, i, j] x[n, c, stride h + i, stride w + j].
 
@@ -49,10 +51,10 @@ def conv2d(
     kernel_size, stride, padding, _ = slide("conv2d", input, weight.shape[2:], stride, padding)
     if columns is None:
         columns = unfold(input, kernel_size, stride, padding)
-    output = np.tensordot(weight, columns, axes=3)  # (out, Ho, Wo, N)
+    output = np.matmul(flat(weight), columns, order="C")  # (Wo, Ho, out, N)
     if bias is not None:
-        output += bias[:, None, None, None]
-    return batch_first(output)
+        output += bias[:, None]
+    return output.T
 
 
 def conv2d_backward(
@@ -63,7 +65,7 @@ def conv2d_backward(
     padding: int | Pair = 0,
     output_mask: tuple[bool, bool, bool] = (True, True, True),
     *,
-    columns: Float[ndarray, "C kH kW Ho Wo N"] | None = None,
+    columns: Float[ndarray, "Wo Ho K N"] | None = None,
 ) -> tuple[
     Float[ndarray, "N C H W"] | None,
     Float[ndarray, "out C kH kW"] | None,
@@ -88,17 +90,18 @@ def conv2d_backward(
         )
     kernel_size, stride, padding, stops = slide(name, input, weight.shape[2:], stride, padding)
     check_grad_output(name, grad_output, (len(input), len(weight), *stops))
-    grad = batch_last(grad_output)  # (out, Ho, Wo, N)
+    grad = np.ascontiguousarray(grad_output.T)  # (Wo, Ho, out, N)
     grad_input = grad_weight = grad_bias = None
     if output_mask[0]:
-        grad_columns = np.tensordot(weight, grad, axes=(0, 0))  # (C, kH, kW, Ho, Wo, N)
-        grad_input = fold(grad_columns, input.shape[2:], stride, padding)
+        grad_input = fold(weight, grad, input.shape, stride, padding)
     if output_mask[1]:
         if columns is None:
             columns = unfold(input, kernel_size, stride, padding)
-        grad_weight = np.tensordot(grad, columns, axes=((1, 2, 3), (3, 4, 5)))  # (out, C, kH, kW)
+        products = np.matmul(columns, grad.swapaxes(2, 3))  # (Wo, Ho, K, out)
+        summed = products.sum(axis=(0, 1)).T  # (out, K)
+        grad_weight = np.ascontiguousarray(summed.reshape(weight.shape, order="F"))
     if output_mask[2]:
-        grad_bias = grad.sum(axis=(1, 2, 3))  # (out,)
+        grad_bias = grad.sum(axis=(0, 1)).sum(axis=1)  # (out,)
     return grad_input, grad_weight, grad_bias
 
 
@@ -108,9 +111,10 @@ def avg_pool2d(
     """The mean over the window at each of its stops, which lie side by side without a `stride`."""
     if not (is_float(input) and input.ndim == 4):
         raise misfit("avg_pool2d", input=(input, "N C H W"))
-    kernel_size, stride, *_ = slide("avg_pool2d", input, kernel_size, stride)
-    seen = windows(batch_last(input), kernel_size, stride)  # each (C, Ho, Wo, N)
-    return batch_first(functools.reduce(np.add, seen) / math.prod(kernel_size))
+    kernel_size, stride, _, stops = slide("avg_pool2d", input, kernel_size, stride)
+    images = np.ascontiguousarray(input.T)  # (W, H, C, N)
+    seen = (images[pixels] for *_, pixels in taps(images, kernel_size, stride, stops))
+    return (functools.reduce(np.add, seen) / math.prod(kernel_size)).T
 
 
 def avg_pool2d_backward(
@@ -124,13 +128,12 @@ def avg_pool2d_backward(
     if not (is_float(grad_output, input) and input.ndim == 4):
         raise misfit(name, grad_output=(grad_output, "N C Ho Wo"), input=(input, "N C H W"))
     kernel_size, stride, _, stops = slide(name, input, kernel_size, stride)
-    N, C, H, W = input.shape
-    check_grad_output(name, grad_output, (N, C, *stops))
-    share = batch_last(grad_output) / math.prod(kernel_size)  # (C, Ho, Wo, N)
-    grad_input = np.zeros((C, H, W, N), input.dtype)
-    for window in windows(grad_input, kernel_size, stride):
-        window += share
-    return batch_first(grad_input)
+    check_grad_output(name, grad_output, (*input.shape[:2], *stops))
+    share = np.ascontiguousarray(grad_output.T) / math.prod(kernel_size)  # (Wo, Ho, C, N)
+    grad_input = np.zeros(input.shape[::-1], input.dtype)
+    for *_, pixels in taps(grad_input, kernel_size, stride, stops):
+        grad_input[pixels] += share
+    return grad_input.T
 
 
 def unfold(
@@ -138,53 +141,77 @@ def unfold(
     kernel_size: int | Pair,
     stride: int | Pair = 1,
     padding: int | Pair = 0,
-) -> Float[ndarray, "C kH kW Ho Wo N"]:
-    """A copy of what the window sees at each of its stops (im2col)."""
+) -> Float[ndarray, "Wo Ho K N"]:
+    """What the window sees at each of its stops, K = kW kH C numbers of each image (im2col).
+
+    The rows under the window are copied next to each other, for each of its stops down the image.
+    What it sees on its way to the right is then a view: no number is copied for each of the stops.
+    """
     if not (is_float(input) and input.ndim == 4):
         raise misfit("unfold", input=(input, "N C H W"))
     kernel_size, stride, padding, stops = slide("unfold", input, kernel_size, stride, padding)
-    N, C, H, W = input.shape
-    (kH, kW), (pH, pW) = kernel_size, padding
-    padded = np.zeros((C, H + 2 * pH, W + 2 * pW, N), input.dtype)
-    padded[:, pH : pH + H, pW : pW + W] = input.transpose(1, 2, 3, 0)
-    columns = np.empty((C, kH * kW, *stops, N), input.dtype)
-    for offset, window in enumerate(windows(padded, kernel_size, stride)):
-        columns[:, offset] = window
-    return columns.reshape(C, kH, kW, *stops, N)
+    (kH, kW), (sH, sW), (pH, pW), (Ho, Wo) = kernel_size, stride, padding, stops
+    images = np.ascontiguousarray(input.T)  # (W, H, C, N)
+    W, H, C, N = images.shape
+    rows = np.zeros((Ho, W + 2 * pW, kH, C, N), input.dtype)
+    for i in range(kH):
+        down, pixels = overlap(i - pH, sH, Ho, H)
+        rows[down, pW : pW + W, i] = images[:, pixels].swapaxes(0, 1)
+    down_step, right_step, _, channel_step, image_step = rows.strides
+    strides = (sW * right_step, down_step, channel_step, image_step)
+    return as_strided(rows, (Wo, Ho, kW * kH * C, N), strides, writeable=False)
 
 
 def fold(
-    columns: Float[ndarray, "C kH kW Ho Wo N"], input_size: Pair, stride: Pair, padding: Pair
+    weight: Float[ndarray, "out C kH kW"],
+    grad: Float[ndarray, "Wo Ho out N"],
+    shape: tuple[int, ...],
+    stride: Pair,
+    padding: Pair,
 ) -> Float[ndarray, "N C H W"]:
-    """Add what the window saw to where it saw it (col2im): the transpose of `unfold`."""
-    C, kH, kW, Ho, Wo, N = columns.shape
-    (H, W), (pH, pW) = input_size, padding
-    columns = columns.reshape(C, kH * kW, Ho, Wo, N)
-    padded = np.zeros((C, H + 2 * pH, W + 2 * pW, N), columns.dtype)
-    for offset, window in enumerate(windows(padded, (kH, kW), stride)):
-        window += columns[:, offset]
-    return batch_first(padded[:, pH : pH + H, pW : pW + W])
+    """dx: each pixel gets Wᵀ dy from each stop at which the window saw it (col2im).
+
+    One pixel of the window at a time, so that what is added was just computed and is in the cache.
+    """
+    images = np.zeros(shape[::-1], grad.dtype)  # (W, H, C, N)
+    weights = np.ascontiguousarray(weight.T)  # (kW, kH, C, out)
+    kernel_size, stops = weight.shape[2:], grad.shape[1::-1]
+    for i, j, at, pixels in taps(images, kernel_size, stride, stops, padding):
+        images[pixels] += np.matmul(weights[j, i], grad[at])
+    return images.T
 
 
-def windows(
-    images: Float[ndarray, "C H W N"], kernel_size: Pair, stride: Pair
-) -> Iterator[Float[ndarray, "C Ho Wo N"]]:
-    """For each of the kH·kW pixels of a sliding window, what it sees at the stops, as a view."""
-    (kH, kW), (sH, sW) = kernel_size, stride
-    H, W = images.shape[1:3]
+def taps(
+    images: Float[ndarray, "W H C N"],
+    kernel_size: Pair,
+    stride: Pair,
+    stops: Pair,
+    padding: Pair = (0, 0),
+) -> Iterator[tuple[int, int, tuple[slice, slice], tuple[slice, slice]]]:
+    """For each pixel (i, j) of the window: at which stops it is on the image, and on which pixels.
+
+    The stops index (Wo, Ho, ...), the pixels (W, H, ...).
+    """
+    (kH, kW), (sH, sW), (pH, pW), (Ho, Wo) = kernel_size, stride, padding, stops
+    W, H = images.shape[:2]
     for i in range(kH):
+        down, rows = overlap(i - pH, sH, Ho, H)
         for j in range(kW):
-            yield images[:, i : H - kH + i + 1 : sH, j : W - kW + j + 1 : sW]
+            across, columns = overlap(j - pW, sW, Wo, W)
+            yield i, j, (across, down), (columns, rows)
 
 
-def batch_last(images: Float[ndarray, "N C H W"]) -> Float[ndarray, "C H W N"]:
-    """The images with the batch running fastest in memory: no copy if it does already."""
-    return np.ascontiguousarray(images.transpose(1, 2, 3, 0))
+def overlap(offset: int, stride: int, stops: int, size: int) -> tuple[slice, slice]:
+    """The stops s for which offset + stride s is in 0..size-1, and these pixels."""
+    first = max(0, -(offset // stride))
+    last = max(first, min(stops, (size - 1 - offset) // stride + 1))
+    start = offset + stride * first
+    return slice(first, last), slice(start, start + stride * (last - first), stride)
 
 
-def batch_first(images: Float[ndarray, "C H W N"]) -> Float[ndarray, "N C H W"]:
-    """The images in their logical order, as a view."""
-    return images.transpose(3, 0, 1, 2)
+def flat(weight: Float[ndarray, "out C kH kW"]) -> Float[ndarray, "out K"]:
+    """The weights in the order of the columns of `unfold`."""
+    return weight.reshape(len(weight), -1, order="F")
 
 
 def slide(

@@ -259,8 +259,11 @@ class CrossEntropyLoss:
     ) -> Float[ndarray, ""]:
         """Logits (N, C) and class indices (N,) to the loss, a 0-d array."""
         self.input, self.target = input, target
-        return F.cross_entropy(input, target)
+        self.log_probabilities = F.log_softmax(input)
+        return F.cross_entropy(input, target, log_probabilities=self.log_probabilities)
 
     def backward(self) -> Float[ndarray, "N C"]:
         """The gradient of the loss with respect to the logits."""
-        return F.cross_entropy_backward(1.0, self.input, self.target)
+        return F.cross_entropy_backward(
+            1.0, self.input, self.target, log_probabilities=self.log_probabilities
+        )

@@ -68,7 +68,9 @@ class SGD(Optimizer):
             if parameter.grad is None:
                 continue
             if self.momentum == 0:
-                step = F.sgd_step(parameter.data, parameter.grad, self.lr, self.weight_decay)
+                F.sgd_step(
+                    parameter.data, parameter.grad, self.lr, self.weight_decay, out=parameter.data
+                )
             else:
                 grad = parameter.grad + self.weight_decay * parameter.data
                 velocity = self.velocities[index]
@@ -78,8 +80,7 @@ class SGD(Optimizer):
                     velocity = self.momentum * velocity + (1 - self.dampening) * grad
                 self.velocities[index] = velocity
                 direction = grad + self.momentum * velocity if self.nesterov else velocity
-                step = F.sgd_step(parameter.data, direction, self.lr)
-            parameter.data[...] = step
+                F.sgd_step(parameter.data, direction, self.lr, out=parameter.data)
 
 
 class Adam(Optimizer):
@@ -113,14 +114,16 @@ class Adam(Optimizer):
             if parameter.grad is None:
                 continue
             self.steps[index] += 1
-            parameter.data[...], self.exp_avgs[index], self.exp_avg_sqs[index] = F.adam_step(
+            exp_avg, exp_avg_sq = self.exp_avgs[index], self.exp_avg_sqs[index]
+            F.adam_step(
                 parameter.data,
                 parameter.grad,
-                self.exp_avgs[index],
-                self.exp_avg_sqs[index],
+                exp_avg,
+                exp_avg_sq,
                 self.steps[index],
                 self.lr,
                 self.betas,
                 self.eps,
                 self.weight_decay,
+                out=(parameter.data, exp_avg, exp_avg_sq),
             )

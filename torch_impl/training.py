@@ -50,9 +50,7 @@ def steps(
     device = next(model.parameters()).device
     inputs, targets = torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device)
     criterion = nn.CrossEntropyLoss()
-    for number, indices in enumerate(batches, start=1):
-        index = torch.from_numpy(indices).to(device)
-        input, target = inputs[index], targets[index]
+    for number, (input, target) in enumerate(gather(inputs, targets, batches), start=1):
         logits = model(input)
         loss = criterion(logits, target)
         if not math.isfinite(loss.item()):
@@ -61,6 +59,21 @@ def steps(
         loss.backward()
         optimizer.step()
         yield Step(number, logits.detach(), loss.item())
+
+
+def gather(
+    images: Float[Tensor, "M in"], labels: Int64[Tensor, " M"], batches: Iterable[ndarray]
+) -> Iterator[tuple[Float[Tensor, "N in"], Int64[Tensor, " N"]]]:
+    """The images and labels of each batch, on the device that they are on.
+
+    Raises
+    ------
+    IndexError
+        For an index that is out of range.
+    """
+    for indices in batches:
+        index = torch.from_numpy(indices).to(images.device)
+        yield images.index_select(0, index), labels.index_select(0, index)
 
 
 def fit(
