@@ -55,7 +55,7 @@ class Comparison:
     """Holds the steps of a run against the rule, one after the other.
 
     Remembers how far equally valid runs have been from the reference, for that is what the rule
-    allows; so the steps have to come in order.
+    allows, and how large each tensor has been; so the steps have to come in order.
     """
 
     def __init__(self, dtype: str) -> None:
@@ -63,6 +63,8 @@ class Comparison:
         self.base = BASE[dtype]
         self.farthest: dict[Key, float] = defaultdict(float)
         self.farthest_torch: dict[Key, float] = defaultdict(float)
+        self.largest: dict[Key, float] = {}  # the scale, where it compared something
+        self.scale: dict[Key, float] = {}  # of the last step
         self.scratch: dict[tuple[int, ...], ndarray] = {}
 
     def step(
@@ -73,24 +75,42 @@ class Comparison:
         Raises
         ------
         BadCaseError
-            If a tensor of the reference is zero throughout, for that compares nothing.
+            If a tensor of the reference compares nothing (see `empty`), and has not compared
+            anything in an earlier step either; or if one is not finite, or one of an equally valid
+            run, for that would allow everything.
         """
         loss = ("loss", "loss")
         report = StepReport(number, {"numpy": float(numpy[loss]), "torch": float(torch[loss])})
-        for key, exact in reference.items():
-            # Rounding the truth to the dtype under test costs half a unit in the last place,
-            # far below the base tolerance, and halves the memory traffic of what follows.
-            truth = exact.astype(self.dtype, copy=False)
-            scale = float(np.abs(truth, out=self.buffer(truth.shape)).max())
-            if scale == 0:
-                raise BadCaseError(
-                    f"step {number}, {key[0]}: {key[1]} is zero throughout, which compares nothing"
-                )
+        # Rounding the truth to the dtype under test costs half a unit in the last place, far
+        # below the base tolerance, and halves the memory traffic of what follows.
+        truths = {key: exact.astype(self.dtype, copy=False) for key, exact in reference.items()}
+        scales = {key: self.distance(truth, 0) for key, truth in truths.items()}
+        for (phase, tensor), scale in scales.items():
+            if not np.isfinite(scale):
+                raise BadCaseError(f"step {number}, {phase}: {tensor} is not finite in PyTorch")
+        why_empty = self.empty(reference, scales)
+        # The loss is a difference of logits: it has their rounding, however small it is itself.
+        # So do the probabilities. Of softmax - onehot, a difference of numbers of order one, no
+        # more than 1 - exp(-loss) is left where the model is sure and right.
+        logits = max(scales["forward", "logits"], 1.0)
+        left = max(-float(np.expm1(-reference[loss])), self.base["gradients"])
+        for key, truth in truths.items():
             kind = KIND_OF_PHASE[key[0]]
-            if kind == "loss":  # a difference of numbers of order one, however small it is itself
-                scale = max(scale, 1.0)
+            scale, where = scales[key], f"step {number}, {key[0]}: {key[1]}"
+            if key not in why_empty:
+                self.largest[key] = max(scale, self.largest.get(key, 0.0))
+                scale *= max(logits, 1 / left) if kind == "gradients" else 1.0
+            elif key in self.largest:
+                scale = max(scale, self.largest[key])
+            else:
+                raise BadCaseError(f"{where} {why_empty[key]}, which compares nothing")
+            if kind == "loss":
+                scale = max(scale, logits)
+            self.scale[key] = scale
             torch_error = self.distance(torch[key], truth) / scale
             permuted_error = self.distance(permuted[key], truth) / scale
+            if not np.isfinite(torch_error + permuted_error):
+                raise BadCaseError(f"{where} is not finite in PyTorch")
             self.farthest_torch[key] = max(self.farthest_torch[key], torch_error)
             self.farthest[key] = max(self.farthest[key], torch_error, permuted_error)
             without_noise = self.base[kind] + FACTOR * self.farthest_torch[key]
@@ -100,7 +120,7 @@ class Comparison:
             numpy_error = self.distance(numpy[key], truth) / scale
             if not numpy_error <= allowed and report.divergence is None:  # NaN is not <= anything
                 report.divergence = locate(
-                    number, key, numpy[key], torch[key], exact, allowed * scale
+                    number, key, numpy[key], torch[key], reference[key], allowed * scale
                 )
             difference = self.distance(numpy[key], torch[key]) / scale
             raise_to(report.difference, kind, difference)
@@ -109,7 +129,35 @@ class Comparison:
             raise_to(report.used, kind, numpy_error / allowed)
         return report
 
-    def distance(self, value: ndarray, other: ndarray) -> float:
+    def empty(self, reference: Tensors, scales: Mapping[Key, float]) -> dict[Key, str]:
+        """The tensors that compare nothing, with the reason: what they hold is no more than noise.
+
+        A gradient is noise if it is to the step's largest gradient what a difference within the
+        tolerance is to its tensor. So are all of them where the softmax is saturated: every row has
+        one probability that differs from 1 by less than the tolerance.
+        """
+        steepest = max((scale for key, scale in scales.items() if key[0] == "backward"), default=0)
+        base = self.base["gradients"]
+        saturated = is_saturated(reference["forward", "logits"], base)
+        reasons = {}
+        for key, scale in scales.items():
+            gradient = key[0] == "backward"
+            if scale == 0 and key[0] != "loss":
+                reasons[key] = "is zero throughout"
+            elif gradient and scale <= base * steepest:
+                reasons[key] = f"is at most {scale:.1e} beside gradients of {steepest:.1e}"
+            elif gradient and saturated:
+                reasons[key] = "follows from a softmax that is saturated in every row"
+        return reasons
+
+    def widen(self, run: Tensors, reference: Tensors) -> None:
+        """Allow for how far one more equally valid run of the last step is from the reference."""
+        for key, exact in reference.items():
+            truth = exact.astype(self.dtype, copy=False)
+            error = self.distance(run[key], truth) / self.scale[key]
+            self.farthest[key] = max(self.farthest[key], error)
+
+    def distance(self, value: ndarray, other: ndarray | int) -> float:
         """The largest absolute difference of two arrays of one shape; 0 for one and the same."""
         if value is other:
             return 0.0
@@ -121,6 +169,14 @@ class Comparison:
         if shape not in self.scratch:
             self.scratch[shape] = np.empty(shape, self.dtype)
         return self.scratch[shape]
+
+
+def is_saturated(logits: ndarray, tolerance: float) -> bool:
+    """Whether each row's largest logit is so far above the others that their odds are below."""
+    if logits.shape[1] == 1:
+        return True
+    second, first = np.partition(logits, (-2, -1), axis=1)[:, -2:].T
+    return bool((first - second > -np.log(tolerance)).all())
 
 
 def raise_to(worst: dict[str, float], kind: str, value: float) -> None:

@@ -72,9 +72,9 @@ def verdict(result: CompareResult) -> str:
     ]
     if horizon is not None:
         lines.append(
-            f"Step {horizon:,} is the noise horizon: from there on rounding alone moves an equally "
-            f"valid run (each batch summed in another order) out of tolerance. The steps to "
-            f"{steps:,} stay within that noise; --resync compares each step alone."
+            f"Step {horizon:,} is the noise horizon: from there on rounding alone takes equally "
+            f"valid runs out of tolerance. The steps to {steps:,} stay within that noise; --resync "
+            "compares each step alone."
         )
     elif dtype == "float32":
         mine, theirs = (max(result.worst(f"{side}_error").values()) for side in ("numpy", "torch"))

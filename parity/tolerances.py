@@ -1,8 +1,11 @@
 """How close is equal: the one table of tolerances, and the one rule that uses it.
 
-Every difference is the largest absolute difference in a tensor, over the tensor's scale (the
-largest absolute value of the reference; of the loss at least 1, for it is a difference of numbers
-of order one). At each step, NumPy may be as far from the reference as
+Every difference is the largest absolute difference in a tensor, over the tensor's scale: the
+largest absolute value of the reference. Two quantities are differences of larger numbers, and have
+the rounding of those. The loss is a difference of logits, so its scale is at least 1 and at least
+theirs. The gradients come from softmax - onehot, of which a model that is sure and right leaves
+1 - exp(-loss), so their scale is divided by that, or multiplied by that of the logits, if this is
+more. At each step, NumPy may be as far from the reference as
 
     base + FACTOR x the farthest that an equally valid run has been from it so far.
 

@@ -74,18 +74,94 @@ def test_what_is_not_finite_is_never_parity(bad: float) -> None:
     assert divergence.index == (1, 1)
 
 
-def test_nan_on_both_sides_is_no_parity() -> None:
-    key = ("forward", "logits")
-    broken = changed(tensors("float64"), key, (0, 0), np.nan)
-    report = Comparison("float64").step(1, broken, broken, broken, broken)
-    assert report.divergence is not None
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("run", ["torch", "permuted", "reference"])
+def test_what_is_not_finite_in_pytorch_is_a_bad_case(run: str, bad: float) -> None:
+    """NaN on both sides is no agreement, and an infinite error would allow every other."""
+    exact = tensors("float64")
+    broken = changed(exact, ("backward", "fc.weight"), (0, 0), bad)
+    runs = dict.fromkeys(("torch", "permuted", "reference"), exact)
+    with pytest.raises(BadCaseError, match=r"step 1, backward: fc.weight is not finite in PyTorch"):
+        Comparison("float64").step(1, broken, **(runs | {run: broken}))
 
 
-def test_a_tensor_that_is_zero_throughout_is_a_bad_case() -> None:
+# --- tensors that compare nothing ----------------------------------------------------------------
+
+BIAS: Key = ("backward", "fc.bias")
+
+
+@pytest.mark.parametrize("key", sorted(set(tensors("float64")) - {("loss", "loss")}), ids="-".join)
+def test_a_tensor_that_is_zero_throughout_is_a_bad_case(key: Key) -> None:
     truth = tensors("float64")
-    truth["backward", "fc.bias"][:] = 0
-    with pytest.raises(BadCaseError, match=r"step 1, backward: fc.bias is zero throughout"):
+    truth[key][:] = 0
+    with pytest.raises(BadCaseError, match=f"step 1, {key[0]}: {key[1]} is zero throughout"):
         Comparison("float64").step(1, truth, truth, truth, truth)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("times", "bad"), [(0.9, True), (1.1, False)])
+def test_a_gradient_that_is_noise_beside_the_others_is_a_bad_case(
+    dtype: str, times: float, bad: bool
+) -> None:
+    """Below the tolerance of the largest gradient, a sum that should be zero is as large."""
+    truth = tensors(dtype)
+    steepest = truth["backward", "fc.weight"].max()
+    truth[BIAS] *= times * BASE[dtype]["gradients"] * steepest / truth[BIAS].max()
+    if bad:
+        with pytest.raises(BadCaseError, match=r"fc.bias is at most .* beside gradients of 2.0e"):
+            Comparison(dtype).step(1, truth, truth, truth, truth)
+    else:
+        assert Comparison(dtype).step(1, truth, truth, truth, truth).divergence is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("times", "bad"), [(1.01, True), (0.99, False)])
+def test_a_saturated_softmax_is_a_bad_case(dtype: str, times: float, bad: bool) -> None:
+    truth = tensors(dtype)
+    gap = -np.log(BASE[dtype]["gradients"])
+    truth["forward", "logits"][:] = [3 + times * gap, 3, 1]
+    if bad:
+        with pytest.raises(BadCaseError, match=r"fc.bias follows from a softmax that is saturated"):
+            Comparison(dtype).step(1, truth, truth, truth, truth)
+    truth["forward", "logits"][2] = [1, 2, 3]  # one row that is not
+    assert Comparison(dtype).step(1, truth, truth, truth, truth).divergence is None
+
+
+def test_a_single_class_is_a_saturated_softmax() -> None:
+    truth = tensors("float64")
+    truth["forward", "logits"] = truth["forward", "logits"][:, :1]
+    with pytest.raises(BadCaseError, match=r"fc.bias follows from a softmax that is saturated"):
+        Comparison("float64").step(1, truth, truth, truth, truth)
+
+
+@pytest.mark.parametrize(("off", "holds"), [(0.9, True), (1.1, False)])
+def test_what_compared_something_before_is_judged_at_the_scale_it_had(
+    off: float, holds: bool
+) -> None:
+    """A model that has learnt its batch has no gradient left, and is not wrong for that."""
+    exact, learnt, numpy = (tensors("float64") for _ in range(3))
+    learnt[BIAS][:] = 0
+    numpy[BIAS][:] = [0, 0, off * BASE["float64"]["gradients"] * exact[BIAS].max()]
+    comparison = Comparison("float64")
+    comparison.step(1, exact, exact, exact, exact)
+    assert (comparison.step(2, numpy, learnt, learnt, learnt).divergence is None) == holds
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("off", "holds"), [(0.9, True), (1.1, False)])
+def test_a_gradient_has_the_rounding_of_the_probabilities_it_comes_from(
+    dtype: str, off: float, holds: bool
+) -> None:
+    """1 - p = 0.001 is left of numbers of order one, so its error is a thousand times as large."""
+    exact, eps = tensors(dtype), BASE[dtype]["gradients"]
+    exact["loss", "loss"][()] = -np.log(0.999)
+    exact[BIAS][:] = [1, 1, 2]
+    numpy = changed(exact, BIAS, (1,), 1 + 2 * off * eps / 0.001)
+    report = Comparison(dtype).step(1, numpy, exact, exact, exact)
+    assert (report.divergence is None) == holds
+
+
+# --- where the tolerance ends --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -11,7 +11,7 @@ from numpy_impl import optim
 from parity.compare import compare
 from parity.errors import BadCaseError, InputError
 from parity.experiment import Experiment, prepare
-from parity.lockstep import Lockstep
+from parity.lockstep import Lockstep, reordered
 from parity.recipes import RECIPES
 from parity.settings import Settings
 from parity.sides import NumpySide, TorchSide
@@ -32,10 +32,26 @@ def test_parity_holds_on_the_digits(recipe: str, dtype: str) -> None:
     assert result.prediction_agreement == 1
 
 
+@pytest.mark.parametrize(
+    ("recipe", "lr", "dtype"),
+    [
+        ("logistic", 0.1, "float64"),
+        ("logistic", 0.5, "float64"),
+        ("logistic", 0.5, "float32"),
+        ("feedforward", 0.5, "float32"),
+    ],
+)
+def test_parity_holds_one_image_at_a_time(recipe: str, lr: float, dtype: str) -> None:
+    """Some images are learnt by heart: their gradient is a difference of equal numbers, or none."""
+    result = compare(small(recipe, lr=lr, dtype=dtype, batch_size=1, epochs=1, weight_decay=0.0))
+    assert len(result.steps) == 150
+    assert result.first_divergence is None
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_both_sides_learn_the_same(recipe: str) -> None:
-    lr = 0.01 if RECIPES[recipe].optimizer == "Adam" else 0.1
-    choices = {"train_size": 1000, "batch_size": 16, "epochs": 4, "lr": lr}
+    lr = 0.003 if RECIPES[recipe].optimizer == "Adam" else 0.1  # at 0.01 all units may die
+    choices = {"seed": 1, "train_size": 1000, "batch_size": 16, "epochs": 4, "lr": lr, "init": "xavier"}
     epochs = compare(small(recipe, weight_decay=0.0, **choices)).epochs
     assert epochs[-1].accuracy["numpy"] > 0.5
     assert epochs[-1].accuracy["numpy"] == pytest.approx(epochs[-1].accuracy["torch"], abs=0.01)
@@ -132,6 +148,40 @@ def test_weights_in_shared_memory_are_a_bad_case(monkeypatch: pytest.MonkeyPatch
         Lockstep(experiment)
 
 
+@pytest.mark.parametrize("step", [1, 3])
+@pytest.mark.parametrize("side", [NumpySide, TorchSide])
+@pytest.mark.parametrize("which", ["images", "labels", "batches"])
+def test_a_run_that_writes_into_its_inputs_is_a_bad_case(
+    monkeypatch: pytest.MonkeyPatch, which: str, side: Any, step: int
+) -> None:
+    """All runs are given the same arrays, so that all would go wrong alike."""
+    train = side.steps
+
+    def writing(
+        self: Any, images: np.ndarray, labels: np.ndarray, batches: list[np.ndarray]
+    ) -> Iterator[Any]:
+        inputs = {"images": images, "labels": labels, "batches": batches[0]}
+        for outcome in train(self, images, labels, batches):
+            if outcome.number == step and self.dtype == "float32":
+                inputs[which][:] = 0
+            yield outcome
+
+    monkeypatch.setattr(side, "steps", writing)
+    message = rf"step {step}: the images, labels or batches are not what they were before"
+    with pytest.raises(BadCaseError, match=message):
+        compare(small(epochs=1))
+
+
+def test_each_order_of_a_batch_rounds_in_its_own_way() -> None:
+    """Two numbers add up to the same in either order, and three times two do not."""
+    for size in (1, 2, 3):
+        batch = np.arange(10, 10 + size)
+        tiled = reordered(batch, np.arange(size)[::-1])
+        assert len(tiled) >= 3
+        np.testing.assert_array_equal(tiled[:size], batch[::-1])
+        np.testing.assert_array_equal(np.bincount(tiled)[10:], len(tiled) // size)
+
+
 @pytest.fixture
 def overflow() -> Iterator[None]:
     with np.errstate(all="ignore"):
@@ -166,3 +216,25 @@ def test_an_impossible_schedule_is_refused(choices: dict[str, Any], message: str
 def test_an_unknown_recipe_is_refused() -> None:
     with pytest.raises(InputError, match=r"recipe is 'nope', expected one of .*logistic"):
         prepare("nope", Settings())
+
+
+@pytest.mark.parametrize("resync", [False, True])
+def test_a_jump_at_a_kink_is_told_from_a_wrong_gradient(
+    monkeypatch: pytest.MonkeyPatch, resync: bool
+) -> None:
+    """A ReLU on the other side of zero is drift; the same net with a wrong gradient is not."""
+    experiment = small("cnn-adam", train_size=1000, batch_size=128, epochs=2, weight_decay=0.0)
+    assert compare(experiment, resync=resync).first_divergence is None
+    exact = F.conv2d_backward
+
+    def wrong(*arguments: Any, **options: Any) -> Any:
+        grads: tuple[Any, Any, Any] = exact(*arguments, **options)
+        grad_input, grad_weight, grad_bias = grads
+        grad_weight.flat[np.abs(grad_weight).argmax()] *= 1.01
+        return grad_input, grad_weight, grad_bias
+
+    monkeypatch.setattr(F, "conv2d_backward", wrong)
+    divergence = compare(experiment, resync=resync).first_divergence
+    assert divergence is not None
+    assert (divergence.step, divergence.phase) == (1, "backward")
+    assert divergence.tensor == "conv3.weight"
