@@ -14,12 +14,14 @@ from typing import Any
 import tyro
 
 from data import DataError
+from parity.commands.check import Check
 from parity.commands.compare import Compare
 from parity.commands.data import Data
 from parity.commands.gradcheck import Gradcheck
 from parity.commands.mistakes import Mistakes
 from parity.commands.predict import Predict
 from parity.commands.sweep import Sweep
+from parity.commands.template import Template
 from parity.commands.train import Train
 from parity.errors import BadCaseError, InputError
 
@@ -28,11 +30,13 @@ __all__ = ["main"]
 COMMANDS: dict[str, Any] = {
     "compare": Compare,
     "train": Train,
-    "data": Data,
-    "predict": Predict,
-    "gradcheck": Gradcheck,
-    "mistakes": Mistakes,
     "sweep": Sweep,
+    "predict": Predict,
+    "mistakes": Mistakes,
+    "check": Check,
+    "template": Template,
+    "gradcheck": Gradcheck,
+    "data": Data,
 }
 
 DESCRIPTION = "The same classifiers by hand in NumPy and in PyTorch, compared number by number."

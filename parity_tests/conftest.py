@@ -10,8 +10,6 @@ from jaxtyping import config, install_import_hook
 
 install_import_hook(["data", "numpy_impl", "torch_impl", "parity"], typechecker="beartype.beartype")
 
-from parity_tests import implementation  # noqa: E402 - the hook has to be there first
-
 # No deadline: the first call into PyTorch loads its kernels. `--hypothesis-profile deep` looks
 # ten times as hard.
 settings.register_profile("quick", deadline=None, max_examples=50)
@@ -41,9 +39,6 @@ def unchecked() -> Iterator[None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--impl", metavar="FILE", help="test the functions of this file, not numpy_impl's"
-    )
-    parser.addoption(
         "--no-skips", action="store_true", help="fail if a test was skipped, as CI must"
     )
 
@@ -58,16 +53,3 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     skipped = reporter is not None and reporter.stats.get("skipped")
     if session.config.getoption("--no-skips") and skipped and session.exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    if path := config.getoption("--impl"):
-        implementation.load(Path(path))
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --impl, leave out the tests of everything but the functions in the file."""
-    if config.getoption("--impl"):
-        left_out = [item for item in items if not implementation.uses_implementation(item)]
-        items[:] = [item for item in items if implementation.uses_implementation(item)]
-        config.hook.pytest_deselected(items=left_out)

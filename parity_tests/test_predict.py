@@ -84,7 +84,7 @@ def test_one_file_serves_both_sides_and_the_comparison(run: Run, dtype: str) -> 
 
 
 def test_pytorch_alone_gives_the_answers_of_predict(run: Run, model: str) -> None:
-    run("predict", "7", "--load", model, "--json", "answer.json")
+    run("predict", "7", "--recipe", "feedforward", "--load", model, "--json", "answer.json")
     net = FeedForward(784, 100, 10)
     net.load_state_dict(safetensors.torch.load_file(model))
     image = torch.from_numpy(data.load("digits").test.images[7:8])
@@ -95,7 +95,9 @@ def test_pytorch_alone_gives_the_answers_of_predict(run: Run, model: str) -> Non
 
 
 def test_predict_shows_the_image_and_both_answers(run: Run, model: str) -> None:
-    code, out, err = run("predict", "7", "--load", model, "--picture", "p.png")
+    code, out, err = run(
+        "predict", "7", "--recipe", "feedforward", "--load", model, "--picture", "p.png"
+    )
     label = int(data.load("digits").test.labels[7])
     assert (code, err) == (0, "")
     assert f"test image 7 of digits, feedforward: it is a {label}" in out
@@ -113,7 +115,9 @@ def test_without_a_file_the_recipe_is_trained_first(run: Run) -> None:
     assert "No --load, so tutorial was trained first: 1 epochs of digits" in out
 
 
-@pytest.mark.parametrize("command", [("predict", "7"), ("mistakes", "feedforward")])
+@pytest.mark.parametrize(
+    "command", [("predict", "7", "--recipe", "feedforward"), ("mistakes", "feedforward")]
+)
 def test_sides_that_disagree_exit_with_1(
     run: Run, model: str, monkeypatch: Any, command: tuple[str, ...]
 ) -> None:
@@ -193,35 +197,85 @@ def test_a_saved_image_of_the_data_gets_the_same_answer(run: Run, model: str) ->
         Image.fromarray(pixels.astype(np.uint8)).save("digit.png")
         both = []
         for image in (str(index), "digit.png"):
-            assert run("predict", image, "--load", model, "--json", "answer.json")[0] == 0
+            assert (
+                run(
+                    "predict",
+                    image,
+                    "--recipe",
+                    "feedforward",
+                    "--load",
+                    model,
+                    "--json",
+                    "answer.json",
+                )[0]
+                == 0
+            )
             both.append(answer()["probabilities"]["numpy"])
         assert both[0] == pytest.approx(both[1], abs=0.02)  # the digits' 17 levels are rounded
 
 
 def test_resize_scales_and_black_on_white_is_mentioned(run: Run, model: str) -> None:
     Image.fromarray(np.full((56, 56), 255, np.uint8)).save("white.png")
-    code, out, _ = run("predict", "white.png", "--load", model, "--resize")
+    code, out, _ = run(
+        "predict", "white.png", "--recipe", "feedforward", "--load", model, "--resize"
+    )
     assert code == 0
     assert "mostly white" in out
     assert (
         "mostly white"
-        not in run("predict", "white.png", "--load", model, "--resize", "--invert")[1]
+        not in run(
+            "predict",
+            "white.png",
+            "--recipe",
+            "feedforward",
+            "--load",
+            model,
+            "--resize",
+            "--invert",
+        )[1]
     )
 
 
 BAD = [
-    (("predict", "382"), "image is 382, expected an index of 0..381"),
-    (("predict", "none.png"), "image: got none.png, expected an index or a picture file"),
-    (("predict", "3", "--invert"), "invert, resize: expected a picture file, got an index"),
-    (("predict", "large.png"), "image: large.png is 30x29 pixels, expected 28x28 (--resize"),
-    (("predict", "deep.png"), "image: deep.png has pixels of mode I;16"),
-    (("predict", "clear.png"), "image: clear.png has transparent pixels"),
-    (("predict", "cut.png"), "image: cut.png is damaged or no PNG or JPEG picture"),
-    (("predict", "a.gif"), "image: a.gif is damaged or no PNG or JPEG picture"),
-    (("predict", "3", "--picture", "a.jpg"), "picture: got a.jpg, expected a name that ends in"),
+    (("predict", "382", "--recipe", "feedforward"), "image is 382, expected an index of 0..381"),
+    (
+        ("predict", "none.png", "--recipe", "feedforward"),
+        "image: got none.png, expected an index or a picture file",
+    ),
+    (
+        ("predict", "3", "--recipe", "feedforward", "--invert"),
+        "invert, resize: expected a picture file, got an index",
+    ),
+    (
+        ("predict", "large.png", "--recipe", "feedforward"),
+        "image: large.png is 30x29 pixels, expected 28x28 (--resize",
+    ),
+    (("predict", "deep.png", "--recipe", "feedforward"), "image: deep.png has pixels of mode I;16"),
+    (
+        ("predict", "clear.png", "--recipe", "feedforward"),
+        "image: clear.png has transparent pixels",
+    ),
+    (
+        ("predict", "cut.png", "--recipe", "feedforward"),
+        "image: cut.png is damaged or no PNG or JPEG picture",
+    ),
+    (
+        ("predict", "a.gif", "--recipe", "feedforward"),
+        "image: a.gif is damaged or no PNG or JPEG picture",
+    ),
+    (
+        ("predict", "3", "--recipe", "feedforward", "--picture", "a.jpg"),
+        "picture: got a.jpg, expected a name that ends in",
+    ),
     (("predict", "3", "--recipe", "nope"), "recipe is 'nope', expected one of"),
-    (("predict", "3", "--load", "m.safetensors", "--lr", "1"), "lr is 1.0, but a model that is"),
-    (("predict", "3", "--load", "none.pt"), "load: got none.pt, expected a file that is there"),
+    (
+        ("predict", "3", "--recipe", "feedforward", "--load", "m.safetensors", "--lr", "1"),
+        "lr is 1.0, but a model that is",
+    ),
+    (
+        ("predict", "3", "--recipe", "feedforward", "--load", "none.pt"),
+        "load: got none.pt, expected a file that is there",
+    ),
     (("mistakes", "tutorial", "--load", "m.safetensors"), "load: m.safetensors does not fit"),
     (
         ("mistakes", "feedforward", "--load", "m.safetensors", "--dtype", "float64"),

@@ -1,0 +1,346 @@
+"""The check: every name of the contract in turn, each fed true values, each bug reported once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from parity.checking.calls import Call
+from parity.checking.catalogue import Mistake
+from parity.checking.conventions import Conventions
+from parity.checking.diagnosis import Trial, diagnose, explains
+from parity.checking.judging import Misfit, expect, find_misfit, single_call
+from parity.checking.subjects import SUBJECTS, Subject
+from parity.checking.words import example, misfit_in_words
+
+__all__ = ["Checker", "Result", "Student"]
+
+Status = Literal["pass", "fail", "missing", "error", "timeout"]
+Outcome = dict[str, Any]
+
+STUB = "not written yet: raises NotImplementedError"
+
+
+@runtime_checkable
+class Student(Protocol):
+    """The code under check."""
+
+    def load(self) -> Outcome:
+        """Run it, and tell its names."""
+
+    def ask(self, request: dict[str, Any]) -> list[Outcome]:
+        """Run some calls."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The verdict on one name."""
+
+    name: str
+    status: Status
+    diagnosis: str | None = None  # the mistake's id in the catalogue, or two joined by +
+    explanation: str = ""  # one line
+    hint: str = ""
+    where: str = ""  # the worst number of the smallest example
+    example: str = ""
+    traceback: str = ""
+    notes: tuple[str, ...] = ()  # what was not checked, and what is worth knowing
+
+    @property
+    def written(self) -> bool:
+        """Whether the name is there, be it as a stub."""
+        return self.status != "missing" or self.explanation == STUB
+
+    @property
+    def message(self) -> str:
+        """Everything but the example and the traceback, as one paragraph."""
+        hint = f"Hint: {self.hint}" if self.hint else ""
+        parts = (self.explanation, self.where, hint, *self.notes)
+        return " ".join(part if part[-1] in ".?)" else f"{part}." for part in parts if part)
+
+
+@dataclass
+class Checker:
+    """Checks one student's code."""
+
+    student: Student
+    conventions: Conventions
+    seed: int = 0
+    timeout: float = 10.0  # for the words only
+    names: set[str] = field(default_factory=set)
+    wrong: list[str] = field(default_factory=list)  # the names that were found wrong so far
+    right: set[str] = field(default_factory=set)
+
+    def run(self) -> list[Result]:
+        """The verdict on each name, and first on the file if it does not run to its end."""
+        loaded = self.student.load()
+        self.names = set(loaded["names"])
+        results = []
+        if "raised" in loaded or "timeout" in loaded:
+            how = loaded.get("raised") or f"does not come to its end within {self.timeout:g} s"
+            explanation = f"the file {how}; what it defined until then is checked below"
+            status: Status = "timeout" if "timeout" in loaded else "error"
+            trace = loaded.get("traceback", "")
+            results.append(Result("file", status, explanation=explanation, traceback=trace))
+        for subject in SUBJECTS.values():
+            if subject.name not in self.names:
+                results.append(Result(subject.name, "missing", explanation="not written yet"))
+                continue
+            result = self.check(subject)
+            results.append(result)
+            if result.status == "pass":
+                if not result.notes:
+                    self.right.add(subject.name)
+            elif result.status != "missing":
+                self.wrong.append(subject.name)
+        return results
+
+    def check(self, subject: Subject) -> Result:
+        """The verdict on one name."""
+        calls = self.draw(subject)
+        stand_ins = self.needed_by(subject)
+        trials = self.trials(subject, calls, stand_ins)
+        result = self.judge(subject, trials)
+        blamed = [name for name in self.wrong if name not in stand_ins]
+        if result.status in ("pass", "missing") or not blamed:
+            return result
+        # Perhaps it only uses a function that is wrong: look again with ours in its place.
+        again = self.trials(subject, calls, [*stand_ins, *blamed])
+        second = self.judge(subject, again)
+        if second.status == "pass":
+            note = f"right once {' and '.join(blamed)} {'is' if len(blamed) == 1 else 'are'}"
+            return replace(second, notes=(*second.notes, note))
+        return second if second.diagnosis else result
+
+    def draw(self, subject: Subject) -> list[Call]:
+        """The probes of all sizes, and those of the second size in single precision, too."""
+        calls = [call for sizes in subject.sizes for call in subject.draw(self.seed, sizes)]
+        if subject.name != "ConvNet":  # loops by hand take long enough for one
+            calls += map(single_call, subject.draw(self.seed, subject.sizes[1]))
+        return [self.conventions.adapt(subject.name, call) for call in calls]
+
+    def needed_by(self, subject: Subject) -> list[str]:
+        """The classes that `fit` is run with and that the file does not have right."""
+        if subject.name != "fit":
+            return []
+        return [name for name in ("FeedForward", "SGD") if name not in self.right]
+
+    def trials(self, subject: Subject, calls: Sequence[Call], stand_ins: list[str]) -> list[Trial]:
+        """Run the calls, and compute what they should give."""
+        # Our own FeedForward has PyTorch's layout, whatever the file's convention.
+        own = self.conventions if "FeedForward" not in stand_ins else Conventions()
+        outputs = [len(subject.outputs(call)) for call in calls]
+        request = {
+            "subject": subject.name,
+            "stand_ins": stand_ins,
+            "calls": [
+                {
+                    "args": own.args(subject.name, call.args),
+                    "options": call.options,
+                    "outputs": count,
+                }
+                for call, count in zip(calls, outputs, strict=True)
+            ],
+        }
+        outcomes = self.student.ask(request)
+        return [
+            Trial(
+                call, expect(subject.name, call, partial(own.results, subject.name, call)), outcome
+            )
+            for call, outcome in zip(calls, outcomes, strict=False)
+        ]
+
+    def judge(self, subject: Subject, trials: list[Trial]) -> Result:
+        """Hold the trials against what they should give."""
+        name, outcomes = subject.name, [trial.outcome for trial in trials]
+        if all("not_written" in outcome for outcome in outcomes):
+            return Result(name, "missing", explanation=STUB)
+        if any("timeout" in outcome for outcome in outcomes):
+            words = f"does not come to an end within {self.timeout:g} s"
+            return Result(name, "timeout", explanation=words)
+        if all("unsupported" in outcome for outcome in outcomes):
+            words = f"{outcomes[0]['unsupported']}, expected ({', '.join(subject.arguments)})"
+            return Result(name, "error", explanation=words)
+        notes = self.notes(trials)
+        faults = [(trial, misfit) for trial in trials if (misfit := fault(trial))]
+        if faults:
+            return replace(self.explain(subject, trials, faults), notes=notes)
+        if coarse(trials):
+            known = diagnose(name, trials, self.conventions, pairs=False)
+            if known:
+                worst = [(t, m) for t in trials if t.arrays and (m := strict_misfit(t))]
+                return replace(self.explain(subject, trials, worst), notes=notes)
+            notes = (*notes, "agrees to single precision")
+        changed = sorted({index for outcome in outcomes for index in outcome.get("changed", ())})
+        if changed:
+            words = " and ".join(subject.arguments[index] for index in changed)
+            return Result(
+                name,
+                "fail",
+                "input-changed",
+                f"changes {words} in place, under the hands of the caller",
+                "Which operators write into the array that they are given?",
+                notes=notes,
+            )
+        return Result(name, "pass", notes=notes)
+
+    def notes(self, trials: list[Trial]) -> tuple[str, ...]:
+        """What was not checked."""
+        unsupported = [
+            trial.call.label or trial.outcome["unsupported"] for trial in trials if trial.refused
+        ]
+        if any(array is None for trial in trials for array in trial.arrays or ()):
+            unsupported.append("backward")
+        return (f"not checked: {', '.join(dict.fromkeys(unsupported))}",) if unsupported else ()
+
+    def explain(
+        self, subject: Subject, trials: list[Trial], faults: list[tuple[Trial, Misfit]]
+    ) -> Result:
+        """The cause, and the smallest example."""
+        known = diagnose(subject.name, trials, self.conventions)
+        trial, misfit = faults[0]
+        if not known and self.varies(subject, trial):
+            return Result(
+                subject.name,
+                "fail",
+                "not-deterministic",
+                "wrong, and each time otherwise: something is drawn at random inside",
+                "What is random here, and are things that belong together drawn together?",
+                misfit_in_words(subject, trial.call, misfit),
+            )
+        if known:
+            numbers = [fault for fault in faults if fault[1].kind != "raises"]
+            trial, misfit = (numbers or faults)[0]
+        trial, misfit = self.shrink(subject, trial, misfit, known)
+        raised = all(misfit.kind == "raises" for _, misfit in faults)
+        words = " ".join(mistake.sentence for mistake in known)
+        if not known:
+            words = "raises" if raised else f"wrong, cause not recognised{self.factor(faults)}"
+            words = misfit.got if raised else words
+        label = f" ({trial.call.label})" if trial.call.label else ""
+        where = misfit_in_words(subject, trial.call, misfit)
+        return Result(
+            subject.name,
+            "error" if raised and not known else "fail",
+            "+".join(sorted(mistake.id for mistake in known)) or None,
+            words + ("" if known or not raised else label),
+            " ".join(mistake.hint for mistake in known),
+            "" if raised and not known else where + label,
+            example(
+                subject,
+                trial.call,
+                self.conventions,
+                trial.arrays,
+                trial.expected.arrays,
+                misfit.output,
+            ),
+            trial.outcome.get("traceback", ""),
+        )
+
+    def varies(self, subject: Subject, trial: Trial) -> bool:
+        """Whether the same call now gives something else."""
+        if trial.arrays is None:
+            return False
+        (again,) = self.trials(subject, [trial.call], self.needed_by(subject))
+        return again.arrays is not None and not all(
+            first is None or second is None or np.array_equal(first, second, equal_nan=True)
+            for first, second in zip(trial.arrays, again.arrays, strict=True)
+        )
+
+    def factor(self, faults: list[tuple[Trial, Misfit]]) -> str:
+        """What stands out about the wrong numbers, if they are all in one proportion."""
+        ratios = [
+            misfit.got / misfit.expected
+            for _, misfit in faults
+            if misfit.kind == "values" and misfit.expected
+        ]
+        if len(ratios) == len(faults) > 1 and max(ratios) - min(ratios) < 1e-6 * abs(ratios[0]):
+            return f"; it is {ratios[0]:.6g} times what it should be, wherever it is most off"
+        return ""
+
+    def shrink(
+        self, subject: Subject, trial: Trial, misfit: Misfit, known: tuple[Mistake, ...]
+    ) -> tuple[Trial, Misfit]:
+        """The same fault at the smallest sizes that show it: one size after the other made less."""
+        sizes = next(
+            (
+                s
+                for s in subject.sizes
+                for call in self.redraw(subject, s)
+                if same(call, trial.call)
+            ),
+            None,
+        )
+        died = "raised" in trial.outcome and not trial.outcome.get("traceback")
+        if sizes is None or not subject.shrinks or died:
+            return trial, misfit
+        position = 0
+        while position < len(sizes):
+            for smaller in range(1, sizes[position]):
+                candidate = (*sizes[:position], smaller, *sizes[position + 1 :])
+                found = self.fails_at(subject, candidate, trial.call.label, misfit.kind)
+                if found and (
+                    not known or explains(subject.name, known, [found[0]], self.conventions)
+                ):
+                    sizes, (trial, misfit) = candidate, found
+                    break
+            position += 1
+        return trial, misfit
+
+    def redraw(self, subject: Subject, sizes: tuple[int, ...]) -> list[Call]:
+        """The probes of these sizes, adapted."""
+        return [
+            self.conventions.adapt(subject.name, call) for call in subject.draw(self.seed, sizes)
+        ]
+
+    def fails_at(
+        self, subject: Subject, sizes: tuple[int, ...], label: str, kind: str
+    ) -> tuple[Trial, Misfit] | None:
+        """A call of this label that fails in this way at these sizes."""
+        calls = [call for call in self.redraw(subject, sizes) if call.label == label]
+        if not calls:
+            return None
+        stand_ins = self.needed_by(subject)
+        for trial in self.trials(subject, calls, stand_ins):
+            misfit = fault(trial)
+            if misfit and misfit.kind == kind:
+                return trial, misfit
+        return None
+
+
+def fault(trial: Trial) -> Misfit | None:
+    """What is wrong in a trial, to the precision of single numbers where that is all it has."""
+    outcome = trial.outcome
+    if trial.refused:
+        return None
+    for kind in ("raised", "bad_result"):
+        if kind in outcome:
+            return Misfit("raises", got=outcome[kind])
+    if "not_written" in outcome:
+        return Misfit("raises", got="raises NotImplementedError")
+    if find_misfit(outcome["arrays"], trial.expected) is None:
+        return None
+    return find_misfit(outcome["arrays"], trial.expected, "float32")
+
+
+def strict_misfit(trial: Trial) -> Misfit | None:
+    """What is wrong in a trial, to the precision that its numbers have."""
+    return find_misfit(trial.outcome["arrays"], trial.expected)
+
+
+def coarse(trials: list[Trial]) -> bool:
+    """Whether double precision came back, and single precision is all that was right of it."""
+    return any(trial.arrays is not None and strict_misfit(trial) for trial in trials)
+
+
+def same(call: Call, other: Call) -> bool:
+    """Whether two calls were drawn alike."""
+    shapes = [getattr(arg, "shape", None) for arg in call.args]
+    dtypes = [getattr(arg, "dtype", None) for arg in call.args]
+    return (
+        call.label == other.label
+        and shapes == [getattr(arg, "shape", None) for arg in other.args]
+        and dtypes == [getattr(arg, "dtype", None) for arg in other.args]
+    )

@@ -1,0 +1,154 @@
+"""Which known mistake is it? The one that gives the same wrong numbers on every probe."""
+
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from parity.checking.calls import Call, cast
+from parity.checking.catalogue import Mistake, compose, mistakes_of
+from parity.checking.conventions import Conventions
+from parity.checking.judging import FAR, Expected, agree, as_arrays, find_misfit, precision, scale
+from parity.checking.reference import reference
+from parity.tolerances import BASE
+
+__all__ = ["Trial", "diagnose", "explains"]
+
+ARITHMETIC = ("OverflowError", "ZeroDivisionError", "FloatingPointError", "math domain error")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One call, what it should give, and what the file made of it."""
+
+    call: Call
+    expected: Expected
+    outcome: dict[str, Any]
+
+    @property
+    def arrays(self) -> list[ndarray | None] | None:
+        """The file's results, if there are any of the right number."""
+        return self.outcome.get("arrays")
+
+    @property
+    def refused(self) -> bool:
+        """Whether the file does not take such a call, and need not."""
+        return "unsupported" in self.outcome or (self.call.may_raise and "raised" in self.outcome)
+
+
+def diagnose(
+    subject: str, trials: Sequence[Trial], conventions: Conventions, pairs: bool = True
+) -> tuple[Mistake, ...]:
+    """The mistake that explains all trials, or the two of them; none if none does.
+
+    Single mistakes come before pairs, specific ones before general ones.
+    """
+    # Wrong results first: they tell the candidates apart, and most fall at the first of them.
+    looked_at = [trial for trial in trials if not trial.refused]
+    looked_at.sort(key=is_right)
+    for candidate in candidates(subject, pairs):
+        if explains(subject, candidate, looked_at, conventions):
+            return candidate
+    return ()
+
+
+def candidates(subject: str, pairs: bool) -> Iterator[tuple[Mistake, ...]]:
+    """Each mistake of the subject, then every two of them in either order."""
+    known = mistakes_of(subject)
+    yield from ((mistake,) for mistake in known)
+    if pairs:
+        yield from ((a, b) for a, b in permutations(known, 2) if a.id != b.id)
+
+
+def is_right(trial: Trial) -> bool:
+    """Whether the file's result of this trial is right."""
+    return trial.arrays is not None and find_misfit(trial.arrays, trial.expected) is None
+
+
+def explains(
+    subject: str,
+    candidate: tuple[Mistake, ...],
+    trials: Sequence[Trial],
+    conventions: Conventions,
+) -> bool:
+    """Whether the file's results are those of the mistake in every trial, and wrong in one."""
+    wrong_function = compose(partial(remembered, subject), *candidate)
+    seen = False
+    for trial in trials:
+        # Code that is given single precision computes in it, or in double: exp overflows at
+        # 89 in the one and at 710 in the other.
+        kinds = [np.float64, np.float32] if trial.expected.single else [np.float64]
+        verdicts = [computes(wrong_function, subject, trial, kind, conventions) for kind in kinds]
+        if "no" in verdicts and not {"wrong", "right"} & set(verdicts):
+            return False
+        seen = seen or "wrong" in verdicts
+    return seen
+
+
+def remembered(subject: str, *args: Any, **options: Any) -> Any:
+    """PyTorch's `subject`; hundreds of candidates ask it for the same few calls."""
+    return recall(subject, pickle.dumps((args, options)))
+
+
+@lru_cache(maxsize=4096)
+def recall(subject: str, pickled: bytes) -> Any:
+    """PyTorch's result for arguments that can be looked up."""
+    args, options = pickle.loads(pickled)
+    return reference(subject)(*args, **options)
+
+
+def computes(
+    wrong_function: Any, subject: str, trial: Trial, kind: Any, conventions: Conventions
+) -> str:
+    """Whether the mistake gives what the file gave: "no", or "wrong" or "right" as both are."""
+    call = trial.call
+    try:
+        with np.errstate(all="ignore"):
+            value = as_arrays(wrong_function(*cast(call.args, kind), **call.all_options))
+        wrong = conventions.results(subject, call, value)
+    except Exception as error:  # a mistake may well raise what the file raises
+        if trial.arrays is not None:
+            return "no"
+        return "wrong" if type(error).__name__ in ARITHMETIC else "right"
+    if not same_results(trial, wrong):
+        return "no"
+    return "right" if find_misfit(list(wrong), trial.expected) is None else "wrong"
+
+
+def same_results(trial: Trial, wrong: list[ndarray]) -> bool:
+    """Whether the file gave the wrong arrays; code that raises where they overflow did."""
+    if trial.arrays is None:
+        raised = trial.outcome.get("raised", "")
+        overflows = not all(np.isfinite(array).all() for array in wrong)
+        return overflows and any(name in raised for name in ARITHMETIC)
+    if len(wrong) != len(trial.arrays):
+        return False
+    for output, (got, array) in enumerate(zip(trial.arrays, wrong, strict=True)):
+        if got is None:
+            continue
+        if got.shape != array.shape:
+            return False
+        dtype = precision(got, trial.expected)
+        right_scale, wrong_scale = scale(trial.expected.arrays[output]), finite_scale(array)
+        growth = max(1.0, wrong_scale / right_scale) if right_scale else 1.0
+        near = BASE[dtype]["gradients"] * wrong_scale
+        with np.errstate(all="ignore"):
+            both_non_finite = ~np.isfinite(got) & ~np.isfinite(array)
+            if np.all(agree(got, array, near) | both_non_finite):
+                continue
+            if not np.all(agree(got, array, FAR * wrong_scale) | both_non_finite):
+                return False  # far off, without asking how much rounding may cost here
+            allowed = near + growth * trial.expected.allowed(dtype, output)
+            if not np.all(agree(got, array, allowed) | both_non_finite):
+                return False
+    return True
+
+
+def finite_scale(array: ndarray) -> float:
+    """The largest absolute value that is a number."""
+    return scale(np.asarray(np.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0)))

@@ -1,0 +1,70 @@
+"""What is said about a result that is wrong: where, what came, what should have come."""
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from parity.checking.calls import Call
+from parity.checking.conventions import Conventions
+from parity.checking.judging import Misfit
+from parity.checking.subjects import Subject
+
+__all__ = ["example", "misfit_in_words"]
+
+SHOWN = 40  # numbers in an example; a larger one is told by its shapes
+
+
+def misfit_in_words(subject: Subject, call: Call, misfit: Misfit) -> str:
+    """One line, such as "grad_weight[0, 2] is 1.5, but should be 3"."""
+    if misfit.kind == "raises":
+        return misfit.got
+    name = subject.outputs(call)[misfit.output]
+    if misfit.kind == "shape":
+        return f"{name} has shape {misfit.got}, but should have {misfit.expected}"
+    if misfit.kind == "dtype":
+        return f"{name} has dtype {misfit.got}, but should have {misfit.expected}"
+    index = f"[{', '.join(map(str, misfit.index))}]" if misfit.index else ""
+    got, expected = f"{misfit.got:.6g}", f"{misfit.expected:.6g}"
+    if got == expected:
+        got, expected = f"{misfit.got:.17g}", f"{misfit.expected:.17g}"
+    return f"{name}{index} is {got}, but should be {expected}"
+
+
+def example(
+    subject: Subject,
+    call: Call,
+    conventions: Conventions,
+    got: list[ndarray | None] | None,
+    expected: list[ndarray],
+    output: int,
+) -> str:
+    """The call as Python, with what came and what should have come, if it is short enough."""
+    args = conventions.args(subject.name, call.args)
+    options = [f"{name}={literal(value)}" for name, value in call.options.items()]
+    if any(not isinstance(arg, int | float | tuple | ndarray) for arg in args):
+        return ""
+    if sum(np.size(arg) for arg in args) > SHOWN:
+        shapes = [
+            f"{name} {np.shape(arg)}" for name, arg in zip(subject.arguments, args, strict=False)
+        ]
+        return f"{subject.name}({', '.join([*shapes, *options])})"
+    lines = [f"{subject.name}({', '.join([*map(literal, args), *options])})"]
+    if got is not None and got[output] is not None:
+        lines.append(f"  got       {numbers(got[output])}")
+    lines.append(f"  expected  {numbers(expected[output])}")
+    return "\n".join(lines)
+
+
+def literal(value: Any) -> str:
+    """`value` as one would type it."""
+    if isinstance(value, ndarray):
+        return f"np.array({numbers(value)})"
+    return repr(value)
+
+
+def numbers(array: Any) -> str:
+    """The numbers of an array, nested in brackets, six digits each."""
+    if np.ndim(array) == 0:
+        return f"{np.asarray(array).item():.6g}"
+    return f"[{', '.join(map(numbers, array))}]"
