@@ -5,15 +5,18 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint results pages clean
+.PHONY: demo test lint results pages benchmarks clean
 
 RESULTS := docs/results
 
 demo: $(INSTALLED)
 	$(BIN)/parity compare feedforward --epochs 15 --batch-size 16 --lr 0.5
 
+# One thread in each worker: their pools would take each other's cores.
+test: export OMP_NUM_THREADS = 1
+test: export OPENBLAS_NUM_THREADS = 1
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest --numprocesses auto $(PYTEST_FLAGS)
 
 lint: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lint]"
@@ -44,6 +47,13 @@ results: $(INSTALLED)
 pages: demo
 	cp reports/feedforward-digits-float32.png docs/demo.png
 	$(BIN)/python -m parity.pages
+
+# The table and the charts of docs/benchmarks.md, on real MNIST: about half an hour on a quiet machine.
+benchmarks: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	$(BIN)/python -m benchmarks --compile --threads 1 --json docs/benchmarks-1-thread.json
+	$(BIN)/python -m benchmarks --compile --json docs/benchmarks.json
+	$(BIN)/python -m benchmarks.page docs/benchmarks-1-thread.json docs/benchmarks.json
 
 clean:
 	rm -rf .venv reports build *.egg-info

@@ -1,0 +1,94 @@
+"""Nothing is timed before it is known to train the same weights as PyTorch does.
+
+Each peer's own process trains its first steps; the weights it then has are held against PyTorch in
+float64, under the rule and the figures of `parity.tolerances`.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+import numpy as np
+from numpy import ndarray
+
+from benchmarks.work import Case, Work
+from benchmarks.worker import Worker
+from parity.errors import BadCaseError
+from parity.sides import Side, TorchSide
+from parity.tolerances import BASE, FACTOR
+
+__all__ = ["check_parity"]
+
+STEPS = 5
+VALID_RUNS = 6
+SLACK = {"jax": 100.0, "cuda": 100.0}  # their exp and convolution round in ways of their own
+Weights = Mapping[str, ndarray]
+
+
+def check_parity(case: Case, peers: Mapping[str, Worker]) -> None:
+    """Raise BadCaseError if a peer's weights after the first steps are off by more than the rule.
+
+    Peers that do not train the case's own weights, and the floor, are passed over.
+    """
+    work = case.load()
+    truth, valid = reference(work)
+    for name, worker in peers.items():
+        weights = worker.ask("weights_after", STEPS)
+        if weights is not None:
+            compare(name, case, weights, truth, valid)
+
+
+def reference(work: Work) -> tuple[Weights, list[Weights]]:
+    """The weights after the first steps in float64; those of equally valid float32 runs.
+
+    The valid runs start a rounding error away and sum each batch in another order. A few are
+    needed: where a ReLU's input is about zero, rounding decides whether a gradient passes, and all
+    that follows differs by far more than rounding.
+    """
+    batches = list(islice(work.batches(), STEPS))
+    rng = np.random.default_rng(work.seed)
+    valid = [train(work, "float32", work.initial, batches)]
+    for _ in range(VALID_RUNS):
+        nudged = {name: nudge(array, rng) for name, array in work.initial.items()}
+        valid.append(train(work, "float32", nudged, [rng.permutation(it) for it in batches]))
+    return train(work, "float64", work.initial, batches), valid
+
+
+def nudge(array: ndarray, rng: np.random.Generator) -> ndarray:
+    """Each number a unit in its last place up or down, or as it is."""
+    direction = rng.choice([-np.inf, 0, np.inf], array.shape).astype(array.dtype)
+    return np.where(direction == 0, array, np.nextafter(array, direction))
+
+
+def train(work: Work, dtype: str, initial: Weights, batches: list[ndarray]) -> Weights:
+    """PyTorch's weights after the batches."""
+    side: Side = TorchSide(work.recipe, dtype, work.seed)
+    side.load(initial)
+    for batch in batches:
+        images, labels = work.images[batch].astype(dtype), work.labels[batch]
+        deque(side.steps(images, labels, [np.arange(len(batch))]), maxlen=0)
+    return side.weights()
+
+
+def compare(
+    name: str, case: Case, weights: Weights, truth: Weights, valid: Sequence[Weights]
+) -> None:
+    """Raise BadCaseError where `weights` are too far from the truth, or have learnt nothing."""
+    for key, exact in truth.items():
+        allowed = BASE["float32"]["weights"] + FACTOR * max(
+            distance(run[key], exact) for run in valid
+        )
+        allowed *= SLACK.get(name, 1.0)
+        if distance(case.initial[key], exact) <= allowed:
+            raise BadCaseError(f"{key} before training would pass, too, which compares nothing")
+        if not distance(weights[key], exact) <= allowed:
+            raise BadCaseError(
+                f"{case.recipe.name}, batch size {case.recipe.batch_size}: {key} of {name} is "
+                f"{distance(weights[key], exact):.1e} of its scale from PyTorch in float64 after "
+                f"{STEPS} steps, allowed are {allowed:.1e}"
+            )
+
+
+def distance(value: ndarray, exact: ndarray) -> float:
+    """The largest absolute difference, over the largest absolute value of the exact array."""
+    return float(np.abs(value - exact).max() / np.abs(exact).max())

@@ -1,0 +1,121 @@
+"""The command line of `python -m benchmarks`.
+
+Exit codes: 0 it was measured, 1 the two sides are not the same or a peer failed, 2 bad input.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+__all__ = ["BATCH_SIZES", "main"]
+
+BATCH_SIZES = (16, 64, 128, 256, 1024)
+PROG = "python -m benchmarks"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"benchmarks: error: {message}; see {PROG} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `arguments` (default: the process's own); returns the exit code."""
+    options = parse(arguments)
+    from benchmarks.run import run
+    from data import DataError
+    from parity.errors import BadCaseError, InputError
+
+    try:
+        run(options)
+        return 0
+    except (InputError, DataError) as error:
+        print(f"benchmarks: error: {error}", file=sys.stderr)
+        return 2
+    except BadCaseError as error:
+        print(f"benchmarks: no parity: {error}", file=sys.stderr)
+        return 1
+    except RuntimeError as error:
+        print(f"benchmarks: stopped: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("benchmarks: interrupted", file=sys.stderr)
+        return 130
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options; exits with 2 and one line for a command line that is wrong."""
+    from data import NAMES
+    from parity.recipes import RECIPES
+
+    recipes = [name for name in RECIPES if name != "tutorial"]  # logistic, on fewer images
+    parser = Parser(
+        PROG,
+        description="Time a training step of the hand-written NumPy beside PyTorch's, in float32.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "--recipe",
+        nargs="+",
+        choices=recipes,
+        default=recipes,
+        metavar="R",
+        help=f"which of {', '.join(recipes)} (default: all)",
+    )
+    add(
+        "--batch-size",
+        nargs="+",
+        type=count,
+        metavar="N",
+        help=f"images in a batch (default: {', '.join(map(str, BATCH_SIZES))})",
+    )
+    add(
+        "--threads",
+        type=count,
+        metavar="N",
+        help="threads of every peer (default: one for each core that this process may use)",
+    )
+    add("--data", choices=NAMES, default="mnist", help="which images (default: mnist)")
+    add(
+        "--data-root",
+        type=Path,
+        metavar="DIR",
+        help="the folder of the images (default: PARITY_DATA_ROOT, else ~/.cache/parity)",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="draws weights and batches (default: 0)")
+    add("--compile", action="store_true", help="measure torch.compile, too")
+    add(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="cuda: time torch_impl on the CUDA device, too (default: cpu)",
+    )
+    add("--quick", action="store_true", help="batch size 64 only, short turns: under a minute")
+    add(
+        "--profile",
+        action="store_true",
+        help="where a NumPy step spends its time, instead of the comparison",
+    )
+    add("--json", type=Path, metavar="FILE", help="write the answer to this file, too, as JSON")
+    add(
+        "--report",
+        type=Path,
+        default=Path("reports"),
+        metavar="DIR",
+        help="the folder of the pictures (default: reports)",
+    )
+    options = parser.parse_args(arguments)
+    if options.batch_size is None:
+        options.batch_size = [64] if options.quick else list(BATCH_SIZES)
+    return options
+
+
+def count(text: str) -> int:
+    """A number from 1; argparse names the option."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from 1")
+    return int(text)

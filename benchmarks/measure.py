@@ -1,0 +1,137 @@
+"""The measuring of one case: check, burn in, then let the peers take turns."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.check import check_parity
+from benchmarks.work import Case
+from benchmarks.worker import Worker, workers
+
+__all__ = ["FULL", "QUICK", "Plan", "measure", "profile"]
+
+PAUSE = (
+    0.05  # seconds between turns: idle threads of OpenBLAS spin for some 30 ms before they sleep
+)
+BURN_IN = 3  # blocks before the first that counts
+SCALED = ("numpy", "torch")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to measure."""
+
+    repeats: int = 11  # turns of each peer
+    block: float = 0.15  # seconds of each turn
+    scale_repeats: int = 3
+    fractions: tuple[float, ...] = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)  # of the images, for `scaling`
+
+
+FULL = Plan()
+QUICK = Plan(repeats=5, block=0.05, scale_repeats=1, fractions=(1 / 32, 1 / 16, 1 / 8))
+
+
+def measure(case: Case, names: list[str], plan: Plan, scaling: bool) -> dict[str, Any]:
+    """The row of the case, and with `scaling` the seconds of an epoch by number of images.
+
+    Each peer has its own process. They take turns (A B C A B C ...), so that a disturbance of the
+    machine meets them all, and only the one whose turn it is runs.
+
+    Raises
+    ------
+    BadCaseError
+        If a peer does not train as PyTorch does.
+    """
+    with workers(names, case) as peers:
+        check_parity(case, peers)
+        seconds = take_turns(case, peers, burn_in(case, peers, plan.block), plan.repeats)
+        row = make_row(case, seconds)
+        row["peak_memory_mb"] = {
+            name: worker.ask("memory") / 1e6 for name, worker in peers.items() if name != "floor"
+        }
+        if scaling:
+            both = {name: peers[name] for name in SCALED}
+            row["scaling"] = scale(case, both, plan)
+    return row
+
+
+def burn_in(case: Case, peers: Mapping[str, Worker], block: float) -> dict[str, int]:
+    """For each peer how many steps take about `block` seconds, at most an epoch's."""
+    counts = {}
+    for name, worker in peers.items():
+        count = 1
+        for _ in range(BURN_IN):
+            rest(case)
+            seconds = worker.ask("seconds", count)
+            count = min(case.steps_per_epoch, max(1, round(count * block / seconds)))
+        counts[name] = count
+    return counts
+
+
+def take_turns(
+    case: Case, peers: Mapping[str, Worker], counts: Mapping[str, int], repeats: int
+) -> dict[str, list[float]]:
+    """The seconds per step of each peer in each of its turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in peers}
+    for _ in range(repeats):
+        for name, worker in peers.items():
+            rest(case)
+            seconds[name].append(worker.ask("seconds", counts[name]) / counts[name])
+    return seconds
+
+
+def rest(case: Case) -> None:
+    """Wait until the threads of the last turn are asleep, for spinning they would take a core."""
+    if case.threads > 1:
+        time.sleep(PAUSE)
+
+
+def make_row(case: Case, seconds: Mapping[str, list[float]]) -> dict[str, Any]:
+    """The row of the contract: medians, and beside them the quartiles."""
+    us = {name: 1e6 * median(values) for name, values in seconds.items()}
+    quartiles = {
+        name: [1e6 * float(it) for it in np.quantile(values, (0.25, 0.75))]
+        for name, values in seconds.items()
+    }
+    return {
+        "recipe": case.recipe.name,
+        "batch_size": case.recipe.batch_size,
+        "us_per_step": us,
+        "speedup_over_torch": us["torch"] / us["numpy"],
+        "over_floor": us["numpy"] / us["floor"],
+        "quartiles": quartiles,
+    }
+
+
+def scale(case: Case, peers: Mapping[str, Worker], plan: Plan) -> dict[str, Any]:
+    """The seconds of an epoch on the first so many images, as if there were no more."""
+    sizes = [max(case.recipe.batch_size, round(case.num_images * it)) for it in plan.fractions]
+    samples: dict[str, list[list[float]]] = {name: [[] for _ in sizes] for name in peers}
+    for _ in range(plan.scale_repeats):
+        for number, size in enumerate(sizes):
+            for name, worker in peers.items():
+                rest(case)
+                samples[name][number].append(worker.ask("epoch_seconds", size))
+    return {
+        "batch_size": case.recipe.batch_size,
+        "images": [size - size % case.recipe.batch_size for size in sizes],
+        "seconds": {name: [median(it) for it in values] for name, values in samples.items()},
+    }
+
+
+def profile(case: Case, plan: Plan) -> dict[str, Any]:
+    """The phases of a step of `numpy_impl`: medians over the turns."""
+    with workers(["numpy"], case) as peers:
+        count = burn_in(case, peers, plan.block)["numpy"]
+        turns = [peers["numpy"].ask("phases", count) for _ in range(plan.repeats)]
+        plain = [peers["numpy"].ask("seconds", count) / count for _ in range(plan.repeats)]
+    return {
+        "recipe": case.recipe.name,
+        "batch_size": case.recipe.batch_size,
+        "us_per_step": {"numpy": 1e6 * median(plain)},
+        "us_per_phase": {name: 1e6 * median(turn[name] for turn in turns) for name in turns[0]},
+    }

@@ -1,0 +1,154 @@
+"""A process for one peer of one case, which does what it is told and answers when it is done."""
+
+import multiprocessing
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_info
+
+from benchmarks.peers import Peer, load_peer
+from benchmarks.phases import time_phases
+from benchmarks.work import Case
+from parity.threads import limit_threads
+
+__all__ = ["Worker", "workers"]
+
+# A process starts as a copy of one that has imported these and computed nothing: as fresh as a new
+# interpreter, without the seconds of importing.
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload([f"benchmarks.peers.{name}" for name in ("numpy", "tutorial")])
+
+
+class Worker:
+    """The end that gives the orders: each method waits for the answer of the process."""
+
+    def __init__(self, name: str, case: Case) -> None:
+        self.name = name
+        self.connection, theirs = CONTEXT.Pipe()
+        self.process = CONTEXT.Process(target=serve, args=(name, case, theirs), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def ask(self, order: str, *arguments: Any) -> Any:
+        """Send an order: a method of `Servant`.
+
+        Raises
+        ------
+        RuntimeError
+            If the process could not carry it out, or is gone.
+        """
+        try:
+            self.connection.send((order, arguments))
+            done, answer = self.connection.recv()
+        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+            raise RuntimeError(f"{self.name}: its process ended at {order!r}") from error
+        if not done:
+            raise RuntimeError(f"{self.name}: {answer}")
+        return answer
+
+    def stop(self) -> None:
+        """End the process."""
+        self.connection.close()
+        self.process.join(timeout=5)
+        if self.process.is_alive():
+            self.process.kill()
+
+
+@contextmanager
+def workers(names: Iterable[str], case: Case) -> Iterator[dict[str, Worker]]:
+    """A process for each peer, all of them ready, until the context is left."""
+    with ExitStack() as stack:
+        made = {}
+        for name in names:  # they start side by side
+            made[name] = worker = Worker(name, case)
+            stack.callback(worker.stop)
+        for worker in made.values():
+            worker.ask("start")
+        yield made
+
+
+def serve(name: str, case: Case, connection: Connection) -> None:
+    """Carry out orders until the other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends this process
+    servant = Servant(name, case)
+    while True:
+        try:
+            order, arguments = connection.recv()
+        except EOFError:
+            return
+        try:
+            connection.send((True, getattr(servant, order)(*arguments)))
+        except Exception as error:  # whatever it is, the parent reports it
+            connection.send((False, f"{type(error).__name__}: {error}"))
+
+
+class Servant:
+    """The end that carries out the orders."""
+
+    peer: Peer
+
+    def __init__(self, name: str, case: Case) -> None:
+        self.name, self.case = name, case
+
+    def start(self) -> None:
+        """Import the peer, hold its threads, read the images, set up the model."""
+        peer_class = load_peer(self.name)
+        hold_threads(self.case.threads)
+        self.work = self.case.load()
+        self.memory_before = peak_memory()
+        self.peer = peer_class(self.work)
+
+    def weights_after(self, count: int) -> Any:
+        """The weights after `count` steps, None if the peer has none of this work."""
+        self.peer.run(count)
+        return self.peer.weights()
+
+    def seconds(self, count: int) -> float:
+        """The seconds of `count` steps, after a few that bring the caches back."""
+        self.peer.run(1 + count // 20)
+        return self.peer.seconds(count)
+
+    def epoch_seconds(self, num_images: int) -> float:
+        """The seconds of an epoch on the first `num_images` images."""
+        self.peer = load_peer(self.name)(self.work.first(num_images))
+        count = len(self.peer.work.epoch())
+        self.peer.run(1 + count // 20)
+        return self.peer.seconds(count)
+
+    def phases(self, count: int) -> dict[str, float]:
+        """The seconds of each phase of a step of `numpy_impl`, the mean over `count` steps."""
+        self.peer.run(1 + count // 20)
+        return time_phases(self.peer, count)
+
+    def memory(self) -> int:
+        """By how many bytes training has raised the peak of the process's memory."""
+        return peak_memory() - self.memory_before
+
+
+def hold_threads(count: int) -> None:
+    """Let NumPy's BLAS and PyTorch have `count` threads each, to the end of the process.
+
+    Raises
+    ------
+    RuntimeError
+        If a pool does not obey.
+    """
+    limit_threads(count)
+    for pool in threadpool_info():
+        if pool["num_threads"] != count:
+            raise RuntimeError(f"{pool['prefix']} has {pool['num_threads']} threads, not {count}")
+
+
+def peak_memory() -> int:
+    """The most memory that this process has had, in bytes."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux: ru_maxrss would begin with the parent's figure
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

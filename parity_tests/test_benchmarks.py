@@ -1,0 +1,277 @@
+"""The benchmark script: what it answers, what it refuses, and that it checks before it times."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import goals, page, phases
+from benchmarks.check import compare
+from benchmarks.cli import main, parse
+from benchmarks.peers import Peer, load_peer, peer_names
+from benchmarks.report import TABLES, line_through, step_table
+from benchmarks.run import cases
+from benchmarks.work import Work
+from numpy_impl import nn
+from parity.errors import BadCaseError
+
+OPTIONS = ("--data", "digits", "--threads", "1")
+CHECKED = ("numpy", "torch", "tuned", "tutorial")
+
+
+def work_of(recipe: str, batch_size: int = 32) -> Work:
+    """The recipe on the digits."""
+    options = parse([*OPTIONS, "--recipe", recipe, "--batch-size", str(batch_size)])
+    for case, _ in cases(options, 1):
+        return case.load()
+    raise AssertionError("no case")
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a quick run on the digits writes."""
+    folder = tmp_path_factory.mktemp("benchmarks")
+    arguments = ["--quick", "--recipe", "feedforward", "--batch-size", "16", "64"]
+    paths = ["--json", str(folder / "answer.json"), "--report", str(folder)]
+    assert main([*OPTIONS, *arguments, *paths]) == 0
+    for name in ("step", "scaling"):
+        assert (folder / f"benchmarks-{name}.png").read_bytes().startswith(b"\x89PNG")
+    answer: dict[str, Any] = json.loads((folder / "answer.json").read_text())
+    return answer
+
+
+def test_the_json_is_that_of_the_contract(answer: dict[str, Any]) -> None:
+    assert {"machine", "threads", "rows"} <= set(answer)
+    assert answer["threads"] == 1
+    assert [(row["recipe"], row["batch_size"]) for row in answer["rows"]] == [
+        ("feedforward", 16),
+        ("feedforward", 64),
+    ]
+    for row in answer["rows"]:
+        us = row["us_per_step"]
+        assert {"numpy", "torch", "tuned", "tutorial", "floor"} <= set(us)
+        assert row["speedup_over_torch"] == pytest.approx(us["torch"] / us["numpy"])
+        assert row["over_floor"] == pytest.approx(us["numpy"] / us["floor"])
+        for name, (low, high) in row["quartiles"].items():
+            assert 0 < low <= us[name] <= high
+    assert all(value >= 0 for value in answer["rows"][0]["peak_memory_mb"].values())
+
+
+def test_the_cost_by_number_of_images_is_measured_once_a_recipe(answer: dict[str, Any]) -> None:
+    small, large = answer["rows"]
+    assert "scaling" not in small
+    assert set(large["scaling"]["seconds"]) == {"numpy", "torch"}
+
+
+def test_the_floor_is_below_the_step(answer: dict[str, Any]) -> None:
+    assert all(row["over_floor"] > 1 for row in answer["rows"])
+
+
+def test_the_page_takes_the_answer_and_keeps_its_words(
+    answer: dict[str, Any], tmp_path: Path
+) -> None:
+    text = page.PAGE.read_text()
+    copy = tmp_path / "benchmarks.md"
+    copy.write_text(text)
+    page.rebuild(copy, [answer])
+    rebuilt = copy.read_text()
+    assert f"| feedforward | 64 | {answer['rows'][1]['us_per_step']['numpy']:,.0f} ±" in rebuilt
+    blank = r"(?s)(<!-- [a-z]+ -->\n).*?(<!-- end -->)"
+    assert re.sub(blank, r"\1\2", rebuilt) == re.sub(blank, r"\1\2", text)
+    page.rebuild(copy, [answer])
+    assert copy.read_text() == rebuilt
+
+
+def test_the_page_refuses_a_part_it_does_not_know(answer: dict[str, Any], tmp_path: Path) -> None:
+    copy = tmp_path / "benchmarks.md"
+    copy.write_text(page.PAGE.read_text().replace("<!-- steps -->", "<!-- stairs -->"))
+    with pytest.raises(ValueError, match="stairs"):
+        page.rebuild(copy, [answer])
+
+
+def test_profile_prints_every_phase(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ("--profile", "--quick", "--recipe", "logistic", "--json", "answer.json")
+    assert main([*OPTIONS, *arguments]) == 0
+    (row,) = json.loads(Path("answer.json").read_text())["rows"]
+    assert set(phases.PHASES) <= set(row["us_per_phase"])
+    assert all(row["us_per_phase"][phase] > 0 for phase in phases.PHASES)
+    assert "gather" in capsys.readouterr().out
+
+
+def test_the_clocks_are_taken_off_again() -> None:
+    peer = load_peer("numpy")(work_of("feedforward"))
+    call = nn.CrossEntropyLoss.__call__
+    layers = phases.time_phases(peer, 3)
+    assert {"forward fc1", "backward fc2"} <= set(layers)
+    assert nn.CrossEntropyLoss.__call__ is call
+    assert "forward" not in vars(peer.model)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("recipe", ["logistic", "feedforward", "linear-adam", "cnn-adam"])
+def test_every_loop_trains_the_same_weights(recipe: str) -> None:
+    work = work_of(recipe)
+    weights = {}
+    for name in CHECKED:
+        peer = load_peer(name)(work)
+        peer.run(3)
+        weights[name] = peer.weights() or {}
+    for name in CHECKED:
+        assert list(weights[name]) == list(work.initial)
+        for key, array in weights["torch"].items():
+            np.testing.assert_allclose(weights[name][key], array, rtol=0, atol=2e-5, err_msg=name)
+            assert not np.allclose(array, work.initial[key], rtol=0, atol=2e-5), "nothing learnt"
+
+
+def test_the_check_names_the_peer_that_is_off() -> None:
+    (case, _), *_ = cases(parse([*OPTIONS, "--recipe", "logistic", "--batch-size", "32"]), 1)
+    truth = {name: array + 0.1 for name, array in case.initial.items()}
+    valid = [{name: array.astype(np.float32) for name, array in truth.items()}]
+    compare("numpy", case, valid[0], truth, valid)
+    wrong = {**truth, "fc.bias": truth["fc.bias"] * (1 + 1e-3)}
+    with pytest.raises(BadCaseError, match=r"batch size 32: fc\.bias of numpy is 1\.0e-03"):
+        compare("numpy", case, wrong, truth, valid)
+    with pytest.raises(BadCaseError, match="before training would pass"):
+        compare("numpy", case, truth, dict(case.initial), [dict(case.initial)])
+
+
+def test_a_side_that_trains_otherwise_is_not_timed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parent's PyTorch is given another learning rate than the processes have."""
+    from benchmarks import check
+
+    exact = check.train
+
+    def wrong(work: Work, *arguments: Any) -> Any:
+        from dataclasses import replace
+
+        return exact(replace(work, recipe=replace(work.recipe, lr=0.2)), *arguments)
+
+    monkeypatch.setattr(check, "train", wrong)
+    arguments = ("--quick", "--recipe", "logistic", "--report", str(tmp_path))
+    assert main([*OPTIONS, *arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("benchmarks: no parity: logistic, batch size 64: fc.weight of numpy")
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_scikit_learn_is_not_asked_for_a_convolution(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.peers.base.installed", lambda module: True)
+    assert "sklearn" in peer_names("FeedForward", compile=False, cuda=False)
+    names = peer_names("ConvNet", compile=True, cuda=True)
+    assert names == ["numpy", "torch", "tuned", "compile", "tutorial", "floor", "jax", "cuda"]
+
+
+def test_a_peer_that_cannot_train_a_recipe_leaves_a_blank(answer: dict[str, Any]) -> None:
+    other, row = (json.loads(json.dumps(row)) for row in answer["rows"])
+    other["recipe"] = "cnn-adam"
+    for key in ("us_per_step", "quartiles", "peak_memory_mb"):
+        row[key]["sklearn"] = row[key]["torch"]
+    answer = {**answer, "rows": [other, row]}
+    for table in TABLES:
+        table(answer)
+    column = step_table(answer).titles.index("scikit-learn")
+    assert step_table(answer).rows[0][column] == ""
+    assert step_table(answer).rows[1][column] == step_table(answer).rows[1][3]
+
+
+class Counting(Peer):
+    """A peer that counts its steps."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.steps = iter(self.count, None)
+
+    def count(self) -> int:
+        self.done += 1
+        return self.done
+
+
+def test_run_trains_as_many_steps_as_it_is_told() -> None:
+    peer = Counting()
+    peer.run(3)
+    peer.run(4)
+    assert peer.done == 7
+
+
+def test_every_step_has_a_whole_batch() -> None:
+    work = work_of("feedforward", 100)
+    epoch = work.epoch()
+    assert {len(batch) for batch in epoch} == {100}
+    assert len(epoch) == len(work.labels) // 100
+    assert max(batch.max() for batch in work.first(250).epoch()) < 250
+
+
+def test_a_cost_in_proportion_has_exponent_1() -> None:
+    slope, exponent, farthest = line_through([1000, 2000, 8000], [0.5, 1.0, 4.0])
+    assert (slope, exponent) == pytest.approx((0.0005, 1))
+    assert farthest == pytest.approx(0, abs=1e-12)
+    _, quadratic, off = line_through([1000, 2000, 4000], [1.0, 4.0, 16.0])
+    assert quadratic == pytest.approx(2)
+    assert off > 0.5
+
+
+def test_goals_are_judged_by_the_ratios() -> None:
+    def rows(torch: float) -> list[dict[str, Any]]:
+        us = {"numpy": 100.0, "torch": torch, "floor": 80.0, "tuned": torch, "tutorial": 9 * torch}
+        sizes = (16, 64, 128, 256, 1024)
+        return [{"recipe": "logistic", "batch_size": size, "us_per_step": us} for size in sizes]
+
+    verdicts = goals.judge(rows(250.0001))
+    assert [verdict.met for verdict in verdicts] == [True] * 5
+    mean, lowest, *_ = goals.judge(rows(200.0))
+    assert mean.met is False
+    assert mean.measured == pytest.approx(2)
+    assert lowest.met
+    assert [verdict.met for verdict in goals.judge(rows(250.0)[:2])] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--recipe", "nope"), "argument --recipe: invalid choice: 'nope'"),
+        (("--batch-size", "0"), "argument --batch-size: got '0', expected a whole number from 1"),
+        (("--batch-size", "9999"), "batch-size is 9999, expected at most"),
+        (("--threads", "x"), "argument --threads: got 'x', expected a whole number from 1"),
+        (("--threads", "4096"), "threads is 4096, expected at most the"),
+        (("--seed", "-1"), "seed is -1, expected at least 0"),
+        (("--data", "cifar"), "argument --data: invalid choice: 'cifar'"),
+        (("--data", "mnist", "--data-root", "."), "or take the embedded ones: --data digits"),
+        (("--data-root", "nowhere"), "'nowhere', expected a folder"),
+        (("--json", "no/answer.json"), "json: cannot write no/answer.json"),
+        (("--report", "/proc/none"), "report: cannot write to /proc/none"),
+        (("--fly",), "unrecognized arguments: --fly"),
+    ],
+)
+def test_bad_input_gets_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = main(["--data", "digits", "--threads", "1", *arguments])
+    except SystemExit as stop:
+        code = int(str(stop.code))
+    error = capsys.readouterr().err
+    assert code == 2
+    assert message in error
+    assert error.startswith("benchmarks: error: ")
+    assert len(error.splitlines()) == 1
+
+
+def test_cuda_is_bad_input_where_there_is_none(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert main([*OPTIONS, "--device", "cuda", "--report", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error == "benchmarks: error: device is 'cuda', but PyTorch finds no CUDA device here\n"
