@@ -104,8 +104,8 @@ class Lockstep:
             report = comparison.step(number, reference=reference, **tensors)
             if report.divergence is not None and self.case is None:
                 case = self.case_of(number, batches[number - 1], weights, moments)
-                for run in self.nudged(case, drift):
-                    comparison.widen(run, reference)
+                for nudged in self.nudged(case, drift):
+                    comparison.widen(nudged, reference)
                 report = comparison.step(number, reference=reference, **tensors)
                 report.drifted = True
                 self.case = case if report.divergence is not None else None
@@ -144,7 +144,7 @@ class Lockstep:
         """What changes when a run writes into the arrays that all of them are given."""
         dtypes = sorted({side.dtype for side in self.sides.values()})
         arrays = [self.experiment.arrays("training", dtype) for dtype in dtypes]
-        return [crc32(np.ascontiguousarray(one)) for one in [*chain(*arrays), *batches]]
+        return [crc32(np.ascontiguousarray(one).data) for one in [*chain(*arrays), *batches]]
 
     def case_of(self, step: int, batch: ndarray, weights: State, moments: Moments) -> Case:
         """What it takes to run `step` again: NumPy's state before it, and its batch."""

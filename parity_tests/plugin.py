@@ -33,7 +33,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     from parity_tests.implementation import functional
 
-    kept, left_out = [], []
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
         names = vars(getattr(item, "module", None) or object)
         (kept if any(value is functional for value in names.values()) else left_out).append(item)

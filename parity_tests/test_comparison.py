@@ -181,7 +181,7 @@ def test_the_base_tolerance_is_where_the_table_says(dtype: str, within: bool) ->
 def test_numpy_may_be_some_times_as_far_from_the_truth_as_torch(within: bool) -> None:
     key, off = ("backward", "fc.weight"), 1e-3
     exact = tensors("float32")
-    index = np.unravel_index(exact[key].argmax(), exact[key].shape)
+    index = tuple(map(int, np.unravel_index(exact[key].argmax(), exact[key].shape)))
     torch = changed(exact, key, index, 1 - off)
     numpy = changed(exact, key, index, 1 - off * FACTOR * (0.95 if within else 1.05))
     assert (compare(numpy, torch).divergence is None) == within

@@ -51,7 +51,14 @@ def test_parity_holds_one_image_at_a_time(recipe: str, lr: float, dtype: str) ->
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_both_sides_learn_the_same(recipe: str) -> None:
     lr = 0.003 if RECIPES[recipe].optimizer == "Adam" else 0.1  # at 0.01 all units may die
-    choices = {"seed": 1, "train_size": 1000, "batch_size": 16, "epochs": 4, "lr": lr, "init": "xavier"}
+    choices = {
+        "seed": 1,
+        "train_size": 1000,
+        "batch_size": 16,
+        "epochs": 4,
+        "lr": lr,
+        "init": "xavier",
+    }
     epochs = compare(small(recipe, weight_decay=0.0, **choices)).epochs
     assert epochs[-1].accuracy["numpy"] > 0.5
     assert epochs[-1].accuracy["numpy"] == pytest.approx(epochs[-1].accuracy["torch"], abs=0.01)

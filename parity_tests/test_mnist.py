@@ -1,6 +1,7 @@
 """Parity on the real MNIST images."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.mnist
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_feedforward_holds_parity_over_an_epoch_of_60_000(mnist_root: Path, dtype: str) -> None:
+def test_feedforward_holds_parity_over_an_epoch_of_60_000(mnist_root: Path, dtype: Any) -> None:
     settings = Settings(data="mnist", data_root=mnist_root, dtype=dtype, epochs=1)
     result = compare(prepare("feedforward", settings))
     assert result.first_divergence is None

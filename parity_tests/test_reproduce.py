@@ -16,7 +16,8 @@ from parity.settings import Settings
 
 def diverging(recipe: str, monkeypatch: pytest.MonkeyPatch) -> CompareResult:
     """A run whose gradient of one element is wrong from the third backward on."""
-    exact, calls = F.linear_backward, []
+    exact: Any = F.linear_backward
+    calls: list[None] = []
 
     def wrong(*arguments: Any, **options: Any) -> Any:
         grad_input, grad_weight, grad_bias = exact(*arguments, **options)
@@ -61,7 +62,7 @@ def test_the_snippet_is_python_that_prints_both_values(
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("recipe", ["feedforward", "cnn-adam"])
-def test_resynchronised_steps_agree_to_rounding(recipe: str, dtype: str) -> None:
+def test_resynchronised_steps_agree_to_rounding(recipe: str, dtype: Any) -> None:
     settings = Settings(train_size=300, batch_size=64, epochs=2, dtype=dtype, weight_decay=0.01)
     result = compare(prepare(recipe, settings), resync=True)
     assert result.parity
@@ -71,7 +72,8 @@ def test_resynchronised_steps_agree_to_rounding(recipe: str, dtype: str) -> None
 def test_resynchronising_separates_a_bug_in_one_step_from_drift(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    exact, calls = F.sgd_step, []
+    exact: Any = F.sgd_step
+    calls: list[None] = []
 
     def wrong_once(*arguments: Any, **options: Any) -> Any:
         param = exact(*arguments, **options)
