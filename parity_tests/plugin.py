@@ -10,6 +10,8 @@ import pytest
 
 __all__: list[str] = []
 
+MNIST = "mnist: needs the real MNIST files under PARITY_DATA_ROOT"
+
 impl: Path | None = None  # what `--impl` says
 
 
@@ -25,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     global impl
     impl = config.getoption("--impl")
+    config.addinivalue_line("markers", MNIST)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

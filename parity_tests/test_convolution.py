@@ -9,11 +9,11 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from numpy import ndarray
 
-from numpy_impl import functional as F
 from numpy_impl import nn
 from numpy_impl.convolution import unfold
 from parity_tests import naive
 from parity_tests.closeness import assert_close
+from parity_tests.implementation import functional as F
 from parity_tests.strategies import Call, avg_pool2d, conv2d
 
 

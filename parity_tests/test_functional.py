@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy import ndarray
 
-from numpy_impl import functional as F
 from parity_tests.closeness import assert_close, assert_slopes, assert_true
+from parity_tests.implementation import functional as F
 from parity_tests.strategies import CALLS, Call, seeds, sizes, uniform
 from torch_impl import functional as T
 

@@ -14,8 +14,8 @@ import torch
 from torch.testing._internal.common_methods_invocations import op_db
 from torch.testing._internal.opinfo.core import SampleInput
 
-from numpy_impl import functional as F
 from parity.tolerances import BASE
+from parity_tests.implementation import functional as F
 from parity_tests.strategies import Call
 from torch_impl import functional as T
 
