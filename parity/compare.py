@@ -10,6 +10,8 @@ from parity.train import evaluate
 
 __all__ = ["compare"]
 
+FIRST = 9  # held-out images whose answers are reported one by one
+
 
 def compare(
     experiment: Experiment,
@@ -38,9 +40,11 @@ def compare(
             result.end_epoch()
         if on_step is not None:
             on_step(step)
-    images, _ = experiment.arrays(experiment.held_out, experiment.settings.dtype)
+    images, labels = experiment.arrays(experiment.held_out, experiment.settings.dtype)
     numpy, torch = (side.predict(images).argmax(axis=1) for side in both.values())
     result.prediction_agreement = float((numpy == torch).mean())
+    first = (answers[:FIRST].tolist() for answers in (labels, numpy, torch))
+    result.first_answers = (next(first), next(first), next(first))
     result.seconds = {name: lockstep.seconds[name] for name in both}
     result.sides, result.case = both, lockstep.case
     return result

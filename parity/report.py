@@ -65,12 +65,20 @@ def verdict(result: CompareResult) -> str:
         return f"[bold red]parity does not hold[/] in {dtype} ({steps:,} steps).\n{where}"
     held_out, accuracy = result.experiment.held_out, result.epochs[-1].accuracy
     horizon = result.noise_horizon
+    jumps = sum(step.drifted for step in result.steps)
     extent = f"all {steps:,} steps" if horizon is None else f"the first {horizon - 1:,} steps"
+    if result.resync and jumps:
+        extent = f"{steps - jumps:,} of {steps:,} steps, each taken alone"
     lines = [
         f"[bold green]parity holds[/]: {tensors} tensors (logits, loss, gradients, weights) agree "
         f"to rounding at {extent}, {dtype}."
     ]
-    if horizon is not None:
+    if horizon is not None and result.resync:
+        lines.append(
+            f"At the other {jumps:,}, first at step {horizon:,}, rounding decides the sign of a "
+            "ReLU's input and a gradient jumps, in equally valid runs as far."
+        )
+    elif horizon is not None:
         lines.append(
             f"Step {horizon:,} is the noise horizon: from there on rounding alone takes equally "
             f"valid runs out of tolerance. The steps to {steps:,} stay within that noise; --resync "
@@ -86,12 +94,22 @@ def verdict(result: CompareResult) -> str:
         f"Same answer on {result.prediction_agreement:.2%} of the {held_out} images; accuracy "
         f"{accuracy['numpy']:.2%} NumPy, {accuracy['torch']:.2%} PyTorch."
     )
+    labels, numpy, torch = result.first_answers
+    lines.append(
+        f"The first {len(labels)} {held_out} images: {spaced(labels)}; NumPy says {spaced(numpy)}, "
+        f"PyTorch {spaced(torch)}."
+    )
     lines.append(
         "Time in training steps: "
         + ", ".join(f"{NAMES[side]} {spent:.2f} s" for side, spent in result.seconds.items())
         + "."
     )
     return "\n".join(lines)
+
+
+def spaced(digits: list[int]) -> str:
+    """Digits in a row."""
+    return " ".join(map(str, digits))
 
 
 def published_table(rows: list[PublishedRow]) -> Table:

@@ -41,6 +41,7 @@ class CompareResult:
     epochs: list[Epoch] = field(default_factory=list)
     sides: dict[str, Side] = field(default_factory=dict)  # as they were trained
     prediction_agreement: float = 0.0  # on the held-out images
+    first_answers: tuple[list[int], list[int], list[int]] = ([], [], [])  # labels, NumPy, PyTorch
     seconds: BySide = field(default_factory=dict)
     case: Case | None = None  # what reproduces the first divergence
 
