@@ -236,7 +236,7 @@ def run_step(functional: Any, name: str, arrays: list[ndarray], **changes: Any) 
     if functional is T:
         results = T.__dict__[name](*(torch.from_numpy(array) for array in arrays), **options)
     else:
-        results = F.__dict__[name](*arrays, **options)
+        results = getattr(F, name)(*arrays, **options)
     results = results if isinstance(results, tuple) else (results,)
     return [np.asarray(result) for result in results]
 

@@ -104,15 +104,19 @@ class Checker:
         trials = self.trials(subject, calls, stand_ins)
         result = self.judge(subject, trials)
         blamed = [name for name in self.wrong if name not in stand_ins]
-        if result.status in ("pass", "missing") or not blamed:
+        if result.status not in ("fail", "error") or not blamed:
             return result
         # Perhaps it only uses a function that is wrong: look again with ours in its place.
-        again = self.trials(subject, calls, [*stand_ins, *blamed])
-        second = self.judge(subject, again)
-        if second.status == "pass":
-            note = f"right once {' and '.join(blamed)} {'is' if len(blamed) == 1 else 'are'}"
-            return replace(second, notes=(*second.notes, note))
-        return second if second.diagnosis else result
+        second = self.judge(subject, self.trials(subject, calls, [*stand_ins, *blamed]))
+        if second.status != "pass":
+            return second if second.diagnosis else result
+        for name in blamed:
+            alone = self.judge(subject, self.trials(subject, calls, [*stand_ins, name]))
+            if alone.status == "pass":
+                blamed = [name]
+                break
+        note = f"right once {' and '.join(blamed)} {'is' if len(blamed) == 1 else 'are'}"
+        return replace(second, notes=(*second.notes, note))
 
     def draw(self, subject: Subject) -> list[Call]:
         """The probes of all sizes, and those of the second size in single precision, too."""

@@ -46,7 +46,8 @@ def diagnose(
 ) -> tuple[Mistake, ...]:
     """The mistake that explains all trials, or the two of them; none if none does.
 
-    Single mistakes come before pairs, specific ones before general ones.
+    Single mistakes come before pairs, specific ones before general ones. Code that overflows is
+    looked at again without the trials in which it does, for an overflow hides what else is wrong.
     """
     # Wrong results first: they tell the candidates apart, and most fall at the first of them.
     looked_at = [trial for trial in trials if not trial.refused]
@@ -54,6 +55,11 @@ def diagnose(
     for candidate in candidates(subject, pairs):
         if explains(subject, candidate, looked_at, conventions):
             return candidate
+    finite = [trial for trial in looked_at if not overflows(trial)]
+    overflow = [known for known in mistakes_of(subject) if known.id == "no-max-subtraction"]
+    if overflow and 0 < len(finite) < len(looked_at):
+        known = diagnose(subject, finite, conventions, pairs)
+        return (*known, overflow[0]) if known else ()
     return ()
 
 
@@ -63,6 +69,16 @@ def candidates(subject: str, pairs: bool) -> Iterator[tuple[Mistake, ...]]:
     yield from ((mistake,) for mistake in known)
     if pairs:
         yield from ((a, b) for a, b in permutations(known, 2) if a.id != b.id)
+
+
+def overflows(trial: Trial) -> bool:
+    """Whether the file gave no numbers where there should be some, or arithmetic that raised."""
+    if trial.arrays is None:
+        return any(name in trial.outcome.get("raised", "") for name in ARITHMETIC)
+    return any(
+        got is not None and np.isfinite(exact).all() and not np.isfinite(got).all()
+        for got, exact in zip(trial.arrays, trial.expected.arrays, strict=False)
+    )
 
 
 def is_right(trial: Trial) -> bool:
