@@ -9,9 +9,9 @@ strides come in.
 In the shapes below the window is kH x kW, and Ho x Wo are its stops on an image of H x W.
 """
 
-import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -93,7 +93,9 @@ def conv2d_backward(
     grad = np.ascontiguousarray(grad_output.T)  # (Wo, Ho, out, N)
     grad_input = grad_weight = grad_bias = None
     if output_mask[0]:
-        grad_input = fold(weight, grad, input.shape, stride, padding)
+        spread = flat(weight).T  # (K, out)
+        shares = (np.matmul(spread, column) for column in grad)  # Wo of (Ho, K, N)
+        grad_input = fold(shares, input.shape, input.dtype, kernel_size, stride, padding)
     if output_mask[1]:
         if columns is None:
             columns = unfold(input, kernel_size, stride, padding)
@@ -112,9 +114,10 @@ def avg_pool2d(
     if not (is_float(input) and input.ndim == 4):
         raise misfit("avg_pool2d", input=(input, "N C H W"))
     kernel_size, stride, _, stops = slide("avg_pool2d", input, kernel_size, stride)
-    images = np.ascontiguousarray(input.T)  # (W, H, C, N)
-    seen = (images[pixels] for *_, pixels in taps(images, kernel_size, stride, stops))
-    return (functools.reduce(np.add, seen) / math.prod(kernel_size)).T
+    N, C = input.shape[:2]
+    seen = unfold(input, kernel_size, stride)  # (Wo, Ho, K, N)
+    seen = seen.reshape(*stops[::-1], math.prod(kernel_size), C, N)
+    return np.ascontiguousarray(seen.mean(axis=2)).T
 
 
 def avg_pool2d_backward(
@@ -129,11 +132,10 @@ def avg_pool2d_backward(
         raise misfit(name, grad_output=(grad_output, "N C Ho Wo"), input=(input, "N C H W"))
     kernel_size, stride, _, stops = slide(name, input, kernel_size, stride)
     check_grad_output(name, grad_output, (*input.shape[:2], *stops))
-    share = np.ascontiguousarray(grad_output.T) / math.prod(kernel_size)  # (Wo, Ho, C, N)
-    grad_input = np.zeros(input.shape[::-1], input.dtype)
-    for *_, pixels in taps(grad_input, kernel_size, stride, stops):
-        grad_input[pixels] += share
-    return grad_input.T
+    size = math.prod(kernel_size)
+    share = np.ascontiguousarray(grad_output.T) / size  # (Wo, Ho, C, N)
+    shares = np.tile(share, (1, 1, size, 1))  # (Wo, Ho, K, N)
+    return fold(shares, input.shape, input.dtype, kernel_size, stride)
 
 
 def unfold(
@@ -163,42 +165,27 @@ def unfold(
 
 
 def fold(
-    weight: Float[ndarray, "out C kH kW"],
-    grad: Float[ndarray, "Wo Ho out N"],
+    columns: Iterable[Float[ndarray, "Ho K N"]],
     shape: tuple[int, ...],
-    stride: Pair,
-    padding: Pair,
-) -> Float[ndarray, "N C H W"]:
-    """dx: each pixel gets Wᵀ dy from each stop at which the window saw it (col2im).
-
-    One pixel of the window at a time, so that what is added was just computed and is in the cache.
-    """
-    images = np.zeros(shape[::-1], grad.dtype)  # (W, H, C, N)
-    weights = np.ascontiguousarray(weight.T)  # (kW, kH, C, out)
-    kernel_size, stops = weight.shape[2:], grad.shape[1::-1]
-    for i, j, at, pixels in taps(images, kernel_size, stride, stops, padding):
-        images[pixels] += np.matmul(weights[j, i], grad[at])
-    return images.T
-
-
-def taps(
-    images: Float[ndarray, "W H C N"],
+    dtype: np.dtype[Any],
     kernel_size: Pair,
     stride: Pair,
-    stops: Pair,
     padding: Pair = (0, 0),
-) -> Iterator[tuple[int, int, tuple[slice, slice], tuple[slice, slice]]]:
-    """For each pixel (i, j) of the window: at which stops it is on the image, and on which pixels.
+) -> Float[ndarray, "N C H W"]:
+    """The backward of `unfold`: each pixel is the sum of what was taken of it (col2im).
 
-    The stops index (Wo, Ho, ...), the pixels (W, H, ...).
+    `columns` are those of the stops down the image, one after the other on the way to the right:
+    what is added then was just computed, and is still in the cache.
     """
-    (kH, kW), (sH, sW), (pH, pW), (Ho, Wo) = kernel_size, stride, padding, stops
-    W, H = images.shape[:2]
-    for i in range(kH):
-        down, rows = overlap(i - pH, sH, Ho, H)
-        for j in range(kW):
-            across, columns = overlap(j - pW, sW, Wo, W)
-            yield i, j, (across, down), (columns, rows)
+    (N, C, H, W), (kH, kW), (sH, sW), (pH, pW) = shape, kernel_size, stride, padding
+    images = np.zeros((W, H, C, N), dtype)
+    for stop, column in enumerate(columns):
+        across, under = overlap(sW * stop - pW, 1, kW, W)
+        window = column.reshape(len(column), kW, kH, C, N).swapaxes(0, 1)  # (kW, Ho, kH, C, N)
+        for i in range(kH):
+            down, rows = overlap(i - pH, sH, len(column), H)
+            images[under, rows] += window[across, down, i]
+    return images.T
 
 
 def overlap(offset: int, stride: int, stops: int, size: int) -> tuple[slice, slice]:
