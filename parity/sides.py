@@ -149,8 +149,8 @@ class TorchSide(Side):
                 *model_arguments(recipe), device=device, dtype=getattr(torch, dtype)
             )
         optimizer_class = getattr(torch_impl.optim, recipe.optimizer)
-        self.optimizer = optimizer_class(
-            self.model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
+        self.optimizer = optimizer_class(  # fused: one kernel for the whole step
+            self.model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
         )
 
     def weights(self) -> State:
@@ -175,7 +175,7 @@ class TorchSide(Side):
             for parameter, array in zip(self.model.parameters(), arrays, strict=False):
                 state = self.optimizer.state[parameter]
                 state[name] = torch.from_numpy(array.astype(self.dtype)).to(parameter.device)
-                state["step"] = torch.tensor(float(steps))
+                state["step"] = torch.tensor(float(steps), device=parameter.device)
 
     def steps(
         self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
