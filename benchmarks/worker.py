@@ -1,5 +1,6 @@
 """A process for one peer of one case, which does what it is told and answers when it is done."""
 
+import ctypes
 import multiprocessing
 import signal
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,7 @@ __all__ = ["Worker", "workers"]
 # interpreter, without the seconds of importing.
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([f"benchmarks.peers.{name}" for name in ("numpy", "tutorial")])
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 
 class Worker:
@@ -98,6 +100,7 @@ class Servant:
         """Import the peer, hold its threads, read the images, set up the model."""
         peer_class = load_peer(self.name)
         hold_threads(self.case.threads)
+        keep_freed_memory()
         self.work = self.case.load()
         self.memory_before = peak_memory()
         self.peer = peer_class(self.work)
@@ -141,6 +144,20 @@ def hold_threads(count: int) -> None:
     for pool in threadpool_info():
         if pool["num_threads"] != count:
             raise RuntimeError(f"{pool['prefix']} has {pool['num_threads']} threads, not {count}")
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed instead of giving it back to the system, to the end.
+
+    By default it may give back the arrays of each step, and the next step pays for every page of
+    them again. Whether it does hangs on the order in which a program happens to free: one way to
+    write PyTorch's loop takes half as long as another. PyTorch's tuning guide says to replace or
+    to tune the allocator: https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "gnu_get_libc_version"):
+        libc.mallopt(M_TRIM_THRESHOLD, 2**30)
+        libc.mallopt(M_MMAP_THRESHOLD, 2**25)
 
 
 def peak_memory() -> int:

@@ -38,7 +38,7 @@ class Peer(TorchPeer):
     """The training loop of `torch_impl`."""
 
     def __init__(self, work: Work, device: str = "cpu") -> None:
-        super().__init__(work, device)
+        super().__init__(work, device, fused=True)
         self.steps = torch_impl.training.steps(
             self.model, self.optimizer, work.images, work.labels, work.batches()
         )
