@@ -48,7 +48,7 @@ pages: demo
 	cp reports/feedforward-digits-float32.png docs/demo.png
 	$(BIN)/python -m parity.pages
 
-# The table and the charts of docs/benchmarks.md, on real MNIST: about half an hour on a quiet machine.
+# The tables and charts of README and docs/benchmarks.md, on real MNIST: about half an hour on a quiet machine.
 benchmarks: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/python -m benchmarks --compile --threads 1 --json docs/benchmarks-1-thread.json

@@ -27,7 +27,11 @@ def describe_machine(cuda: bool) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {name: version(name) for name in found},
-        "numpy_blas": ", ".join(f"{pool['internal_api']} {pool['version']}" for pool in blas),
+        "numpy_blas": ", ".join(
+            f"{pool['internal_api']} {pool['version']} ({pool.get('architecture', '?')} kernels)"
+            for pool in blas
+        ),
+        "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE"),
         "torch_blas": "MKL" if torch.backends.mkl.is_available() else "no MKL",
         "cuda": torch.cuda.get_device_name() if cuda and torch.cuda.is_available() else None,
         "load_before": round(os.getloadavg()[0], 1),  # processes that ran or waited, last minute

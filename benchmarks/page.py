@@ -1,49 +1,21 @@
-"""`python -m benchmarks.page ANSWER.json ...`: put measured answers into docs/benchmarks.md.
+"""`python -m benchmarks.page ANSWER.json ...`: put measured answers into docs and README.
 
-What stands between `<!-- NAME -->` and `<!-- end -->` is replaced, the pictures are drawn anew; the
-words around them are written by hand.
+What stands between `<!-- NAME -->` and `<!-- /NAME -->` is replaced, the pictures are drawn anew;
+the words around them are written by hand.
 """
 
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import charts, report
+from parity.pages import ROOT, replace_block
 
 __all__ = ["rebuild"]
 
-PAGE = Path("docs/benchmarks.md")
 Answer = Mapping[str, Any]
-
-
-def rebuild(page: Path, answers: Sequence[Answer]) -> None:
-    """Rewrite the measured parts of the page and the pictures beside it.
-
-    Raises
-    ------
-    ValueError
-        If the page has a part of a name that is unknown, or lacks one.
-    """
-    parts = {
-        "machine": "\n".join(f"- {line}" for line in report.machine_lines(answers[0])),
-        **{name: sections(table, answers) for name, table in TABLES.items()},
-    }
-    text = page.read_text()
-    found = re.findall(MARKED, text)
-    if sorted(name for name, _ in found) != sorted(parts):
-        raise ValueError(f"{page} has the parts {[name for name, _ in found]}, not {[*parts]}")
-    text = re.sub(
-        MARKED, lambda match: f"<!-- {match[1]} -->\n{parts[match[1]]}\n<!-- end -->", text
-    )
-    page.write_text(text)
-    charts.steps(answers, page.with_name("benchmarks-step.png"))
-    charts.scaling(answers, page.with_name("benchmarks-scaling.png"))
-
-
-MARKED = r"(?s)<!-- ([a-z]+) -->\n(.*?)\n?<!-- end -->"
 
 TABLES = {
     "steps": report.step_table,
@@ -51,6 +23,25 @@ TABLES = {
     "scaling": report.scaling_table,
     "memory": report.memory_table,
 }
+
+
+def rebuild(root: Path, answers: Sequence[Answer]) -> None:
+    """Rewrite what is measured in README.md and docs/benchmarks.md, and draw docs/benchmarks-*.png.
+
+    Raises
+    ------
+    ValueError
+        If a file lacks the marks of a part.
+    """
+    machine = "\n".join(f"- {line}" for line in report.machine_lines(answers[0]))
+    page = root / "docs" / "benchmarks.md"
+    replace_block(page, "machine", machine)
+    for name, table in TABLES.items():
+        replace_block(page, name, sections(table, answers))
+    means = f"{sections(report.mean_table, answers)}\n\nThe machine:\n\n{machine}"
+    replace_block(root / "README.md", "benchmarks", means)
+    charts.steps(answers, page.with_name("benchmarks-step.png"))
+    charts.scaling(answers, page.with_name("benchmarks-scaling.png"))
 
 
 def sections(table: Any, answers: Sequence[Answer]) -> str:
@@ -61,4 +52,4 @@ def sections(table: Any, answers: Sequence[Answer]) -> str:
 
 
 if __name__ == "__main__":
-    rebuild(PAGE, [json.loads(Path(name).read_text()) for name in sys.argv[1:]])
+    rebuild(ROOT, [json.loads(Path(name).read_text()) for name in sys.argv[1:]])

@@ -50,8 +50,10 @@ def headline(answer: Answer) -> str:
 
 
 def threads(answer: Answer) -> str:
-    """How many, in words."""
-    return f"{answer['threads']} thread{'s' * (answer['threads'] > 1)}"
+    """How many, in words; and which kernels OpenBLAS was told to take, if it was."""
+    count = f"{answer['threads']} thread{'s' * (answer['threads'] > 1)}"
+    kernels = answer["machine"]["openblas_coretype"]
+    return f"{count}, {kernels} kernels" if kernels else count
 
 
 def machine_lines(answer: Answer) -> list[str]:

@@ -2,13 +2,14 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks import goals, page, phases
+from benchmarks import goals, page, phases, report
 from benchmarks.check import compare
 from benchmarks.cli import main, parse
 from benchmarks.peers import Peer, load_peer, peer_names
@@ -17,6 +18,7 @@ from benchmarks.run import cases
 from benchmarks.work import Work
 from numpy_impl import nn
 from parity.errors import BadCaseError
+from parity.pages import ROOT
 
 OPTIONS = ("--data", "digits", "--threads", "1")
 CHECKED = ("numpy", "torch", "tuned", "tutorial")
@@ -70,26 +72,46 @@ def test_the_floor_is_below_the_step(answer: dict[str, Any]) -> None:
     assert all(row["over_floor"] > 1 for row in answer["rows"])
 
 
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    """A folder with copies of the pages that hold measurements."""
+    (tmp_path / "docs").mkdir()
+    for name in ("README.md", "docs/benchmarks.md"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/benchmarks.md"])
 def test_the_page_takes_the_answer_and_keeps_its_words(
-    answer: dict[str, Any], tmp_path: Path
+    answer: dict[str, Any], pages: Path, name: str
 ) -> None:
-    text = page.PAGE.read_text()
-    copy = tmp_path / "benchmarks.md"
-    copy.write_text(text)
-    page.rebuild(copy, [answer])
-    rebuilt = copy.read_text()
-    assert f"| feedforward | 64 | {answer['rows'][1]['us_per_step']['numpy']:,.0f} ±" in rebuilt
-    blank = r"(?s)(<!-- [a-z]+ -->\n).*?(<!-- end -->)"
-    assert re.sub(blank, r"\1\2", rebuilt) == re.sub(blank, r"\1\2", text)
-    page.rebuild(copy, [answer])
-    assert copy.read_text() == rebuilt
+    text = (ROOT / name).read_text()
+    page.rebuild(pages, [answer])
+    rebuilt = (pages / name).read_text()
+    assert report.machine_lines(answer)[1] in rebuilt
+    blank = r"(?s)<!-- ([a-z]+) -->.*?<!-- /\1 -->"
+    assert re.sub(blank, r"\1", rebuilt) == re.sub(blank, r"\1", text)
+    page.rebuild(pages, [answer])
+    assert (pages / name).read_text() == rebuilt
 
 
-def test_the_page_refuses_a_part_it_does_not_know(answer: dict[str, Any], tmp_path: Path) -> None:
-    copy = tmp_path / "benchmarks.md"
-    copy.write_text(page.PAGE.read_text().replace("<!-- steps -->", "<!-- stairs -->"))
-    with pytest.raises(ValueError, match="stairs"):
-        page.rebuild(copy, [answer])
+def test_the_page_has_the_microseconds(answer: dict[str, Any], pages: Path) -> None:
+    page.rebuild(pages, [answer])
+    us = answer["rows"][1]["us_per_step"]["numpy"]
+    assert f"| feedforward | 64 | {us:,.0f} ±" in (pages / "docs/benchmarks.md").read_text()
+
+
+def test_a_page_without_its_marks_is_refused(answer: dict[str, Any], pages: Path) -> None:
+    file = pages / "docs/benchmarks.md"
+    file.write_text(file.read_text().replace("<!-- steps -->", "<!-- stairs -->"))
+    with pytest.raises(ValueError, match="steps 0 times"):
+        page.rebuild(pages, [answer])
+
+
+def test_kernels_that_were_asked_for_are_named(answer: dict[str, Any]) -> None:
+    machine = {**answer["machine"], "openblas_coretype": "SkylakeX"}
+    title = report.threads({**answer, "machine": machine, "threads": 2})
+    assert title == "2 threads, SkylakeX kernels"
 
 
 def test_profile_prints_every_phase(
