@@ -96,8 +96,11 @@ def linear_backward(
     if output_mask[0]:
         grad_input = grad_output @ weight  # (N, in)
     if output_mask[1]:
-        products = (grad_output[rows].T @ input[rows] for rows in blocks(input, weight))
-        grad_weight = functools.reduce(np.add, products)  # (out, in)
+        products = (  # (out, in) each, in the memory order of the weight
+            np.matmul(grad_output[rows].T, input[rows], out=np.empty_like(weight))
+            for rows in blocks(input, weight)
+        )
+        grad_weight = functools.reduce(np.add, products)
     if output_mask[2]:
         grad_bias = grad_output.sum(axis=0)  # (out,)
     return grad_input, grad_weight, grad_bias
