@@ -83,7 +83,7 @@ class Comparison:
         report = StepReport(number, {"numpy": float(numpy[loss]), "torch": float(torch[loss])})
         # Rounding the truth to the dtype under test costs half a unit in the last place, far
         # below the base tolerance, and halves the memory traffic of what follows.
-        truths = {key: exact.astype(self.dtype, copy=False) for key, exact in reference.items()}
+        truths = {key: np.asarray(exact, self.dtype) for key, exact in reference.items()}
         scales = {key: self.distance(truth, 0) for key, truth in truths.items()}
         for (phase, tensor), scale in scales.items():
             if not np.isfinite(scale):
@@ -153,7 +153,7 @@ class Comparison:
     def widen(self, run: Tensors, reference: Tensors) -> None:
         """Allow for how far one more equally valid run of the last step is from the reference."""
         for key, exact in reference.items():
-            truth = exact.astype(self.dtype, copy=False)
+            truth = np.asarray(exact, self.dtype)
             error = self.distance(run[key], truth) / self.scale[key]
             self.farthest[key] = max(self.farthest[key], error)
 

@@ -116,10 +116,9 @@ class Lockstep:
     def synchronise(self, step: int) -> None:
         """Give every run PyTorch's weights and moments, so that the next step is judged alone."""
         torch = self.sides["torch"]
-        for name, side in self.sides.items():
-            if name != "torch":
-                side.load(torch.weights())
-                side.load_moments(torch.moments(), step)
+        for side in self.sides.values():
+            side.load(torch.weights())
+            side.load_moments(torch.moments(), step)
 
     def nudged(self, case: Case, drift: dict[str, float]) -> Iterator[Tensors]:
         """PyTorch's runs of a step from NumPy's weights, moved by as much as they may have drifted.

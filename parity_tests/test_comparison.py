@@ -195,3 +195,16 @@ def test_what_rounding_did_once_stays_allowed() -> None:
     assert comparison.step(1, exact, exact, noisy, exact).divergence is None
     assert comparison.step(2, noisy, exact, exact, exact).divergence is None
     assert compare(noisy).divergence is not None
+
+
+@pytest.mark.parametrize("how", ["step", "widen"])
+def test_the_truth_is_rounded_to_the_dtype_under_test(how: str) -> None:
+    """Else half a unit in the last place would be held against a run that has none to lose."""
+    truth = tensors("float64")
+    rounded = {key: np.asarray(array, np.float32) for key, array in truth.items()}
+    comparison = Comparison("float32")
+    report = comparison.step(1, rounded, rounded, rounded, truth)
+    if how == "widen":
+        comparison.widen(rounded, truth)
+    assert max(report.numpy_error.values()) == 0
+    assert max(comparison.farthest.values()) == 0

@@ -96,6 +96,17 @@ def test_an_array_without_dimensions_stays_an_array(name: str) -> None:
     assert_close("gradient", call.backward(F)[0], call.backward(T)[0], "gradients")
 
 
+def test_a_large_batch_is_multiplied_as_a_small_one() -> None:
+    """Large enough to be cut into blocks, of which the last is smaller."""
+    rng = np.random.default_rng(0)
+    inputs = {"input": uniform(rng, (130, 2000), 1.0), "weight": uniform(rng, (10, 2000), 1.0)}
+    call = Call("linear", inputs, {}, uniform(rng, (130, 10), 1.0))
+    assert_close("output", call.forward(F), call.forward(T), "logits")
+    expected = gradients(call, T)
+    for input, grad in gradients(call, F).items():
+        assert_close(f"gradient of {input}", grad, expected[input], "gradients")
+
+
 def test_only_the_wanted_gradients_are_computed() -> None:
     grad_output, input, weight = np.ones((3, 2)), np.ones((3, 5)), np.ones((2, 5))
     grads = F.linear_backward(grad_output, input, weight, (False, True, False))
