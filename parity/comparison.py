@@ -190,8 +190,8 @@ def locate(
 ) -> Divergence:
     """The divergence at the element where NumPy is farthest from the truth."""
     error = np.abs(numpy - truth)
-    flat = int(np.where(np.isnan(error), np.inf, error).argmax())
-    index = tuple(int(i) for i in np.unravel_index(flat, error.shape))
+    farthest = error.argmax()  # NaN, if there is one
+    index = tuple(int(i) for i in np.unravel_index(farthest, error.shape))
     phase, tensor = key
     return Divergence(
         step,

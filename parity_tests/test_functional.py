@@ -271,6 +271,14 @@ def test_steps_agree_with_pytorch(name: str, seed: int, shape: list[int], decays
         assert_true(name, ours, theirs, truth, "weights")
 
 
+def test_what_is_not_said_to_adam_is_as_in_pytorch() -> None:
+    param, grad, *moments = step_arrays("adam_step", np.random.default_rng(0), (3, 4))
+    arrays = [param, 1e-7 * grad, *(1e-16 * moment for moment in moments)]  # beside eps
+    theirs = T.adam_step(*map(torch.from_numpy, arrays), step=2)
+    for mine, other in zip(F.adam_step(*arrays, step=2), theirs, strict=True):
+        assert_close("adam_step", mine, other.numpy(), "weights")
+
+
 @pytest.mark.parametrize("step", [1, 2, 1000])
 def test_adam_counts_its_steps_from_one(step: int) -> None:
     arrays = step_arrays("adam_step", np.random.default_rng(0), (3, 4))

@@ -1,6 +1,7 @@
 """Lock-step on the embedded digits: parity holds, and every planted fault is found and named."""
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from parity.errors import BadCaseError, InputError
 from parity.experiment import Experiment, prepare
 from parity.lockstep import Lockstep, reordered
 from parity.recipes import RECIPES
+from parity.reproduce import Case
 from parity.settings import Settings
 from parity.sides import NumpySide, TorchSide
 
@@ -245,3 +247,72 @@ def test_a_jump_at_a_kink_is_told_from_a_wrong_gradient(
     assert divergence is not None
     assert (divergence.step, divergence.phase) == (1, "backward")
     assert divergence.tensor == "conv3.weight"
+
+
+# --- PyTorch's runs from weights that drifted -----------------------------------------------------
+
+
+def before_step(number: int, recipe: str, **choices: Any) -> tuple[Lockstep, Case]:
+    """A lock-step that stands before step `number`, and the case that this step is."""
+    lockstep = Lockstep(small(recipe, dtype="float64", **choices))
+    steps = lockstep.steps()
+    for _ in range(1, number):
+        next(steps)
+    side = lockstep.sides["numpy"]
+    weights, moments = deepcopy((side.weights(), side.moments()))
+    batch = lockstep.experiment.batches()[number - 1]
+    case = lockstep.case_of(number, batch, weights, moments)
+    next(steps)
+    return lockstep, case
+
+
+@pytest.mark.parametrize("recipe", ["logistic", "linear-adam"])
+def test_a_nudged_run_without_drift_is_the_step_itself(recipe: str) -> None:
+    lockstep, case = before_step(3, recipe)
+    expected = lockstep.sides["torch"].weights()
+    runs = list(lockstep.nudged(case, dict.fromkeys(expected, 0.0)))
+    assert len(runs) == 8
+    for run in runs:
+        for name, array in expected.items():
+            moved = np.abs(run["step", name] - array).max()
+            assert 0 < moved < 1e-12
+
+
+@pytest.mark.parametrize("drift", [1e-6, 1e-2])
+def test_a_nudge_is_as_large_as_the_drift_of_its_tensor(drift: float) -> None:
+    """At this learning rate the weights after the step are those before it."""
+    lockstep, case = before_step(1, "logistic", lr=1e-30)
+    drifts = {"fc.weight": drift, "fc.bias": 2 * drift}
+    moves: dict[str, list[np.ndarray]] = {name: [] for name in drifts}
+    for run in lockstep.nudged(case, drifts):
+        for name in drifts:
+            moves[name].append(run["step", name] - case.weights[name])
+    for name, reach in drifts.items():
+        relative = np.stack(moves[name]) / (reach * np.abs(case.weights[name]).max())
+        assert 0.8 < relative.max() <= 1
+        assert -1 <= relative.min() < -0.8
+
+
+def test_nudges_are_the_same_each_time() -> None:
+    lockstep, case = before_step(2, "logistic")
+    drifts = dict.fromkeys(case.weights, 1e-3)
+    first, second = (list(lockstep.nudged(case, drifts)) for _ in range(2))
+    for run, again in zip(first, second, strict=True):
+        for key, array in run.items():
+            np.testing.assert_array_equal(array, again[key])
+
+
+@pytest.mark.parametrize("recipe", ["logistic", "linear-adam"])
+def test_re_synchronised_runs_hold_what_pytorch_holds(recipe: str) -> None:
+    lockstep = Lockstep(small(recipe), resync=True)
+    steps = lockstep.steps()
+    next(steps)
+    next(steps)
+    torch = lockstep.sides["torch"]
+    lockstep.synchronise(2)
+    for side in lockstep.sides.values():
+        for name, array in torch.weights().items():
+            np.testing.assert_array_equal(side.weights()[name], array)
+        for name, arrays in torch.moments().items():
+            for mine, other in zip(side.moments()[name], arrays, strict=True):
+                np.testing.assert_array_equal(mine, other)

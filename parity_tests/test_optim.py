@@ -55,6 +55,21 @@ def test_every_step_agrees_with_pytorch(name: str, options: dict[str, Any]) -> N
             assert_close(name, parameter.data, other.detach().numpy(), "weights")
 
 
+@pytest.mark.parametrize(
+    ("name", "options"), [("SGD", {"lr": 0.1}), ("SGD", {"lr": 0.1, "momentum": 0.9}), ("Adam", {})]
+)
+def test_what_is_not_said_is_as_in_pytorch(name: str, options: dict[str, Any]) -> None:
+    ours, theirs = nn.Parameter(draw(0)[0]), torch.nn.Parameter(torch.from_numpy(draw(0)[0]))
+    optimizer = getattr(optim, name)([ours], **options)
+    torch_optimizer = getattr(torch.optim, name)([theirs], **options)
+    for step in range(1, STEPS + 1):
+        ours.grad = 1e-7 * draw(step)[0]  # small enough that Adam's eps counts
+        theirs.grad = torch.from_numpy(ours.grad.copy())
+        optimizer.step()
+        torch_optimizer.step()
+        assert_close(f"step {step}", ours.data, theirs.detach().numpy(), "weights")
+
+
 @pytest.mark.parametrize(("name", "options"), CASES, ids=ids)
 def test_steps_are_in_place_and_leave_the_gradients_alone(
     name: str, options: dict[str, Any]

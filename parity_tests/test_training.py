@@ -9,6 +9,7 @@ from numpy import ndarray
 
 import data
 import numpy_impl.models
+import numpy_impl.nn
 import numpy_impl.optim
 import numpy_impl.training
 import torch_impl.models
@@ -110,6 +111,21 @@ def test_evaluation_is_exact_for_any_batch_size(side: str, name: str, batch_size
     assert evaluation.loss == pytest.approx(losses.mean(), rel=1e-12)
     assert evaluation.accuracy == right / N
     assert 0 < right < N
+
+
+@pytest.mark.parametrize("function", ["evaluate", "predict"])
+def test_a_thousand_images_are_evaluated_at_a_time(function: str) -> None:
+    """So that the memory it takes does not grow with the number of images."""
+    lengths: list[int] = []
+
+    class Recorder(numpy_impl.nn.Module):
+        def forward(self, input: ndarray) -> ndarray:
+            lengths.append(len(input))
+            return input
+
+    arguments = [np.zeros(2001, np.int64)] if function == "evaluate" else []
+    getattr(numpy_impl.training, function)(Recorder(), np.eye(2001, 3), *arguments)
+    assert lengths == [1000, 1000, 1]
 
 
 @each_side
