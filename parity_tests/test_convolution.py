@@ -181,10 +181,22 @@ def test_the_layer_does_what_the_function_does(call: Call) -> None:
     assert layer.backward(call.grad_output, needs_input_grad=False) is None
 
 
+def test_a_layer_moves_by_one_pixel_and_pads_nothing_unless_told() -> None:
+    assert nn.Conv2d(1, 2, 3)(np.zeros((4, 1, 5, 7), np.float32)).shape == (4, 2, 3, 5)
+
+
+def test_padding_may_make_the_image_large_enough() -> None:
+    layer = nn.Conv2d(1, 2, 3, padding=1)
+    assert layer(np.zeros((4, 1, 2, 1), np.float32)).shape == (4, 2, 2, 1)
+    assert layer.backward(np.zeros((4, 2, 2, 1), np.float32)).shape == (4, 1, 2, 1)
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_a_layer_names_its_arguments() -> None:
     with pytest.raises(ValueError, match="Conv2d: stride is 0, expected at least 1"):
         nn.Conv2d(1, 2, 3, stride=0)
+    with pytest.raises(ValueError, match="^Conv2d: padding is -1, expected at least 0"):
+        nn.Conv2d(1, 2, 3, padding=-1)
     with pytest.raises(TypeError, match=r"Conv2d: kernel_size is 1.5, expected an int or a pair"):
         nn.Conv2d(1, 2, 1.5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"conv2d: weight has shape .* with C = 4 as input has"):

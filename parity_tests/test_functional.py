@@ -272,9 +272,11 @@ def test_steps_agree_with_pytorch(name: str, seed: int, shape: list[int], decays
 
 
 def test_what_is_not_said_to_adam_is_as_in_pytorch() -> None:
-    param, grad, *moments = step_arrays("adam_step", np.random.default_rng(0), (3, 4))
-    arrays = [param, 1e-7 * grad, *(1e-16 * moment for moment in moments)]  # beside eps
-    theirs = T.adam_step(*map(torch.from_numpy, arrays), step=2)
+    drawn = step_arrays("adam_step", np.random.default_rng(0), (3, 4))
+    sizes = (1, 1e-7, 1e-7, 1e-14)  # so small that eps counts
+    arrays = [size * array for size, array in zip(sizes, drawn, strict=True)]
+    param, grad, exp_avg, exp_avg_sq = map(torch.from_numpy, arrays)
+    theirs = T.adam_step(param, grad, exp_avg, exp_avg_sq, step=2)
     for mine, other in zip(F.adam_step(*arrays, step=2), theirs, strict=True):
         assert_close("adam_step", mine, other.numpy(), "weights")
 
