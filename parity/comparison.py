@@ -136,7 +136,7 @@ class Comparison:
         tolerance is to its tensor. So are all of them where the softmax is saturated: every row has
         one probability that differs from 1 by less than the tolerance.
         """
-        steepest = max((scale for key, scale in scales.items() if key[0] == "backward"), default=0)
+        steepest = max(scale for key, scale in scales.items() if key[0] == "backward")
         base = self.base["gradients"]
         saturated = is_saturated(reference["forward", "logits"], base)
         reasons = {}
@@ -175,14 +175,13 @@ def is_saturated(logits: ndarray, tolerance: float) -> bool:
     """Whether each row's largest logit is so far above the others that their odds are below."""
     if logits.shape[1] == 1:
         return True
-    second, first = np.partition(logits, (-2, -1), axis=1)[:, -2:].T
+    second, first = np.partition(logits, -2)[:, -2:].T
     return bool((first - second > -np.log(tolerance)).all())
 
 
 def raise_to(worst: dict[str, float], kind: str, value: float) -> None:
     """Keep the larger of the two, or NaN if one is."""
-    if not value <= worst[kind]:
-        worst[kind] = value
+    worst[kind] = float(np.maximum(worst[kind], value))
 
 
 def locate(

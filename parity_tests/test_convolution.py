@@ -195,7 +195,7 @@ def test_padding_may_make_the_image_large_enough() -> None:
 def test_a_layer_names_its_arguments() -> None:
     with pytest.raises(ValueError, match="Conv2d: stride is 0, expected at least 1"):
         nn.Conv2d(1, 2, 3, stride=0)
-    with pytest.raises(ValueError, match="^Conv2d: padding is -1, expected at least 0"):
+    with pytest.raises(ValueError, match=r"^Conv2d: padding is -1, expected at least 0"):
         nn.Conv2d(1, 2, 3, padding=-1)
     with pytest.raises(TypeError, match=r"Conv2d: kernel_size is 1.5, expected an int or a pair"):
         nn.Conv2d(1, 2, 1.5)  # type: ignore[arg-type]
