@@ -1,12 +1,13 @@
 """The rule that decides what parity is, fed with tensors whose answer is known."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
 import pytest
 
-from parity.comparison import Comparison, Key, StepReport
+from parity.comparison import Comparison, Divergence, Key, StepReport
 from parity.errors import BadCaseError
 from parity.tolerances import BASE, FACTOR
 
@@ -294,8 +295,9 @@ def test_drift_is_what_pytorchs_own_error_does_not_explain(
 ) -> None:
     """An equally valid run is much farther off than PyTorch has been at any step."""
     off = 1e-3
-    exact = {name: array * 1000 for name, array in tensors("float64").items()}
-    exact["loss", "loss"] = np.asarray(1.5)
+    exact = tensors("float64")
+    exact["forward", "logits"] *= 4
+    exact["step", "fc.weight"] *= 1000
     index = tuple(map(int, np.unravel_index(exact[key].argmax(), exact[key].shape)))
     torch = changed(exact, key, index, 1 - off)
     permuted = changed(exact, key, index, 1 + times * FACTOR * off)
@@ -305,3 +307,32 @@ def test_drift_is_what_pytorchs_own_error_does_not_explain(
     assert comparison.step(2, exact, exact, permuted, exact).drifted == drifted
     assert comparison.farthest[key] == pytest.approx(times * FACTOR * off)
     assert not comparison.step(3, exact, exact, exact, exact).drifted
+
+
+def test_the_tolerance_itself_is_allowed() -> None:
+    key = ("step", "fc.bias")
+    exact, off = tensors("float64"), tensors("float64")
+    exact[key][:] = [0, 0.5, 1]
+    off[key][:] = [BASE["float64"]["weights"], 0.5, 1]
+    report = Comparison("float64").step(1, off, exact, exact, exact)
+    assert report.divergence is None
+    assert not Comparison("float64").step(1, exact, exact, off, exact).drifted
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_a_divergence_is_reported_in_absolute_terms(scale: float) -> None:
+    key = ("step", "fc.weight")
+    exact = tensors("float64")
+    exact[key] *= scale
+    numpy = changed(exact, key, (1, 2), 1.5)
+    torch = changed(exact, key, (1, 2), 1 - 1e-14)
+    report = Comparison("float64").step(7, numpy, torch, exact, exact)
+    largest = exact[key].max()
+    tolerance = BASE["float64"]["weights"] * largest + FACTOR * abs(torch[key] - exact[key]).max()
+    divergence = report.divergence
+    assert divergence is not None
+    assert divergence.tolerance == pytest.approx(tolerance, rel=1e-6)
+    at = (1, 2)
+    seen = Divergence(7, *key, at, numpy[key][at], torch[key][at], exact[key][at], tolerance)
+    assert replace(divergence, tolerance=tolerance) == seen
+    assert report.difference["weights"] == pytest.approx(0.5 * exact[key][at] / largest)
