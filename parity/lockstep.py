@@ -72,7 +72,7 @@ class Lockstep:
         batches = self.experiment.batches()
         rng = np.random.default_rng(self.experiment.settings.seed)
         orders = [rng.permutation(len(batch)) for batch in batches]
-        shuffled = [reordered(batch, order) for batch, order in zip(batches, orders, strict=True)]
+        shuffled = list(map(reordered, batches, orders))
         runs = {
             name: side.steps(
                 *self.experiment.arrays("training", side.dtype),
