@@ -164,6 +164,18 @@ def test_unfold_is_that_of_pytorch_in_another_order(call: Call) -> None:
     )
 
 
+def test_the_window_of_unfold_moves_by_one_pixel_unless_told() -> None:
+    assert unfold(np.ones((5, 2, 3, 4)), 2).shape == (3, 2, 8, 5)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_unfold_names_its_argument() -> None:
+    with pytest.raises(ValueError, match=r"^unfold: input has shape \(3, 4\), expected 4 dimen"):
+        unfold(np.zeros((3, 4)), 2)
+    with pytest.raises(TypeError, match=r"^unfold: input has dtype int64, expected a float dtype"):
+        unfold(np.zeros((5, 2, 3, 4), np.int64), 2)
+
+
 @given(call=conv2d())
 def test_the_layer_does_what_the_function_does(call: Call) -> None:
     weight = call.inputs["weight"]
