@@ -97,7 +97,7 @@ def collect() -> list[Mutant]:
     from mutmut.mutation.diff_apply import get_diff_for_mutant
     from mutmut.stats import status_by_exit_code
 
-    same = {"segfault": "killed", "no tests": "survived"}
+    same = {"segfault": "killed", "suspicious": "killed", "no tests": "survived"}  # crashes
     mutants = []
     for path in mutated_files():
         file = path.relative_to(SCRATCH)
