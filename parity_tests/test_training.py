@@ -93,6 +93,28 @@ def test_a_step_trains_on_its_own_batch_only(side: str) -> None:
         np.testing.assert_array_equal(np.asarray(parameter.grad), np.asarray(expected.grad))
 
 
+@each_side
+def test_arguments_may_be_named(side: str) -> None:
+    images, labels = batch("SoftmaxRegression", "float64", seed=1, n=N)
+    model = one_side(side, "SoftmaxRegression")
+    run = SIDES[side][0].steps(
+        model=model,
+        optimizer=sgd(side, model),
+        images=images,
+        labels=labels,
+        batches=[np.arange(5)],
+    )
+    assert [step.number for step in run] == [1]
+
+
+def test_there_must_be_a_label_for_each_image() -> None:
+    images, labels = batch("SoftmaxRegression", "float64", seed=1, n=N)
+    model = one_side("numpy", "SoftmaxRegression")
+    run = numpy_impl.training.steps(model, sgd("numpy", model), images, labels[1:], [np.arange(5)])
+    with pytest.raises(ValueError, match="^labels has length 22, expected 23 as images has$"):
+        next(run)
+
+
 # --- evaluation ----------------------------------------------------------------------------------
 
 
