@@ -107,11 +107,12 @@ def test_arguments_may_be_named(side: str) -> None:
     assert [step.number for step in run] == [1]
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_there_must_be_a_label_for_each_image() -> None:
     images, labels = batch("SoftmaxRegression", "float64", seed=1, n=N)
     model = one_side("numpy", "SoftmaxRegression")
     run = numpy_impl.training.steps(model, sgd("numpy", model), images, labels[1:], [np.arange(5)])
-    with pytest.raises(ValueError, match="^labels has length 22, expected 23 as images has$"):
+    with pytest.raises(ValueError, match=r"^labels has length 22, expected 23 as images has$"):
         next(run)
 
 
