@@ -178,6 +178,20 @@ def test_nan_is_passed_on() -> None:
     assert np.isnan(F.cross_entropy(nan, np.array([0, 1])))
 
 
+def test_the_mean_of_many_float16_losses_is_finite() -> None:
+    """Their sum is more than float16 holds."""
+    loss = F.cross_entropy(np.zeros((20_000, 100), np.float16), np.zeros(20_000, np.int64))
+    assert loss == np.float16(np.log(100))
+
+
+def test_the_gradient_of_the_loss_is_taken_in_the_dtype_of_the_logits() -> None:
+    logits = uniform(np.random.default_rng(0), (5, 4), 1.0).astype(np.float32)
+    target = np.array([0, 1, 2, 3, 0])
+    wide = F.cross_entropy_backward(0.1, logits, target)
+    narrow = F.cross_entropy_backward(np.array(0.1, np.float32), logits, target)
+    np.testing.assert_array_equal(wide, narrow, strict=True)
+
+
 # --- laws ----------------------------------------------------------------------------------------
 
 

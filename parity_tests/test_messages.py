@@ -125,6 +125,11 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         r"cross_entropy_backward: grad_output has shape \(\), expected 1 dimensions \(N\)",
     ),
+    "two gradients for three losses": (
+        lambda: F.cross_entropy_backward(np.ones(2), A, INTS, "none"),
+        ValueError,
+        r"cross_entropy_backward: grad_output has shape \(2,\), expected \(N\) with N = 3 as input",
+    ),
     "one gradient for the mean": (
         lambda: F.cross_entropy_backward(np.ones(3), A, INTS),
         ValueError,

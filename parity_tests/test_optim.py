@@ -168,5 +168,5 @@ def test_an_option_out_of_range_is_named(
 
 @pytest.mark.parametrize("name", ["SGD", "Adam"])
 def test_there_must_be_something_to_optimize(name: str) -> None:
-    with pytest.raises(ValueError, match="parameters is empty, expected at least one"):
+    with pytest.raises(ValueError, match=r"^parameters is empty, expected at least one$"):
         getattr(optim, name)([], lr=0.1)
