@@ -115,6 +115,11 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         r"cross_entropy_backward: target\[0\] is -1, expected a class index in 0..3",
     ),
+    "a negative class after right ones": (
+        lambda: F.cross_entropy(A, np.array([0, 1, -1])),
+        ValueError,
+        r"cross_entropy: target\[2\] is -1, expected a class index in 0..3",
+    ),
     "reduction": (
         lambda: F.cross_entropy(A, INTS, "avg"),
         ValueError,
