@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from numpy_impl import functional
-from numpy_impl.checks import dims, misfit
+from numpy_impl.checks import dims, is_float, misfit
 
 F: Any = functional  # the mistakes are mistakes of type, too
 
@@ -356,6 +356,11 @@ def test_an_argument_that_is_none_is_passed_over() -> None:
     error = misfit("f", bias=(None, "out"), input=(A, "N"))
     assert str(error) == "f: input has shape (3, 4), expected 1 dimensions (N)"
     assert str(misfit("f", bias=(None, "out"))) == "f: its arguments do not fit together"
+
+
+def test_none_among_floats_hides_nothing_behind_it() -> None:
+    assert is_float(A, None, W)
+    assert not is_float(A, None, INTS)
 
 
 def test_what_is_no_array_has_any_dimensions() -> None:
