@@ -145,6 +145,17 @@ def test_the_odds_are_those_of_the_runner_up(
         Comparison("float64").step(1, truth, truth, truth, truth)
 
 
+@pytest.mark.parametrize(("times", "bad"), [(1.01, True), (1.0, False)])
+def test_the_runner_up_is_found_among_many(times: float, bad: bool) -> None:
+    truth = tensors("float64")
+    gap = -np.log(BASE["float64"]["gradients"])
+    row = np.array([gap + times * gap, gap, *np.linspace(-gap, 0, 38)])
+    rng = np.random.default_rng(0)
+    truth["forward", "logits"] = np.stack([rng.permutation(row) for _ in range(5)])
+    with pytest.raises(BadCaseError, match="saturated") if bad else nullcontext():
+        Comparison("float64").step(1, truth, truth, truth, truth)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("times", "bad"), [(1.01, True), (0.99, False)])
 def test_a_saturated_softmax_is_a_bad_case(dtype: str, times: float, bad: bool) -> None:
