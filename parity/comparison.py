@@ -175,7 +175,7 @@ def is_saturated(logits: ndarray, tolerance: float) -> bool:
     """Whether each row's largest logit is so far above the others that their odds are below."""
     if logits.shape[1] == 1:
         return True
-    second, first = np.partition(logits, -2)[:, -2:].T
+    second, first = np.sort(logits)[:, -2:].T
     return bool((first - second > -np.log(tolerance)).all())
 
 
