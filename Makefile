@@ -25,7 +25,7 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 
 # How strong the suite is: mistakes are planted one at a time, and those that no test sees are shown.
-# About MINUTES on two cores; docs/results/mutants.json has the numbers.
+# About a quarter of an hour; docs/results/mutants.json has the numbers.
 mutants: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[mutants]"
 	$(BIN)/python -m parity_tests.mutants
