@@ -179,11 +179,12 @@ def main() -> int:
     for mutant in mutants:
         if mutant.status == "survived":
             print(f"\n{mutant.name} survived\n{mutant.diff}")
-    print(f"\n{'file':28} mutants  killed timeout equivalent survived")
+    print(f"\n{'file':28} mutants  killed timeout equivalent survived   score")
     for file, row in result["files"].items():
+        score = (row["killed"] + row["timeout"]) / max(1, row["mutants"] - row["equivalent"])
         print(
             f"{file:28} {row['mutants']:7} {row['killed']:7} {row['timeout']:7}"
-            f" {row['equivalent']:10} {row['survived']:8}"
+            f" {row['equivalent']:10} {row['survived']:8} {score:7.1%}"
         )
     for entry in stale:
         print(f"no survivor fits this entry of {EQUIVALENT.name}: {entry}")
