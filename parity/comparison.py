@@ -83,7 +83,7 @@ class Comparison:
         report = StepReport(number, {"numpy": float(numpy[loss]), "torch": float(torch[loss])})
         # Rounding the truth to the dtype under test costs half a unit in the last place, far
         # below the base tolerance, and halves the memory traffic of what follows.
-        truths = {key: exact.astype(self.dtype, copy=False) for key, exact in reference.items()}
+        truths = {key: np.asarray(exact, self.dtype) for key, exact in reference.items()}
         scales = {key: self.distance(truth, 0) for key, truth in truths.items()}
         for (phase, tensor), scale in scales.items():
             if not np.isfinite(scale):
@@ -136,7 +136,7 @@ class Comparison:
         tolerance is to its tensor. So are all of them where the softmax is saturated: every row has
         one probability that differs from 1 by less than the tolerance.
         """
-        steepest = max((scale for key, scale in scales.items() if key[0] == "backward"), default=0)
+        steepest = max(scale for key, scale in scales.items() if key[0] == "backward")
         base = self.base["gradients"]
         saturated = is_saturated(reference["forward", "logits"], base)
         reasons = {}
@@ -153,7 +153,7 @@ class Comparison:
     def widen(self, run: Tensors, reference: Tensors) -> None:
         """Allow for how far one more equally valid run of the last step is from the reference."""
         for key, exact in reference.items():
-            truth = exact.astype(self.dtype, copy=False)
+            truth = np.asarray(exact, self.dtype)
             error = self.distance(run[key], truth) / self.scale[key]
             self.farthest[key] = max(self.farthest[key], error)
 
@@ -175,14 +175,13 @@ def is_saturated(logits: ndarray, tolerance: float) -> bool:
     """Whether each row's largest logit is so far above the others that their odds are below."""
     if logits.shape[1] == 1:
         return True
-    second, first = np.partition(logits, (-2, -1), axis=1)[:, -2:].T
+    second, first = np.sort(logits)[:, -2:].T
     return bool((first - second > -np.log(tolerance)).all())
 
 
 def raise_to(worst: dict[str, float], kind: str, value: float) -> None:
     """Keep the larger of the two, or NaN if one is."""
-    if not value <= worst[kind]:
-        worst[kind] = value
+    worst[kind] = float(np.maximum(worst[kind], value))
 
 
 def locate(
@@ -190,8 +189,8 @@ def locate(
 ) -> Divergence:
     """The divergence at the element where NumPy is farthest from the truth."""
     error = np.abs(numpy - truth)
-    flat = int(np.where(np.isnan(error), np.inf, error).argmax())
-    index = tuple(int(i) for i in np.unravel_index(flat, error.shape))
+    farthest = error.argmax()  # NaN, if there is one
+    index = tuple(int(i) for i in np.unravel_index(farthest, error.shape))
     phase, tensor = key
     return Divergence(
         step,

@@ -72,7 +72,7 @@ class Lockstep:
         batches = self.experiment.batches()
         rng = np.random.default_rng(self.experiment.settings.seed)
         orders = [rng.permutation(len(batch)) for batch in batches]
-        shuffled = [reordered(batch, order) for batch, order in zip(batches, orders, strict=True)]
+        shuffled = list(map(reordered, batches, orders))
         runs = {
             name: side.steps(
                 *self.experiment.arrays("training", side.dtype),
@@ -116,10 +116,9 @@ class Lockstep:
     def synchronise(self, step: int) -> None:
         """Give every run PyTorch's weights and moments, so that the next step is judged alone."""
         torch = self.sides["torch"]
-        for name, side in self.sides.items():
-            if name != "torch":
-                side.load(torch.weights())
-                side.load_moments(torch.moments(), step)
+        for side in self.sides.values():
+            side.load(torch.weights())
+            side.load_moments(torch.moments(), step)
 
     def nudged(self, case: Case, drift: dict[str, float]) -> Iterator[Tensors]:
         """PyTorch's runs of a step from NumPy's weights, moved by as much as they may have drifted.
@@ -134,7 +133,7 @@ class Lockstep:
             weights = {}
             for name, array in case.weights.items():
                 reach = max(eps, drift[name]) * float(np.abs(array).max())
-                weights[name] = array + rng.uniform(-reach, reach, array.shape).astype(case.dtype)
+                weights[name] = array + rng.uniform(-reach, reach, array.shape)
             side.load(weights)
             side.load_moments(case.moments, case.step - 1)
             (outcome,) = side.steps(case.images, case.labels, [np.arange(len(case.labels))])

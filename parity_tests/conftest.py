@@ -14,6 +14,9 @@ install_import_hook(["data", "numpy_impl", "torch_impl", "parity"], typechecker=
 # ten times as hard.
 settings.register_profile("quick", deadline=None, max_examples=50)
 settings.register_profile("deep", deadline=None, max_examples=500)
+settings.register_profile(
+    "mutants", deadline=None, max_examples=20, derandomize=True, database=None
+)
 settings.load_profile("quick")
 
 

@@ -1,9 +1,13 @@
 """The rule that decides what parity is, fed with tensors whose answer is known."""
 
+from contextlib import nullcontext
+from dataclasses import replace
+from itertools import permutations
+
 import numpy as np
 import pytest
 
-from parity.comparison import Comparison, Key, StepReport
+from parity.comparison import Comparison, Divergence, Key, StepReport
 from parity.errors import BadCaseError
 from parity.tolerances import BASE, FACTOR
 
@@ -114,6 +118,44 @@ def test_a_gradient_that_is_noise_beside_the_others_is_a_bad_case(
         assert Comparison(dtype).step(1, truth, truth, truth, truth).divergence is None
 
 
+def test_a_gradient_just_as_small_as_noise_is_a_bad_case() -> None:
+    truth = tensors("float64")
+    truth[BIAS][:] = BASE["float64"]["gradients"] * truth["backward", "fc.weight"].max()
+    with pytest.raises(BadCaseError, match=r"fc.bias is at most"):
+        Comparison("float64").step(1, truth, truth, truth, truth)
+
+
+def test_a_loss_of_zero_compares_something() -> None:
+    """Its scale is that of the logits."""
+    truth = tensors("float64")
+    truth["loss", "loss"][()] = 0
+    assert Comparison("float64").step(1, truth, truth, truth, truth).divergence is None
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize(("times", "bad"), [(1.01, True), (1.0, False)])
+def test_the_odds_are_those_of_the_runner_up(
+    order: tuple[int, ...], times: float, bad: bool
+) -> None:
+    """Wherever it stands, and whatever all three have in common."""
+    truth = tensors("float64")
+    gap = -np.log(BASE["float64"]["gradients"])
+    truth["forward", "logits"][:] = np.array([-gap, gap, gap + times * gap])[list(order)]
+    with pytest.raises(BadCaseError, match="saturated") if bad else nullcontext():
+        Comparison("float64").step(1, truth, truth, truth, truth)
+
+
+@pytest.mark.parametrize(("times", "bad"), [(1.01, True), (1.0, False)])
+def test_the_runner_up_is_found_among_many(times: float, bad: bool) -> None:
+    truth = tensors("float64")
+    gap = -np.log(BASE["float64"]["gradients"])
+    row = np.array([gap + times * gap, gap, *np.linspace(-gap, 0, 38)])
+    rng = np.random.default_rng(0)
+    truth["forward", "logits"] = np.stack([rng.permutation(row) for _ in range(5)])
+    with pytest.raises(BadCaseError, match="saturated") if bad else nullcontext():
+        Comparison("float64").step(1, truth, truth, truth, truth)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("times", "bad"), [(1.01, True), (0.99, False)])
 def test_a_saturated_softmax_is_a_bad_case(dtype: str, times: float, bad: bool) -> None:
@@ -139,12 +181,28 @@ def test_what_compared_something_before_is_judged_at_the_scale_it_had(
     off: float, holds: bool
 ) -> None:
     """A model that has learnt its batch has no gradient left, and is not wrong for that."""
-    exact, learnt, numpy = (tensors("float64") for _ in range(3))
+    exact, learning, learnt, numpy = (tensors("float64") for _ in range(4))
+    exact[BIAS] /= 100
+    learning[BIAS] /= 300
     learnt[BIAS][:] = 0
     numpy[BIAS][:] = [0, 0, off * BASE["float64"]["gradients"] * exact[BIAS].max()]
     comparison = Comparison("float64")
     comparison.step(1, exact, exact, exact, exact)
-    assert (comparison.step(2, numpy, learnt, learnt, learnt).divergence is None) == holds
+    comparison.step(2, learning, learning, learning, learning)
+    assert (comparison.step(3, numpy, learnt, learnt, learnt).divergence is None) == holds
+
+
+@pytest.mark.parametrize("largest", [0.5, 5.0])
+@pytest.mark.parametrize(("off", "holds"), [(0.9, True), (1.1, False)])
+def test_the_loss_has_the_rounding_of_the_logits(largest: float, off: float, holds: bool) -> None:
+    """And of the logarithm of a number of order one, however small the logits are."""
+    exact = tensors("float64")
+    exact["forward", "logits"][:] = [largest, 0, -largest]
+    exact["loss", "loss"][()] = 0.3
+    numpy = changed(exact, ("loss", "loss"), (), 1)
+    numpy["loss", "loss"][()] += off * max(largest, 1) * BASE["float64"]["loss"]
+    report = Comparison("float64").step(1, numpy, exact, exact, exact)
+    assert (report.divergence is None) == holds
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -159,6 +217,37 @@ def test_a_gradient_has_the_rounding_of_the_probabilities_it_comes_from(
     numpy = changed(exact, BIAS, (1,), 1 + 2 * off * eps / 0.001)
     report = Comparison(dtype).step(1, numpy, exact, exact, exact)
     assert (report.divergence is None) == holds
+
+
+# --- what is reported ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("worse", ["fc.weight", "fc.bias"])
+def test_the_worst_of_each_kind_is_reported(worse: str) -> None:
+    """Relative to the scale of its own tensor, whichever of the tensors comes first."""
+    exact = tensors("float64")
+    numpy, torch = exact, exact
+    for tensor in ("fc.weight", "fc.bias"):
+        key, off = ("step", tensor), 1e-6 if tensor == worse else 1e-7
+        index = tuple(map(int, np.unravel_index(exact[key].argmax(), exact[key].shape)))
+        numpy = changed(numpy, key, index, 1 + 3 * off)
+        torch = changed(torch, key, index, 1 - off)
+    report = compare(numpy, torch)
+    assert report.numpy_error["weights"] == pytest.approx(3e-6)
+    assert report.torch_error["weights"] == pytest.approx(1e-6)
+    assert report.difference["weights"] == pytest.approx(4e-6)
+    assert report.used["weights"] == pytest.approx(3 / FACTOR)
+    for kind in ("logits", "loss", "gradients"):
+        assert report.numpy_error[kind] == report.torch_error[kind] == report.used[kind] == 0
+    assert report.loss == {"numpy": exact["loss", "loss"], "torch": exact["loss", "loss"]}
+
+
+@pytest.mark.parametrize("tensor", ["fc.weight", "fc.bias"])
+def test_nan_is_the_worst_of_all(tensor: str) -> None:
+    report = compare(changed(tensors("float64"), ("step", tensor), (0,), np.nan))
+    assert np.isnan(report.numpy_error["weights"])
+    assert np.isnan(report.difference["weights"])
+    assert np.isnan(report.used["weights"])
 
 
 # --- where the tolerance ends --------------------------------------------------------------------
@@ -195,3 +284,66 @@ def test_what_rounding_did_once_stays_allowed() -> None:
     assert comparison.step(1, exact, exact, noisy, exact).divergence is None
     assert comparison.step(2, noisy, exact, exact, exact).divergence is None
     assert compare(noisy).divergence is not None
+
+
+@pytest.mark.parametrize("how", ["step", "widen"])
+def test_the_truth_is_rounded_to_the_dtype_under_test(how: str) -> None:
+    """Else half a unit in the last place would be held against a run that has none to lose."""
+    truth = tensors("float64")
+    rounded = {key: np.asarray(array, np.float32) for key, array in truth.items()}
+    comparison = Comparison("float32")
+    report = comparison.step(1, rounded, rounded, rounded, truth)
+    if how == "widen":
+        comparison.widen(rounded, truth)
+    assert max(report.numpy_error.values()) == 0
+    assert max(comparison.farthest.values()) == 0
+
+
+@pytest.mark.parametrize("key", [("forward", "logits"), ("step", "fc.weight"), ("step", "fc.bias")])
+@pytest.mark.parametrize(("times", "drifted"), [(0.95, False), (1.05, True)])
+def test_drift_is_what_pytorchs_own_error_does_not_explain(
+    key: Key, times: float, drifted: bool
+) -> None:
+    """An equally valid run is much farther off than PyTorch has been at any step."""
+    off = 1e-3
+    exact = tensors("float64")
+    exact["forward", "logits"] *= 4
+    exact["step", "fc.weight"] *= 1000
+    index = tuple(map(int, np.unravel_index(exact[key].argmax(), exact[key].shape)))
+    torch = changed(exact, key, index, 1 - off)
+    permuted = changed(exact, key, index, 1 + times * FACTOR * off)
+    comparison = Comparison("float64")
+    assert not comparison.step(1, exact, torch, exact, exact).drifted
+    assert comparison.farthest[key] == pytest.approx(off)
+    assert comparison.step(2, exact, exact, permuted, exact).drifted == drifted
+    assert comparison.farthest[key] == pytest.approx(times * FACTOR * off)
+    assert not comparison.step(3, exact, exact, exact, exact).drifted
+
+
+def test_the_tolerance_itself_is_allowed() -> None:
+    key = ("step", "fc.bias")
+    exact, off = tensors("float64"), tensors("float64")
+    exact[key][:] = [0, 0.5, 1]
+    off[key][:] = [BASE["float64"]["weights"], 0.5, 1]
+    report = Comparison("float64").step(1, off, exact, exact, exact)
+    assert report.divergence is None
+    assert not Comparison("float64").step(1, exact, exact, off, exact).drifted
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_a_divergence_is_reported_in_absolute_terms(scale: float) -> None:
+    key = ("step", "fc.weight")
+    exact = tensors("float64")
+    exact[key] *= scale
+    numpy = changed(exact, key, (1, 2), 1.5)
+    torch = changed(exact, key, (1, 2), 1 - 1e-14)
+    report = Comparison("float64").step(7, numpy, torch, exact, exact)
+    largest = exact[key].max()
+    tolerance = BASE["float64"]["weights"] * largest + FACTOR * abs(torch[key] - exact[key]).max()
+    divergence = report.divergence
+    assert divergence is not None
+    assert divergence.tolerance == pytest.approx(tolerance, rel=1e-6)
+    at = (1, 2)
+    seen = Divergence(7, *key, at, numpy[key][at], torch[key][at], exact[key][at], tolerance)
+    assert replace(divergence, tolerance=tolerance) == seen
+    assert report.difference["weights"] == pytest.approx(0.5 * exact[key][at] / largest)

@@ -164,6 +164,25 @@ def test_unfold_is_that_of_pytorch_in_another_order(call: Call) -> None:
     )
 
 
+def test_the_window_of_unfold_moves_by_one_pixel_unless_told() -> None:
+    assert unfold(np.ones((5, 2, 3, 4)), 2).shape == (3, 2, 8, 5)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_unfold_names_its_argument() -> None:
+    with pytest.raises(ValueError, match=r"^unfold: input has shape .* \(N, C, H, W\)$"):
+        unfold(np.zeros((3, 4)), 2)
+    with pytest.raises(TypeError, match=r"^unfold: input has dtype int64, expected a float dtype"):
+        unfold(np.zeros((5, 2, 3, 4), np.int64), 2)
+    with pytest.raises(ValueError, match=r"^unfold: padding is -1, expected at least 0"):
+        unfold(np.zeros((5, 2, 3, 4)), 2, padding=-1)
+
+
+def test_what_unfold_returns_cannot_be_written_to() -> None:
+    """Each pixel stands in it many times, but only once in memory."""
+    assert not unfold(np.ones((5, 2, 3, 4)), 2).flags.writeable
+
+
 @given(call=conv2d())
 def test_the_layer_does_what_the_function_does(call: Call) -> None:
     weight = call.inputs["weight"]
@@ -181,10 +200,22 @@ def test_the_layer_does_what_the_function_does(call: Call) -> None:
     assert layer.backward(call.grad_output, needs_input_grad=False) is None
 
 
+def test_a_layer_moves_by_one_pixel_and_pads_nothing_unless_told() -> None:
+    assert nn.Conv2d(1, 2, 3)(np.zeros((4, 1, 5, 7), np.float32)).shape == (4, 2, 3, 5)
+
+
+def test_padding_may_make_the_image_large_enough() -> None:
+    layer = nn.Conv2d(1, 2, 3, padding=1)
+    assert layer(np.zeros((4, 1, 2, 1), np.float32)).shape == (4, 2, 2, 1)
+    assert layer.backward(np.zeros((4, 2, 2, 1), np.float32)).shape == (4, 1, 2, 1)
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_a_layer_names_its_arguments() -> None:
     with pytest.raises(ValueError, match="Conv2d: stride is 0, expected at least 1"):
         nn.Conv2d(1, 2, 3, stride=0)
+    with pytest.raises(ValueError, match=r"^Conv2d: padding is -1, expected at least 0"):
+        nn.Conv2d(1, 2, 3, padding=-1)
     with pytest.raises(TypeError, match=r"Conv2d: kernel_size is 1.5, expected an int or a pair"):
         nn.Conv2d(1, 2, 1.5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"conv2d: weight has shape .* with C = 4 as input has"):

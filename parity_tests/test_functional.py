@@ -96,6 +96,17 @@ def test_an_array_without_dimensions_stays_an_array(name: str) -> None:
     assert_close("gradient", call.backward(F)[0], call.backward(T)[0], "gradients")
 
 
+def test_a_large_batch_is_multiplied_as_a_small_one() -> None:
+    """Large enough to be cut into blocks, of which the last is smaller."""
+    rng = np.random.default_rng(0)
+    inputs = {"input": uniform(rng, (130, 2000), 1.0), "weight": uniform(rng, (10, 2000), 1.0)}
+    call = Call("linear", inputs, {}, uniform(rng, (130, 10), 1.0))
+    assert_close("output", call.forward(F), call.forward(T), "logits")
+    expected = gradients(call, T)
+    for input, grad in gradients(call, F).items():
+        assert_close(f"gradient of {input}", grad, expected[input], "gradients")
+
+
 def test_only_the_wanted_gradients_are_computed() -> None:
     grad_output, input, weight = np.ones((3, 2)), np.ones((3, 5)), np.ones((2, 5))
     grads = F.linear_backward(grad_output, input, weight, (False, True, False))
@@ -165,6 +176,20 @@ def test_nan_is_passed_on() -> None:
     for output in (F.sigmoid(nan), F.relu(nan), F.softmax(nan), F.log_softmax(nan)):
         assert np.isnan(output).all()
     assert np.isnan(F.cross_entropy(nan, np.array([0, 1])))
+
+
+def test_the_mean_of_many_float16_losses_is_finite() -> None:
+    """Their sum is more than float16 holds."""
+    loss = F.cross_entropy(np.zeros((20_000, 100), np.float16), np.zeros(20_000, np.int64))
+    assert loss == np.float16(np.log(100))
+
+
+def test_the_gradient_of_the_loss_is_taken_in_the_dtype_of_the_logits() -> None:
+    logits = uniform(np.random.default_rng(0), (5, 4), 1.0).astype(np.float32)
+    target = np.array([0, 1, 2, 3, 0])
+    wide = F.cross_entropy_backward(0.1, logits, target)
+    narrow = F.cross_entropy_backward(np.array(0.1, np.float32), logits, target)
+    np.testing.assert_array_equal(wide, narrow, strict=True)
 
 
 # --- laws ----------------------------------------------------------------------------------------
@@ -258,6 +283,16 @@ def test_steps_agree_with_pytorch(name: str, seed: int, shape: list[int], decays
         strict=True,
     ):
         assert_true(name, ours, theirs, truth, "weights")
+
+
+def test_what_is_not_said_to_adam_is_as_in_pytorch() -> None:
+    drawn = step_arrays("adam_step", np.random.default_rng(0), (3, 4))
+    sizes = (1, 1e-7, 1e-7, 1e-14)  # so small that eps counts
+    arrays = [size * array for size, array in zip(sizes, drawn, strict=True)]
+    param, grad, exp_avg, exp_avg_sq = map(torch.from_numpy, arrays)
+    theirs = T.adam_step(param, grad, exp_avg, exp_avg_sq, step=2)
+    for mine, other in zip(F.adam_step(*arrays, step=2), theirs, strict=True):
+        assert_close("adam_step", mine, other.numpy(), "weights")
 
 
 @pytest.mark.parametrize("step", [1, 2, 1000])

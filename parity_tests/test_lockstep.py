@@ -1,6 +1,7 @@
 """Lock-step on the embedded digits: parity holds, and every planted fault is found and named."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,12 @@ from numpy_impl import functional as F
 from numpy_impl import optim
 from parity.compare import compare
 from parity.errors import BadCaseError, InputError
-from parity.experiment import Experiment, prepare
+from parity.experiment import prepare
 from parity.lockstep import Lockstep, reordered
 from parity.recipes import RECIPES
 from parity.settings import Settings
 from parity.sides import NumpySide, TorchSide
-
-
-def small(recipe: str = "feedforward", **choices: Any) -> Experiment:
-    """Two epochs whose last batches are partial, with weight decay."""
-    defaults = {"train_size": 150, "batch_size": 64, "epochs": 2, "weight_decay": 0.01}
-    return prepare(recipe, Settings(**(defaults | choices)))
+from parity_tests.experiments import small
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -67,7 +63,7 @@ def test_both_sides_learn_the_same(recipe: str) -> None:
 
 def test_the_run_is_the_same_whenever_it_is_made() -> None:
     first, second = (compare(small(seed=3)) for _ in range(2))
-    assert [step.loss for step in first.steps] == [step.loss for step in second.steps]
+    assert first.steps == second.steps
     assert first.steps[0].loss != compare(small(seed=4)).steps[0].loss
 
 
@@ -134,6 +130,24 @@ def test_models_that_agree_before_the_copy_are_a_bad_case(monkeypatch: pytest.Mo
         Lockstep(experiment)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-9])
+@pytest.mark.parametrize(("off", "agree"), [(0.9e-3, True), (1.1e-3, False)])
+def test_weights_agree_within_a_thousandth(
+    monkeypatch: pytest.MonkeyPatch, off: float, agree: bool, scale: float
+) -> None:
+    """However small they are."""
+    experiment = small()
+    weights = {
+        k: v * scale for k, v in TorchSide(experiment.recipe, "float64", 0).weights().items()
+    }
+    other = {name: array * (1 + off) for name, array in weights.items()}
+    monkeypatch.setattr(NumpySide, "weights", lambda self: other)
+    monkeypatch.setattr(TorchSide, "weights", lambda self: weights)
+    monkeypatch.setattr(Lockstep, "check_that_nothing_is_shared", lambda self: None)
+    with pytest.raises(BadCaseError, match="before it was copied") if agree else nullcontext():
+        Lockstep(experiment)
+
+
 def test_weights_in_shared_memory_are_a_bad_case(monkeypatch: pytest.MonkeyPatch) -> None:
     def alias(self: NumpySide, weights: dict[str, np.ndarray]) -> None:
         for name, parameter in self.model.named_parameters():
@@ -174,8 +188,11 @@ def test_a_run_that_writes_into_its_inputs_is_a_bad_case(
             yield outcome
 
     monkeypatch.setattr(side, "steps", writing)
-    message = rf"step {step}: the images, labels or batches are not what they were before"
-    with pytest.raises(BadCaseError, match=message):
+    message = (
+        f"step {step}: the images, labels or batches are not what they were before the first step, "
+        "and every run is given the same"
+    )
+    with pytest.raises(BadCaseError, match=f"^{message}$"):
         compare(small(epochs=1))
 
 
@@ -184,7 +201,7 @@ def test_each_order_of_a_batch_rounds_in_its_own_way() -> None:
     for size in (1, 2, 3):
         batch = np.arange(10, 10 + size)
         tiled = reordered(batch, np.arange(size)[::-1])
-        assert len(tiled) >= 3
+        assert len(tiled) == (3 if size == 3 else 3 * size)
         np.testing.assert_array_equal(tiled[:size], batch[::-1])
         np.testing.assert_array_equal(np.bincount(tiled)[10:], len(tiled) // size)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from numpy_impl import functional
+from numpy_impl.checks import dims, is_float, misfit
 
 F: Any = functional  # the mistakes are mistakes of type, too
 
@@ -114,6 +115,11 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         r"cross_entropy_backward: target\[0\] is -1, expected a class index in 0..3",
     ),
+    "a negative class after right ones": (
+        lambda: F.cross_entropy(A, np.array([0, 1, -1])),
+        ValueError,
+        r"cross_entropy: target\[2\] is -1, expected a class index in 0..3",
+    ),
     "reduction": (
         lambda: F.cross_entropy(A, INTS, "avg"),
         ValueError,
@@ -123,6 +129,11 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: F.cross_entropy_backward(1.0, A, INTS, "none"),
         ValueError,
         r"cross_entropy_backward: grad_output has shape \(\), expected 1 dimensions \(N\)",
+    ),
+    "two gradients for three losses": (
+        lambda: F.cross_entropy_backward(np.ones(2), A, INTS, "none"),
+        ValueError,
+        r"cross_entropy_backward: grad_output has shape \(2,\), expected \(N\) with N = 3 as input",
     ),
     "one gradient for the mean": (
         lambda: F.cross_entropy_backward(np.ones(3), A, INTS),
@@ -225,3 +236,133 @@ def test_a_misfit_is_named(mistake: str) -> None:
     call, error_type, message = MISTAKES[mistake]
     with pytest.raises(error_type, match=message):
         call()
+
+
+# --- each argument in turn ------------------------------------------------------------------------
+
+# The arguments that fit, in the order in which they are looked at, with their dimensions.
+FIT: dict[str, dict[str, tuple[np.ndarray, str]]] = {
+    "linear": {"input": (A, "N in"), "weight": (W, "out in"), "bias": (np.zeros(2), "out")},
+    "linear_backward": {
+        "grad_output": (np.zeros((3, 2)), "N out"),
+        "input": (A, "N in"),
+        "weight": (W, "out in"),
+    },
+    "sigmoid": {"input": (A, "...")},
+    "sigmoid_backward": {"output": (A, "..."), "grad_output": (A, "3 4")},
+    "relu": {"input": (A, "...")},
+    "relu_backward": {"output": (A, "..."), "grad_output": (A, "3 4")},
+    "softmax": {"input": (A, "...")},
+    "softmax_backward": {"output": (A, "..."), "grad_output": (A, "3 4")},
+    "log_softmax": {"input": (A, "...")},
+    "log_softmax_backward": {"output": (A, "..."), "grad_output": (A, "3 4")},
+    "cross_entropy": {"input": (A, "N C")},
+    "cross_entropy_backward": {"input": (A, "N C")},
+    "conv2d": {
+        "input": (IMAGES, "N C H W"),
+        "weight": (KERNEL, "out C kH kW"),
+        "bias": (np.zeros(4), "out"),
+    },
+    "conv2d_backward": {
+        "grad_output": (np.zeros((2, 4, 3, 4)), "N out Ho Wo"),
+        "input": (IMAGES, "N C H W"),
+        "weight": (KERNEL, "out C kH kW"),
+    },
+    "avg_pool2d": {"input": (IMAGES, "N C H W")},
+    "avg_pool2d_backward": {
+        "grad_output": (np.zeros((2, 3, 2, 3)), "N C Ho Wo"),
+        "input": (IMAGES, "N C H W"),
+    },
+    "sgd_step": {"param": (A, "..."), "grad": (A, "3 4")},
+    "adam_step": {
+        "param": (A, "..."),
+        "grad": (A, "3 4"),
+        "exp_avg": (A, "3 4"),
+        "exp_avg_sq": (A, "3 4"),
+    },
+}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "cross_entropy": {"target": INTS},
+    "cross_entropy_backward": {"grad_output": 1.0, "target": INTS},
+    "avg_pool2d": {"kernel_size": 2},
+    "avg_pool2d_backward": {"kernel_size": 2},
+    "sgd_step": {"lr": 0.1},
+    "adam_step": {"step": 1},
+}
+each_argument = pytest.mark.parametrize(
+    ("function", "argument"), [(name, argument) for name in FIT for argument in FIT[name]]
+)
+
+
+def message(function: str, argument: str, value: Any) -> str:
+    """What `function` says about `value` as `argument`, where all others fit."""
+    arguments = {name: array for name, (array, _) in FIT[function].items()}
+    options = OPTIONS.get(function, {})
+    getattr(F, function)(**arguments, **options)
+    with pytest.raises((TypeError, ValueError)) as raised:
+        getattr(F, function)(**(arguments | {argument: value}), **options)
+    return str(raised.value)
+
+
+@pytest.mark.usefixtures("unchecked")
+@each_argument
+def test_a_list_is_no_array(function: str, argument: str) -> None:
+    _, expected_dims = FIT[function][argument]
+    expected = f"{function}: {argument} is a list, expected a NumPy array ({expected_dims})"
+    assert message(function, argument, [[1.0]]) == expected
+
+
+@pytest.mark.usefixtures("unchecked")
+@each_argument
+def test_integers_are_no_floats(function: str, argument: str) -> None:
+    array, _ = FIT[function][argument]
+    expected = f"{function}: {argument} has dtype int64, expected a float dtype"
+    assert message(function, argument, array.astype(np.int64)) == expected
+
+
+@pytest.mark.usefixtures("unchecked")
+@each_argument
+def test_all_arguments_have_one_dtype(function: str, argument: str) -> None:
+    """The first that is looked at sets it for the others."""
+    first, *others = FIT[function]
+    if not others:
+        return
+    expected = f"{argument} has dtype float32, expected float64 as {first} has"
+    if argument == first:
+        expected = f"{others[0]} has dtype float64, expected float32 as {first} has"
+    array, _ = FIT[function][argument]
+    assert message(function, argument, array.astype(np.float32)) == f"{function}: {expected}"
+
+
+@pytest.mark.usefixtures("unchecked")
+@each_argument
+def test_an_axis_too_many_is_named(function: str, argument: str) -> None:
+    array, text = FIT[function][argument]
+    if text == "...":
+        return
+    expected = f"{len(text.split())} dimensions ({', '.join(text.split())})"
+    if "Ho" in text:  # the stops of the window are known only when the others fit
+        expected = f"{array.shape} as the output has"
+    came = (1, *array.shape)
+    assert message(function, argument, array[None]) == (
+        f"{function}: {argument} has shape {came}, expected {expected}"
+    )
+
+
+# --- the words themselves -------------------------------------------------------------------------
+
+
+def test_an_argument_that_is_none_is_passed_over() -> None:
+    error = misfit("f", bias=(None, "out"), input=(A, "N"))
+    assert str(error) == "f: input has shape (3, 4), expected 1 dimensions (N)"
+    assert str(misfit("f", bias=(None, "out"))) == "f: its arguments do not fit together"
+
+
+def test_none_among_floats_hides_nothing_behind_it() -> None:
+    assert is_float(A, None, W)
+    assert not is_float(A, None, INTS)
+
+
+def test_what_is_no_array_has_any_dimensions() -> None:
+    assert dims(A) == "3 4"
+    assert dims([[1.0]]) == "..."

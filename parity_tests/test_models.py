@@ -184,6 +184,19 @@ def test_one_dtype_throughout(name: str, dtype: str) -> None:
     assert {parameter.grad.dtype for parameter in model.parameters()} == {np.dtype(dtype)}
 
 
+@each_model
+def test_the_gradient_of_the_images_is_not_computed(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody asks for it, and it would cost as much as the largest of the others."""
+    model, _ = twins(name, "float64", seed=0)
+    first = next(value for value in vars(model).values() if isinstance(value, nn.Module))
+    whole, returned = first.backward, []
+    monkeypatch.setattr(first, "backward", lambda *a, **k: returned.append(whole(*a, **k)))
+    run_numpy(model, *batch(name, "float64", seed=0, n=4))
+    assert returned == [None]
+
+
 # --- initial weights -----------------------------------------------------------------------------
 
 

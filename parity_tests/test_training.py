@@ -9,6 +9,7 @@ from numpy import ndarray
 
 import data
 import numpy_impl.models
+import numpy_impl.nn
 import numpy_impl.optim
 import numpy_impl.training
 import torch_impl.models
@@ -92,6 +93,29 @@ def test_a_step_trains_on_its_own_batch_only(side: str) -> None:
         np.testing.assert_array_equal(np.asarray(parameter.grad), np.asarray(expected.grad))
 
 
+@each_side
+def test_arguments_may_be_named(side: str) -> None:
+    images, labels = batch("SoftmaxRegression", "float64", seed=1, n=N)
+    model = one_side(side, "SoftmaxRegression")
+    run = SIDES[side][0].steps(
+        model=model,
+        optimizer=sgd(side, model),
+        images=images,
+        labels=labels,
+        batches=[np.arange(5)],
+    )
+    assert [step.number for step in run] == [1]
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_there_must_be_a_label_for_each_image() -> None:
+    images, labels = batch("SoftmaxRegression", "float64", seed=1, n=N)
+    model = one_side("numpy", "SoftmaxRegression")
+    run = numpy_impl.training.steps(model, sgd("numpy", model), images, labels[1:], [np.arange(5)])
+    with pytest.raises(ValueError, match=r"^labels has length 22, expected 23 as images has$"):
+        next(run)
+
+
 # --- evaluation ----------------------------------------------------------------------------------
 
 
@@ -110,6 +134,21 @@ def test_evaluation_is_exact_for_any_batch_size(side: str, name: str, batch_size
     assert evaluation.loss == pytest.approx(losses.mean(), rel=1e-12)
     assert evaluation.accuracy == right / N
     assert 0 < right < N
+
+
+@pytest.mark.parametrize("function", ["evaluate", "predict"])
+def test_a_thousand_images_are_evaluated_at_a_time(function: str) -> None:
+    """So that the memory it takes does not grow with the number of images."""
+    lengths: list[int] = []
+
+    class Recorder(numpy_impl.nn.Module):
+        def forward(self, input: ndarray) -> ndarray:
+            lengths.append(len(input))
+            return input
+
+    arguments = [np.zeros(2001, np.int64)] if function == "evaluate" else []
+    getattr(numpy_impl.training, function)(Recorder(), np.eye(2001, 3), *arguments)
+    assert lengths == [1000, 1000, 1]
 
 
 @each_side

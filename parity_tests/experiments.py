@@ -1,0 +1,12 @@
+"""Experiments small enough to be run many times."""
+
+from typing import Any
+
+from parity.experiment import Experiment, prepare
+from parity.settings import Settings
+
+
+def small(recipe: str = "feedforward", **choices: Any) -> Experiment:
+    """Two epochs whose last batches are partial, with weight decay."""
+    defaults = {"train_size": 150, "batch_size": 64, "epochs": 2, "weight_decay": 0.01}
+    return prepare(recipe, Settings(**(defaults | choices)))

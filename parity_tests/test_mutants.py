@@ -1,0 +1,88 @@
+"""What `make mutants` does with mutmut's verdicts."""
+
+import tomllib
+from collections.abc import Callable
+from typing import Any
+
+from parity_tests.mutants import EQUIVALENT, Change, Mutant, answer, change, judge, undecorated
+
+DIFF = """\
+--- numpy_impl/nn.py
++++ numpy_impl/nn.py
+@@ -1,3 +1,3 @@
+ def forward(self, input):
+-    return self.fc(input)
++    return self.fc(None)"""
+SEEN = Change("numpy_impl/nn.py", "Net.forward", "return self.fc(input)", "return self.fc(None)")
+
+
+def survivor(number: int) -> Mutant:
+    name = f"numpy_impl.nn.xǁNetǁforward__mutmut_{number}"
+    return Mutant(name, SEEN.file, "survived", SEEN, DIFF)
+
+
+def test_a_decorated_function_is_decorated_when_it_is_called() -> None:
+    """Or mutmut would pass it over; the lines before its end keep their numbers."""
+    source = "@twice\ndef f(x):\n    @add(1)\n    def g():\n        return x\n    return g()\n"
+    done: list[str] = []
+
+    def twice(function: Callable[[int], int]) -> Callable[[int], int]:
+        done.append("decorated")
+        return lambda x: 2 * function(x)
+
+    def add(number: int) -> Callable[[Callable[[], int]], Callable[[], int]]:
+        return lambda function: lambda: number + function()
+
+    names: dict[str, Any] = {"twice": twice, "add": add}
+    plain = undecorated(source)
+    assert [line.strip() for line in plain.splitlines()[:5]] == [
+        "",
+        "def f(x):",
+        "",
+        "def g():",
+        "return x",
+    ]
+    exec(plain, names)
+    assert not done
+    assert names["f"](4) == 10
+    assert done
+
+
+def test_a_change_is_known_by_its_lines_and_not_by_its_number() -> None:
+    assert change("numpy_impl.nn.xǁNetǁforward__mutmut_7", SEEN.file, DIFF) == SEEN
+    assert change("numpy_impl.nn.x_dims__mutmut_12", SEEN.file, DIFF).function == "dims"
+
+
+def test_an_entry_of_the_list_excuses_one_survivor() -> None:
+    mutants = [Mutant("a", SEEN.file, "killed"), survivor(1), survivor(2)]
+    judged, stale = judge(mutants, [SEEN])
+    assert [mutant.status for mutant in judged] == ["killed", "equivalent", "survived"]
+    assert not stale
+
+
+def test_an_entry_that_fits_no_survivor_is_stale() -> None:
+    gone = SEEN._replace(after="return self.fc(0)")
+    judged, stale = judge([survivor(1)], [SEEN, gone])
+    assert [mutant.status for mutant in judged] == ["equivalent"]
+    assert stale == [gone]
+
+
+def test_the_answer_counts_by_file() -> None:
+    killed = Mutant("a", "numpy_impl/optim.py", "killed")
+    late = killed._replace(status="timeout")
+    files = answer([killed, killed, late, survivor(1)])["files"]
+    assert files["numpy_impl/optim.py"] == {
+        "mutants": 3,
+        "killed": 2,
+        "timeout": 1,
+        "equivalent": 0,
+        "survived": 0,
+        "survivors": [],
+    }
+    assert files[SEEN.file]["survivors"] == [{"name": survivor(1).name, "diff": DIFF}]
+
+
+def test_an_entry_of_the_list_gives_its_reason() -> None:
+    for entry in tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["mutant"]:
+        assert set(entry) == {*Change._fields, "reason"}, entry
+        assert entry["reason"].endswith("."), entry
