@@ -12,11 +12,9 @@ import numpy as np
 
 
 def is_float(*arrays: Any) -> bool:
-    """Whether all of `arrays` (None is passed over) are NumPy arrays of one float dtype."""
+    """Whether all of `arrays` are NumPy arrays of one float dtype."""
     dtype = None
     for array in arrays:
-        if array is None:
-            continue
         if not isinstance(array, np.ndarray):
             return False
         if dtype is None:
@@ -36,7 +34,7 @@ def misfit(function: str, **arguments: tuple[Any, str]) -> TypeError | ValueErro
     **arguments
         For each argument, in the order of the signature, the value and its dimensions as in
         `"N in"`: a name stands for one size throughout the call, a number for itself, `...` for
-        any dimensions at all. An argument that is None is passed over.
+        any dimensions at all. A `?` at the end says that the argument may be None.
 
     Returns
     -------
@@ -46,8 +44,9 @@ def misfit(function: str, **arguments: tuple[Any, str]) -> TypeError | ValueErro
     sizes: dict[str, tuple[int, str]] = {}
     dtype: tuple[Any, str] | None = None
     for name, (value, dims) in arguments.items():
-        if value is None:
+        if value is None and dims.endswith("?"):
             continue
+        dims = dims.removesuffix("?")
         if not isinstance(value, np.ndarray):
             return TypeError(
                 f"{function}: {name} is a {type(value).__name__}, expected a NumPy array ({dims})"

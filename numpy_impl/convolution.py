@@ -40,13 +40,13 @@ def conv2d(
     over as `columns`.
     """
     if not (
-        is_float(input, weight, bias)
+        is_float(input, weight, weight if bias is None else bias)
         and input.ndim == weight.ndim == 4
         and input.shape[1] == weight.shape[1]
         and (bias is None or bias.shape == weight.shape[:1])
     ):
         raise misfit(
-            "conv2d", input=(input, "N C H W"), weight=(weight, "out C kH kW"), bias=(bias, "out")
+            "conv2d", input=(input, "N C H W"), weight=(weight, "out C kH kW"), bias=(bias, "out?")
         )
     kernel_size, stride, padding, _ = slide("conv2d", input, weight.shape[2:], stride, padding)
     if columns is None:

@@ -54,12 +54,14 @@ def linear(
 ) -> Float[ndarray, "N out"]:
     """y = x Wᵀ + b."""
     if not (
-        is_float(input, weight, bias)
+        is_float(input, weight, weight if bias is None else bias)
         and input.ndim == weight.ndim == 2
         and input.shape[1] == weight.shape[1]
         and (bias is None or bias.shape == weight.shape[:1])
     ):
-        raise misfit("linear", input=(input, "N in"), weight=(weight, "out in"), bias=(bias, "out"))
+        raise misfit(
+            "linear", input=(input, "N in"), weight=(weight, "out in"), bias=(bias, "out?")
+        )
     output = np.empty((len(input), len(weight)), input.dtype)
     for rows in blocks(input, weight):
         np.matmul(input[rows], weight.T, out=output[rows])

@@ -314,6 +314,16 @@ def test_a_list_is_no_array(function: str, argument: str) -> None:
 
 @pytest.mark.usefixtures("unchecked")
 @each_argument
+def test_none_is_no_array(function: str, argument: str) -> None:
+    if argument == "bias":  # which may be None
+        return
+    _, expected_dims = FIT[function][argument]
+    expected = f"{function}: {argument} is a NoneType, expected a NumPy array ({expected_dims})"
+    assert message(function, argument, None) == expected
+
+
+@pytest.mark.usefixtures("unchecked")
+@each_argument
 def test_integers_are_no_floats(function: str, argument: str) -> None:
     array, _ = FIT[function][argument]
     expected = f"{function}: {argument} has dtype int64, expected a float dtype"
@@ -352,15 +362,19 @@ def test_an_axis_too_many_is_named(function: str, argument: str) -> None:
 # --- the words themselves -------------------------------------------------------------------------
 
 
-def test_an_argument_that_is_none_is_passed_over() -> None:
-    error = misfit("f", bias=(None, "out"), input=(A, "N"))
-    assert str(error) == "f: input has shape (3, 4), expected 1 dimensions (N)"
-    assert str(misfit("f", bias=(None, "out"))) == "f: its arguments do not fit together"
+def test_an_argument_that_may_be_none_is_passed_over() -> None:
+    assert str(misfit("f", bias=(None, "out?"))) == "f: its arguments do not fit together"
 
 
-def test_none_among_floats_hides_nothing_behind_it() -> None:
-    assert is_float(A, None, W)
-    assert not is_float(A, None, INTS)
+def test_what_may_be_none_is_looked_at_if_it_is_not() -> None:
+    assert str(misfit("f", x=(A, "3 out"), bias=(A, "out?"))) == (
+        "f: bias has shape (3, 4), expected 1 dimensions (out)"
+    )
+
+
+def test_none_is_no_float() -> None:
+    assert is_float(A, W)
+    assert not is_float(A, None, W)
 
 
 def test_what_is_no_array_has_any_dimensions() -> None:
