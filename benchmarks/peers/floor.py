@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy import ndarray
 
+import numpy_impl.models
 from benchmarks.peers import base
 from benchmarks.work import Work
+from numpy_impl.functional import blocks
 
 __all__ = ["Peer"]
 
@@ -41,13 +43,17 @@ class Peer(base.Peer):
 
 
 def linears(work: Work, input: ndarray) -> Iterator[Product]:
-    """Of each layer y = x Wᵀ, dW = dyᵀ x and dx = dy W; nobody asks for the first layer's dx."""
+    """Of each layer y = x Wᵀ, dW = dyᵀ x and dx = dy W; nobody asks for the first layer's dx.
+
+    In the portions and with the memory order that are fastest, which are those of `numpy_impl`.
+    """
     N = len(input)
     for number, weight in enumerate(matrices(work)):
         x = ones(N, weight.shape[1]) if number else input
         dy = ones(N, len(weight))
-        yield x, weight.T, np.empty_like(dy)
-        yield dy.T, x, np.empty_like(weight)
+        y, portions = np.empty_like(dy), blocks(x, weight)
+        yield from ((x[rows], weight.T, y[rows]) for rows in portions)
+        yield from ((dy[rows].T, x[rows], np.empty_like(weight)) for rows in portions)
         if number:
             yield dy, weight, np.empty_like(x)
 
@@ -67,7 +73,9 @@ def convolutions(work: Work) -> Iterator[Product]:
 
 def matrices(work: Work) -> list[ndarray]:
     """The weights without the biases, each as (out, the rest)."""
-    return [array.reshape(len(array), -1) for array in work.initial.values() if array.ndim > 1]
+    model = getattr(numpy_impl.models, work.recipe.model)(*work.model_arguments)
+    weights = [parameter.data for parameter in model.parameters()]
+    return [array.reshape(len(array), -1) for array in weights if array.ndim > 1]
 
 
 def ones(*shape: int) -> ndarray:
