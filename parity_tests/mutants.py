@@ -137,7 +137,7 @@ def judge(mutants: Iterable[Mutant], listed: Iterable[Change]) -> tuple[list[Mut
     return judged, list(left.elements())
 
 
-def answer(mutants: Sequence[Mutant]) -> dict[str, Any]:
+def by_file(mutants: Sequence[Mutant]) -> dict[str, Any]:
     """The numbers of each file and its survivors, for JSON."""
     files = {}
     for file in dict.fromkeys(mutant.file for mutant in mutants):
@@ -153,8 +153,13 @@ def answer(mutants: Sequence[Mutant]) -> dict[str, Any]:
                 if mutant.status == "survived"
             ],
         }
-    versions = {name: importlib.metadata.version(name) for name in ("mutmut", "numpy", "torch")}
-    return {"versions": {"python": platform.python_version(), **versions}, "files": files}
+    return files
+
+
+def versions() -> dict[str, str]:
+    """What the verdicts were found with."""
+    packages = {name: importlib.metadata.version(name) for name in ("mutmut", "numpy", "torch")}
+    return {"python": platform.python_version(), **packages}
 
 
 def listed_changes() -> list[Change]:
@@ -174,7 +179,7 @@ def main() -> int:
         run(arguments.children)
     os.chdir(SCRATCH)  # where mutmut looks for its files
     mutants, stale = judge(collect(), listed_changes())
-    result = answer(mutants)
+    result = {"versions": versions(), "files": by_file(mutants)}
     RESULTS.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for mutant in mutants:
         if mutant.status == "survived":

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Callable
 from typing import Any
 
-from parity_tests.mutants import EQUIVALENT, Change, Mutant, answer, change, judge, undecorated
+from parity_tests.mutants import EQUIVALENT, Change, Mutant, by_file, change, judge, undecorated
 
 DIFF = """\
 --- numpy_impl/nn.py
@@ -67,10 +67,10 @@ def test_an_entry_that_fits_no_survivor_is_stale() -> None:
     assert stale == [gone]
 
 
-def test_the_answer_counts_by_file() -> None:
+def test_verdicts_are_counted_by_file() -> None:
     killed = Mutant("a", "numpy_impl/optim.py", "killed")
     late = killed._replace(status="timeout")
-    files = answer([killed, killed, late, survivor(1)])["files"]
+    files = by_file([killed, killed, late, survivor(1)])
     assert files["numpy_impl/optim.py"] == {
         "mutants": 3,
         "killed": 2,
