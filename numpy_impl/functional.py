@@ -149,9 +149,8 @@ def relu(input: Float[ndarray, "..."]) -> Float[ndarray, "..."]:
     """y = max(x, 0)."""
     if not is_float(input):
         raise misfit("relu", input=(input, "..."))
-    output = np.zeros_like(
-        input
-    )  # NumPy compares with an array four times as fast as with a number
+    # NumPy compares with an array of zeros four times as fast as with the number.
+    output = np.zeros_like(input)
     return np.maximum(input, output, out=output)
 
 
