@@ -128,10 +128,10 @@ class Linear(Module):
     ) -> None:
         bound = 1 / np.sqrt(in_features)
         rng = rng or np.random.default_rng()
-        shape = (out_features, in_features)
-        # With many outputs it lies in memory as (in, out), for BLAS multiplies x Wᵀ faster so.
-        order: Any = "F" if out_features > 32 else "C"
-        self.weight = Parameter(rng.uniform(-bound, bound, shape).astype(dtype, order))
+        weight = rng.uniform(-bound, bound, (out_features, in_features)).astype(dtype)
+        if out_features > 32:  # BLAS multiplies many outputs faster if W lies as (in, out)
+            weight = np.asfortranarray(weight)
+        self.weight = Parameter(weight)
         self.bias = Parameter(rng.uniform(-bound, bound, out_features).astype(dtype))
 
     def forward(self, input: Float[ndarray, "N in"]) -> Float[ndarray, "N out"]:

@@ -366,6 +366,10 @@ def test_an_argument_that_may_be_none_is_passed_over() -> None:
     assert str(misfit("f", bias=(None, "out?"))) == "f: its arguments do not fit together"
 
 
+def test_what_comes_after_a_none_is_looked_at() -> None:
+    assert str(misfit("f", bias=(None, "out?"), x=(A, "N"))).startswith("f: x has shape")
+
+
 def test_what_may_be_none_is_looked_at_if_it_is_not() -> None:
     assert str(misfit("f", x=(A, "3 out"), bias=(A, "out?"))) == (
         "f: bias has shape (3, 4), expected 1 dimensions (out)"

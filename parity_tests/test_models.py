@@ -347,24 +347,3 @@ def test_a_batch_of_another_dtype_is_refused(name: str) -> None:
     images, _ = batch(name, "float32", seed=0, n=4)
     with pytest.raises(TypeError, match="weight has dtype float64, expected float32 as input has"):
         model(images)
-
-
-# --- what lies where in memory, for speed ---------------------------------------------------------
-
-
-def test_few_outputs_are_multiplied_64_rows_at_a_time() -> None:
-    few, many = np.ones((100, 100)), np.ones((73, 137))  # 10,000 and 10,001 weights
-    assert F.blocks(np.ones((64, 100)), few) == [slice(None)]
-    assert F.blocks(np.ones((65, 100)), few) == [slice(0, 64), slice(64, 128)]
-    assert F.blocks(np.ones((128, 100)), few) == [slice(0, 64), slice(64, 128)]
-    assert F.blocks(np.ones((65, 137)), many) == [slice(None)]
-
-
-@pytest.mark.parametrize(("out_features", "transposed"), [(32, False), (33, True)])
-def test_the_weights_of_wide_layers_lie_as_in_out(out_features: int, transposed: bool) -> None:
-    """Their gradients, too, or the update would go across the rows."""
-    layer = nn.Linear(5, out_features)
-    layer.backward(layer(np.ones((3, 5), np.float32)))
-    assert layer.weight.grad is not None
-    for array in (layer.weight.data, layer.weight.grad):
-        assert (array.T if transposed else array).flags.c_contiguous
