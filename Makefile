@@ -53,6 +53,7 @@ results: $(INSTALLED)
 pages: demo
 	cp reports/feedforward-digits-float32.png docs/demo.png
 	$(BIN)/python -m parity.pages
+	$(BIN)/python -m parity_tests.pages
 
 # The tables and charts of README and docs/benchmarks.md, on real MNIST: about half an hour on a quiet machine.
 benchmarks: $(INSTALLED)

@@ -1,8 +1,7 @@
 """Rebuild the tables of the README and the pages: `python -m parity.pages`.
 
 A table stands between `<!-- NAME -->` and `<!-- /NAME -->`; what is between them is replaced.
-The table of the recipes is made from docs/results/*.json, which `make results` writes; that of the
-mutants from docs/results/mutants.json, which `make mutants` writes.
+The table of the recipes is made from docs/results/*.json, which `make results` writes.
 """
 
 import json
@@ -13,7 +12,7 @@ from pathlib import Path
 from parity.recipes import RECIPES
 from parity.tolerances import BASE, FACTOR, KINDS
 
-__all__ = ["markdown_table", "replace_block"]
+__all__ = ["RESULTS", "ROOT", "markdown_table", "replace_block"]
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results"
@@ -97,20 +96,6 @@ def recipes_table() -> str:
     return markdown_table(header, rows)
 
 
-def mutants_table() -> str:
-    """What the suite saw of the mistakes that `make mutants` planted, file by file."""
-    files = json.loads((RESULTS / "mutants.json").read_text())["files"]
-    counts = ("mutants", "killed", "timeout", "equivalent", "survived")
-    total = {name: sum(row[name] for row in files.values()) for name in counts}
-    rows = []
-    for file, row in {**{f"`{file}`": row for file, row in files.items()}, "all": total}.items():
-        seen, judged = row["killed"] + row["timeout"], row["mutants"] - row["equivalent"]
-        score = f"{seen / judged:.1%}" if judged else "nothing to mutate"
-        rows.append((file, *(f"{row[name]:,}" for name in counts), score))
-    header = ("file", "mutants", "killed", "out of time", "equivalent", "survived", "score")
-    return markdown_table(header, rows)
-
-
 def published_table(name: str) -> str:
     """The published figures of one recipe beside both sides' own, in float32."""
     run = json.loads((RESULTS / f"{name}-float32.json").read_text())
@@ -131,7 +116,6 @@ def main() -> None:
     """Rebuild every table."""
     replace_block(ROOT / "README.md", "tolerances", tolerances_table())
     replace_block(ROOT / "README.md", "recipes", recipes_table())
-    replace_block(ROOT / "README.md", "mutants", mutants_table())
     for name in ("logistic", "feedforward"):
         replace_block(ROOT / "docs" / "recipes.md", name, published_table(name))
 

@@ -20,7 +20,7 @@ from parity_tests.strategies import Call
 from torch_impl import functional as T
 
 # By name in `op_db`: the contract's arguments after `input`; how many samples run; and how many are
-# left out, with the reason. 35 of 111 run.
+# left out, with the reason. docs/suite.md shows it.
 OPERATORS: dict[str, tuple[tuple[str, ...], dict[str, int]]] = {
     "nn.functional.linear": (("weight", "bias"), {"runs": 8, "input is not (N, in)": 10}),
     "sigmoid": ((), {"runs": 3}),

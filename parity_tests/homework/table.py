@@ -3,6 +3,8 @@
 `python -m parity_tests.homework.table` prints it.
 """
 
+from collections.abc import Iterator
+
 from rich.table import Table
 
 import parity.checking.entry
@@ -12,7 +14,7 @@ from parity.console import console
 from parity_tests.homework.rows import ELSEWHERE, ROWS, Row
 from parity_tests.homework.snippets import HELPERS
 
-__all__ = ["check_code", "check_row", "table"]
+__all__ = ["HEADER", "check_code", "check_row", "verdicts"]
 
 
 def check_code(code: str, **options: object) -> Report:
@@ -28,19 +30,21 @@ def check_row(row: Row) -> Result:
     return result
 
 
-def table() -> Table:
-    """A row for each known mistake."""
-    found = Table()
-    for title in ("known mistake", "written in", "caught", "named"):
-        found.add_column(title)
+HEADER = ("known mistake", "written in", "caught", "named")
+
+
+def verdicts() -> Iterator[tuple[str, str, str, str]]:
+    """For each known mistake what stands under HEADER."""
     for row in ROWS:
         result = check_row(row)
         caught = "yes" if result.status == "fail" else "passes, as it should"
-        found.add_row(row.mistake, row.name, caught, result.diagnosis or "-")
+        yield row.mistake, row.name, caught, result.diagnosis or "-"
     for mistake, reason in ELSEWHERE.items():
-        found.add_row(mistake, "-", "-", reason)
-    return found
+        yield mistake, "-", "-", reason
 
 
 if __name__ == "__main__":
-    console.print(table())
+    table = Table(*HEADER)
+    for verdict in verdicts():
+        table.add_row(*verdict)
+    console.print(table)
