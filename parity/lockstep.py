@@ -133,7 +133,7 @@ class Lockstep:
             weights = {}
             for name, array in case.weights.items():
                 reach = max(eps, drift[name]) * float(np.abs(array).max())
-                weights[name] = array + rng.uniform(-reach, reach, array.shape)
+                weights[name] = rng.uniform(-reach, reach, array.shape) + array
             side.load(weights)
             side.load_moments(case.moments, case.step - 1)
             (outcome,) = side.steps(case.images, case.labels, [np.arange(len(case.labels))])

@@ -174,7 +174,9 @@ class TorchSide(Side):
         for name, arrays in moments.items():
             for parameter, array in zip(self.model.parameters(), arrays, strict=False):
                 state = self.optimizer.state[parameter]
-                state[name] = torch.from_numpy(array.astype(self.dtype)).to(parameter.device)
+                # The fused optimizers walk through memory and take the strides for the parameter's.
+                array = array.astype(self.dtype, order="C")
+                state[name] = torch.from_numpy(array).to(parameter.device)
                 state["step"] = torch.tensor(float(steps), device=parameter.device)
 
     def steps(

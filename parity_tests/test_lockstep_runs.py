@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,13 @@ from parity_tests.experiments import small
 # --- PyTorch's runs from weights that drifted -----------------------------------------------------
 
 
-def before_step(number: int, recipe: str, **choices: Any) -> tuple[Lockstep, Case]:
+def before_step(
+    number: int, recipe: str, optimizer: str = "", **choices: Any
+) -> tuple[Lockstep, Case]:
     """A lock-step that stands before step `number`, and the case that this step is."""
-    lockstep = Lockstep(small(recipe, dtype="float64", **choices))
+    experiment = small(recipe, dtype="float64", **choices)
+    optimizer = optimizer or experiment.recipe.optimizer
+    lockstep = Lockstep(replace(experiment, recipe=replace(experiment.recipe, optimizer=optimizer)))
     steps = lockstep.steps()
     for _ in range(1, number):
         next(steps)
@@ -31,9 +36,12 @@ def before_step(number: int, recipe: str, **choices: Any) -> tuple[Lockstep, Cas
     return lockstep, case
 
 
-@pytest.mark.parametrize("recipe", ["logistic", "linear-adam"])
-def test_a_nudged_run_without_drift_is_the_step_itself(recipe: str) -> None:
-    lockstep, case = before_step(3, recipe)
+@pytest.mark.parametrize(
+    ("recipe", "optimizer"), [("logistic", ""), ("linear-adam", ""), ("feedforward", "Adam")]
+)
+def test_a_nudged_run_without_drift_is_the_step_itself(recipe: str, optimizer: str) -> None:
+    """Wherever the optimizer's running means lie in memory: those of wide layers as (in, out)."""
+    lockstep, case = before_step(3, recipe, optimizer)
     expected = lockstep.sides["torch"].weights()
     runs = list(lockstep.nudged(case, dict.fromkeys(expected, 0.0)))
     assert len(runs) == 8
