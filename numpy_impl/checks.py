@@ -89,9 +89,9 @@ def check_dim(function: str, input: Any, dim: int) -> None:
     """Raise TypeError if `input` is no float array, ValueError if it has no axis `dim`."""
     if not is_float(input):
         raise misfit(function, input=(input, "..."))
-    if not -input.ndim <= dim < input.ndim:
+    if not isinstance(dim, int | np.integer) or not -input.ndim <= dim < input.ndim:
         raise ValueError(
-            f"{function}: dim is {dim}, expected an axis of input, which has shape {input.shape}"
+            f"{function}: dim is {dim!r}, expected an axis of input, which has shape {input.shape}"
         )
 
 

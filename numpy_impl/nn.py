@@ -129,7 +129,7 @@ class Linear(Module):
         bound = 1 / np.sqrt(in_features)
         rng = rng or np.random.default_rng()
         weight = rng.uniform(-bound, bound, (out_features, in_features)).astype(dtype)
-        if out_features > 32:  # BLAS multiplies many outputs faster if W lies as (in, out)
+        if out_features > 32:  # for small batches OpenBLAS is faster if W lies as (in, out)
             weight = np.asfortranarray(weight)
         self.weight = Parameter(weight)
         self.bias = Parameter(rng.uniform(-bound, bound, out_features).astype(dtype))

@@ -52,12 +52,25 @@ def test_a_batch_is_gathered_into_the_memory_of_the_last() -> None:
     assert second is not third
 
 
-def test_few_outputs_are_multiplied_64_rows_at_a_time() -> None:
-    few, many = np.ones((100, 100)), np.ones((73, 137))  # 10,000 and 10,001 weights
-    assert F.blocks(np.ones((64, 100)), few) == [slice(None)]
-    assert F.blocks(np.ones((65, 100)), few) == [slice(0, 64), slice(64, 128)]
-    assert F.blocks(np.ones((128, 100)), few) == [slice(0, 64), slice(64, 128)]
-    assert F.blocks(np.ones((65, 137)), many) == [slice(None)]
+@pytest.mark.parametrize(
+    ("n", "out_features", "in_features", "sizes"),
+    [
+        (100, 100, 100, [100]),  # 10⁶ multiplications
+        (101, 100, 100, [96, 5]),
+        (192, 100, 100, [96, 96]),
+        (1200, 1, 1000, [992, 208]),
+        (65, 125, 125, [64, 1]),  # a portion is 64 rows at least
+        (65, 125, 126, [65]),
+        (10, 0, 5, [10]),
+    ],
+)
+def test_few_outputs_are_multiplied_in_portions(
+    n: int, out_features: int, in_features: int, sizes: list[int]
+) -> None:
+    """Of up to a million multiplications, in multiples of 32 rows."""
+    input, weight = np.ones((n, in_features)), np.ones((out_features, in_features))
+    portions = [len(input[rows]) for rows in F.blocks(input, weight)]
+    assert portions == sizes
 
 
 @pytest.mark.parametrize(("out_features", "transposed"), [(32, False), (33, True)])

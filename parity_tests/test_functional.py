@@ -26,25 +26,33 @@ def gradients(call: Call, functional: Any) -> dict[str, ndarray]:
 # --- against PyTorch -----------------------------------------------------------------------------
 
 
-@each_operation
-@given(data=st.data())
-def test_float64_agrees_with_pytorch(name: str, data: st.DataObject) -> None:
-    call = data.draw(CALLS[name])
+def assert_agreement(call: Call) -> None:
+    """In float64, to rounding."""
     assert_close("output", call.forward(F), call.forward(T), "logits")
     expected = gradients(call, T)
     for input, grad in gradients(call, F).items():
         assert_close(f"gradient of {input}", grad, expected[input], "gradients")
 
 
-@each_operation
-@given(data=st.data())
-def test_float32_is_as_near_to_the_truth_as_pytorch(name: str, data: st.DataObject) -> None:
-    call = data.draw(CALLS[name]).astype(np.float32)
+def assert_as_near_to_the_truth(call: Call) -> None:
+    """In float32, as PyTorch is to PyTorch in float64."""
     exact = call.astype(np.float64)
     assert_true("output", call.forward(F), call.forward(T), exact.forward(T), "logits")
     theirs, truth = gradients(call, T), gradients(exact, T)
     for input, grad in gradients(call, F).items():
         assert_true(f"gradient of {input}", grad, theirs[input], truth[input], "gradients")
+
+
+@each_operation
+@given(data=st.data())
+def test_float64_agrees_with_pytorch(name: str, data: st.DataObject) -> None:
+    assert_agreement(data.draw(CALLS[name]))
+
+
+@each_operation
+@given(data=st.data())
+def test_float32_is_as_near_to_the_truth_as_pytorch(name: str, data: st.DataObject) -> None:
+    assert_as_near_to_the_truth(data.draw(CALLS[name]).astype(np.float32))
 
 
 @each_operation
@@ -96,15 +104,16 @@ def test_an_array_without_dimensions_stays_an_array(name: str) -> None:
     assert_close("gradient", call.backward(F)[0], call.backward(T)[0], "gradients")
 
 
-def test_a_large_batch_is_multiplied_as_a_small_one() -> None:
-    """Large enough to be cut into blocks, of which the last is smaller."""
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_large_batch_is_multiplied_as_a_small_one(dtype: type[np.floating]) -> None:
+    """Large enough to be cut into portions, of which the last is smaller."""
     rng = np.random.default_rng(0)
     inputs = {"input": uniform(rng, (130, 900), 1.0), "weight": uniform(rng, (10, 900), 1.0)}
-    call = Call("linear", inputs, {}, uniform(rng, (130, 10), 1.0))
-    assert_close("output", call.forward(F), call.forward(T), "logits")
-    expected = gradients(call, T)
-    for input, grad in gradients(call, F).items():
-        assert_close(f"gradient of {input}", grad, expected[input], "gradients")
+    call = Call("linear", inputs, {}, uniform(rng, (130, 10), 1.0)).astype(dtype)
+    if dtype == np.float64:
+        assert_agreement(call)
+    else:
+        assert_as_near_to_the_truth(call)
 
 
 def test_only_the_wanted_gradients_are_computed() -> None:
@@ -301,8 +310,14 @@ def test_adam_counts_its_steps_from_one(step: int) -> None:
     ours, theirs = (run_step(f, "adam_step", arrays, step=step) for f in (F, T))
     for mine, other in zip(ours, theirs, strict=True):
         assert_close("adam_step", mine, other, "weights")
-    with pytest.raises(ValueError, match="adam_step: step is 0, expected a count from 1"):
-        run_step(F, "adam_step", arrays, step=0)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("step", [0, -1, 1.5, "1"])
+def test_what_is_no_count_of_steps_is_refused(step: Any) -> None:
+    arrays = step_arrays("adam_step", np.random.default_rng(0), (3, 4))
+    with pytest.raises(ValueError, match=f"adam_step: step is {step!r}, expected a count from 1"):
+        F.adam_step(*arrays, step=step)
 
 
 @each_step
