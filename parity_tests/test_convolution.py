@@ -14,7 +14,7 @@ from numpy_impl.convolution import unfold
 from parity_tests import naive
 from parity_tests.closeness import assert_close
 from parity_tests.implementation import functional as F
-from parity_tests.strategies import Call, avg_pool2d, conv2d
+from parity_tests.strategies import CALLS, Call
 
 
 def pair(value: Any) -> tuple[int, int]:
@@ -29,7 +29,7 @@ def batch_last(array: ndarray) -> ndarray:
 # --- the loops as oracle -------------------------------------------------------------------------
 
 
-@given(call=conv2d())
+@given(call=CALLS["conv2d"])
 def test_convolution_agrees_with_the_loops(call: Call) -> None:
     stride, padding = pair(call.options["stride"]), pair(call.options["padding"])
     input, weight = call.inputs["input"], call.inputs["weight"]
@@ -42,7 +42,7 @@ def test_convolution_agrees_with_the_loops(call: Call) -> None:
         assert_close(f"gradient of {name}", grad, truth, "gradients")
 
 
-@given(call=avg_pool2d())
+@given(call=CALLS["avg_pool2d"])
 def test_pooling_agrees_with_the_loops(call: Call) -> None:
     input, kernel_size = call.inputs["input"], pair(call.options["kernel_size"])
     stride = pair(call.options["stride"] or kernel_size)
@@ -110,7 +110,7 @@ def test_an_empty_batch_stays_empty() -> None:
 # --- memory formats ------------------------------------------------------------------------------
 
 
-@given(call=conv2d() | avg_pool2d())
+@given(call=CALLS["conv2d"] | CALLS["avg_pool2d"])
 def test_the_memory_format_changes_nothing(call: Call) -> None:
     """C order, the batch running fastest, and a view with steps: the same bits."""
     input, grad_output = call.inputs["input"], call.grad_output
@@ -149,7 +149,7 @@ def test_results_have_the_batch_running_fastest() -> None:
 # --- unfold, and the layers that keep the columns -------------------------------------------------
 
 
-@given(call=conv2d())
+@given(call=CALLS["conv2d"])
 def test_unfold_is_that_of_pytorch_in_another_order(call: Call) -> None:
     input, (kH, kW) = call.inputs["input"], call.inputs["weight"].shape[2:]
     stride, padding = call.options["stride"], call.options["padding"]
@@ -183,7 +183,7 @@ def test_what_unfold_returns_cannot_be_written_to() -> None:
     assert not unfold(np.ones((5, 2, 3, 4)), 2).flags.writeable
 
 
-@given(call=conv2d())
+@given(call=CALLS["conv2d"])
 def test_the_layer_does_what_the_function_does(call: Call) -> None:
     weight = call.inputs["weight"]
     bias = call.inputs.get("bias", np.zeros(len(weight)))
