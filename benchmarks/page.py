@@ -33,7 +33,8 @@ def rebuild(root: Path, answers: Sequence[Answer]) -> None:
     ValueError
         If a file lacks the marks of a part.
     """
-    machine = "\n".join(f"- {line}" for line in report.machine_lines(answers[0]))
+    lines = [line for answer in answers for line in report.machine_lines(answer)]
+    machine = "\n".join(f"- {line}" for line in dict.fromkeys(lines))
     page = root / "docs" / "benchmarks.md"
     replace_block(page, "machine", machine)
     for name, table in TABLES.items():

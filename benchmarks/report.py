@@ -62,7 +62,7 @@ def machine_lines(answer: Answer) -> list[str]:
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     lines = [
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
-        f"{machine['system']}, load before the run {machine['load_before']}",
+        f"{machine['system']}",
         f"Python {machine['python']}, {versions}; BLAS: {machine['numpy_blas']} in NumPy, "
         f"{machine['torch_blas']} in PyTorch",
     ]
@@ -70,7 +70,8 @@ def machine_lines(answer: Answer) -> list[str]:
         lines.append(f"CUDA device: {machine['cuda']}, TF32 off")
     if machine["load_before"] > machine["cores"] - answer["threads"] + 0.5:
         lines.append(
-            "The machine was busy: threads that wait for each other wait for the others, too"
+            f"The machine was busy before the run with {threads(answer)} (load "
+            f"{machine['load_before']}): who waits for a core is timed as if it computed"
         )
     return lines
 

@@ -1,6 +1,7 @@
 """The least that a step can cost in NumPy: its matrix products and the gathering of its batch."""
 
-from collections.abc import Iterator
+import timeit
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy import ndarray
@@ -8,26 +9,28 @@ from numpy import ndarray
 import numpy_impl.models
 from benchmarks.peers import base
 from benchmarks.work import Work
-from numpy_impl.functional import blocks
 
 __all__ = ["Peer"]
 
 Product = tuple[ndarray, ndarray, ndarray]  # two factors, and the memory for their product
+Way = list[Product]  # to multiply all that a layer has to
 
 
 class Peer(base.Peer):
     """All into memory that is there already, with nothing between the products: it learns nothing.
 
-    A convolution is counted as the product of its weights with the unfolded images (out, C kH kW)
-    times (C kH kW, Ho Wo N); the unfolding is not.
+    Each layer is multiplied in the way that was the fastest of several at the start. A convolution
+    is counted as the product of its weights with the unfolded images (out, C kH kW) times
+    (C kH kW, Ho Wo N); the unfolding is not.
     """
 
     def __init__(self, work: Work) -> None:
         super().__init__(work)
-        self.input = np.empty((work.recipe.batch_size, work.images.shape[1]), np.float32)
+        self.input = ones(work.recipe.batch_size, work.images.shape[1])
         self.target = np.empty(work.recipe.batch_size, work.labels.dtype)
         convolves = work.recipe.model == "ConvNet"
-        self.products = list(convolutions(work) if convolves else linears(work, self.input))
+        layers = convolutions(work) if convolves else linears(work, self.input)
+        self.products = [product for ways in layers for product in min(ways, key=seconds)]
         self.steps = self.train()
 
     def train(self) -> Iterator[None]:
@@ -37,38 +40,55 @@ class Peer(base.Peer):
             # By default `take` would gather into a copy first, in case an index is out of range.
             images.take(indices, axis=0, out=self.input, mode="clip")
             labels.take(indices, out=self.target, mode="clip")
-            for left, right, product in self.products:
-                np.matmul(left, right, out=product)
+            multiply(self.products)
             yield
 
 
-def linears(work: Work, input: ndarray) -> Iterator[Product]:
-    """Of each layer y = x Wᵀ, dW = dyᵀ x and dx = dy W; nobody asks for the first layer's dx.
+def multiply(products: Iterable[Product]) -> None:
+    """One after the other."""
+    for left, right, product in products:
+        np.matmul(left, right, out=product)
 
-    In the portions and with the memory order that are fastest, which are those of `numpy_impl`.
-    """
+
+def seconds(way: Way) -> float:
+    """How long it takes at best."""
+    return min(timeit.repeat(lambda: multiply(way), number=3, repeat=5))
+
+
+def linears(work: Work, input: ndarray) -> Iterator[list[Way]]:
+    """For each layer: whole or in portions of the batch, the weights as (out, in) or (in, out)."""
     N = len(input)
     for number, weight in enumerate(matrices(work)):
         x = ones(N, weight.shape[1]) if number else input
         dy = ones(N, len(weight))
-        y, portions = np.empty_like(dy), blocks(x, weight)
-        yield from ((x[rows], weight.T, y[rows]) for rows in portions)
-        yield from ((dy[rows].T, x[rows], np.empty_like(weight)) for rows in portions)
-        if number:
-            yield dy, weight, np.empty_like(x)
+        portions = [N, *(size for size in (32, 64, 96, 128) if size < N)]
+        weights = [np.asarray(weight, order="C"), np.asarray(weight, order="F")]
+        yield [list(linear(x, w, dy, size, number > 0)) for w in weights for size in portions]
 
 
-def convolutions(work: Work) -> Iterator[Product]:
-    """Of each layer, with the unfolded images u, y = W u, dW = dy uᵀ and du = Wᵀ dy."""
+def linear(
+    x: ndarray, weight: ndarray, dy: ndarray, size: int, needs_input_grad: bool
+) -> Iterator[Product]:
+    """y = x Wᵀ and dW = dyᵀ x, by `size` rows at a time, and dx = dy W unless nobody needs it."""
+    y = np.empty_like(dy)
+    rows = [slice(start, start + size) for start in range(0, len(x), size)]
+    yield from ((x[it], weight.T, y[it]) for it in rows)
+    yield from ((dy[it].T, x[it], np.empty_like(weight)) for it in rows)
+    if needs_input_grad:
+        yield dy, weight, np.empty_like(x)
+
+
+def convolutions(work: Work) -> Iterator[list[Way]]:
+    """For each layer, with the unfolded images u, y = W u, dW = dy uᵀ and du = Wᵀ dy."""
     side = 28
     for number, weight in enumerate(matrices(work)):
         side = (side + 1) // 2  # stride 2, padding 1
         u = ones(weight.shape[1], side * side * work.recipe.batch_size)
         dy = ones(len(weight), u.shape[1])
-        yield weight, u, np.empty_like(dy)
-        yield dy, u.T, np.empty_like(weight)
+        products = [(weight, u, np.empty_like(dy)), (dy, u.T, np.empty_like(weight))]
         if number:
-            yield weight.T, dy, np.empty_like(u)
+            products.append((weight.T, dy, np.empty_like(u)))
+        yield [products]
 
 
 def matrices(work: Work) -> list[ndarray]:
