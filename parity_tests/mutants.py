@@ -90,6 +90,9 @@ def run(children: int) -> None:
     one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(children)]
     subprocess.run(command, cwd=SCRATCH, env={**os.environ, **one_thread}, check=True)
+    packages = {name: importlib.metadata.version(name) for name in ("mutmut", "numpy", "torch")}
+    versions = {"python": platform.python_version(), **packages}
+    (SCRATCH / "versions.json").write_text(json.dumps(versions))
 
 
 def collect() -> list[Mutant]:
@@ -156,12 +159,6 @@ def by_file(mutants: Sequence[Mutant]) -> dict[str, Any]:
     return files
 
 
-def versions() -> dict[str, str]:
-    """What the verdicts were found with."""
-    packages = {name: importlib.metadata.version(name) for name in ("mutmut", "numpy", "torch")}
-    return {"python": platform.python_version(), **packages}
-
-
 def listed_changes() -> list[Change]:
     """The mutants that are known to be equivalent; each entry has to give its reason."""
     entries = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["mutant"]
@@ -179,7 +176,8 @@ def main() -> int:
         run(arguments.children)
     os.chdir(SCRATCH)  # where mutmut looks for its files
     mutants, stale = judge(collect(), listed_changes())
-    result = {"versions": versions(), "files": by_file(mutants)}
+    versions = json.loads((SCRATCH / "versions.json").read_text())  # the verdicts' own
+    result = {"versions": versions, "files": by_file(mutants)}
     RESULTS.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for mutant in mutants:
         if mutant.status == "survived":

@@ -4,7 +4,16 @@ import tomllib
 from collections.abc import Callable
 from typing import Any
 
-from parity_tests.mutants import EQUIVALENT, Change, Mutant, by_file, change, judge, undecorated
+from parity_tests.mutants import (
+    EQUIVALENT,
+    ROOT,
+    Change,
+    Mutant,
+    by_file,
+    change,
+    judge,
+    undecorated,
+)
 
 DIFF = """\
 --- numpy_impl/nn.py
@@ -82,7 +91,17 @@ def test_verdicts_are_counted_by_file() -> None:
     assert files[SEEN.file]["survivors"] == [{"name": survivor(1).name, "diff": DIFF}]
 
 
+LISTED = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["mutant"]
+
+
 def test_an_entry_of_the_list_gives_its_reason() -> None:
-    for entry in tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["mutant"]:
+    for entry in LISTED:
         assert set(entry) == {*Change._fields, "reason"}, entry
         assert entry["reason"].endswith("."), entry
+
+
+def test_an_entry_of_the_list_quotes_lines_that_are_there() -> None:
+    """Long before `make mutants` finds that it fits no survivor."""
+    for entry in LISTED:
+        lines = {line.strip() for line in (ROOT / entry["file"]).read_text().splitlines()}
+        assert set(entry["before"].strip().splitlines()) <= lines, entry

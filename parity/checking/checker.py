@@ -110,7 +110,7 @@ class Checker:
         second = self.judge(subject, self.trials(subject, calls, [*stand_ins, *blamed]))
         if second.status != "pass":
             return second if second.diagnosis else result
-        for name in blamed:
+        for name in blamed if len(blamed) > 1 else []:
             alone = self.judge(subject, self.trials(subject, calls, [*stand_ins, name]))
             if alone.status == "pass":
                 blamed = [name]
