@@ -148,3 +148,11 @@ def test_the_installed_command_starts_without_a_terminal() -> None:
     )
     assert "--weight-decay" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_the_module_runs_as_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "parity", "compare", "nothing"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("parity: error: ")
