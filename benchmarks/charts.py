@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.report import TITLES, line_through, threads
+from parity.pictures.saving import save
 
 __all__ = ["scaling", "steps"]
-
-matplotlib.use("Agg")  # pictures are files; no screen is needed
 
 STYLES: dict[str, dict[str, Any]] = {
     "numpy": {"color": "#1b6ca8", "marker": "o", "linewidth": 3.5},
@@ -105,4 +103,4 @@ def finish(figure: Figure, grid: list[list[Axes]], x: str, y: str, path: Path) -
     figure.legend(
         handles, labels, loc="outside upper center", ncols=min(len(labels), 5), fontsize=FONT
     )
-    figure.savefig(path, dpi=100)
+    save(figure, path, "report", dpi=100)

@@ -2,11 +2,10 @@
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
-from parity.errors import InputError
+from parity import files
 
 __all__ = ["check_writable", "write"]
 
@@ -19,22 +18,13 @@ def write(path: Path, payload: Any) -> None:
     InputError
         If the file cannot be written.
     """
-    scratch = path.with_name(path.name + ".partial")
-    try:
-        scratch.write_text(json.dumps(without_nan(payload), indent=2, allow_nan=False) + "\n")
-        os.replace(scratch, path)
-    except OSError as error:
-        raise InputError(f"json: cannot write {path}: {error.strerror}") from error
+    text = json.dumps(without_nan(payload), indent=2, allow_nan=False)
+    files.write(path, f"{text}\n".encode(), "json")
 
 
-def check_writable(path: Path | None, option: str = "json") -> None:
+def check_writable(path: Path | None) -> None:
     """Raise InputError now, before the work, for a file that could not be written after it."""
-    if path is None:
-        return
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise InputError(
-            f"{option}: cannot write {path}, expected a file in a folder that is there"
-        )
+    files.check_writable(path, "json")
 
 
 def without_nan(value: Any) -> Any:

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
+from parity import files
 from parity.comparison import Divergence, Key
 from parity.recipes import Recipe
 from parity.sides import Moments, Outcome, Side, State, make_side
@@ -41,14 +43,22 @@ def tensors_of(side: Side, outcome: Outcome) -> dict[Key, ndarray]:
 
 
 def save(case: Case, path: Path) -> None:
-    """Write the case as an .npz file, which `load` reads."""
+    """Write the case as an .npz file, which `load` reads; whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
     recipe = asdict(case.recipe)
     del recipe["published"]
     header = json.dumps({"recipe": recipe, "dtype": case.dtype, "step": case.step})
     arrays: dict[str, Any] = {f"weights/{name}": a for name, a in case.weights.items()}
     for name, moments in case.moments.items():
         arrays |= {f"moments/{name}/{index}": array for index, array in enumerate(moments)}
-    np.savez(path, header=header, images=case.images, labels=case.labels, **arrays)
+    content = BytesIO()
+    np.savez(content, header=header, images=case.images, labels=case.labels, **arrays)
+    files.write(path, content.getvalue(), "report")
 
 
 def load(path: str | Path) -> tuple[Mapping[Key, ndarray], Mapping[Key, ndarray]]:

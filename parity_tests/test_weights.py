@@ -208,7 +208,7 @@ def test_a_folder_and_a_file_that_is_not_there_are_refused(tmp_path: Path) -> No
     [
         ("a.pt", "expected a name that ends in .safetensors"),
         ("none/a.safetensors", "expected a file in a folder that is there"),
-        ("folder.safetensors", "expected a file in a folder that is there"),
+        ("folder.safetensors", "it is a folder, expected a file"),
     ],
 )
 def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path, name: str, message: str) -> None:

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy import ndarray
 
-from parity import jsonfile
+from parity import files
 from parity.errors import InputError
+from parity.pictures.saving import save
 from parity.pictures.training import NUMPY_COLOR, TORCH_COLOR
 from parity.trained.answers import Answers
 
@@ -25,7 +26,7 @@ def check_writable(path: Path | None) -> None:
     """Raise InputError now, before the work, for a picture that could not be written after it."""
     if path is not None and path.suffix != ".png":
         raise InputError(f"picture: got {path}, expected a name that ends in .png")
-    jsonfile.check_writable(path, "picture")
+    files.check_writable(path, "picture")
 
 
 def digit_picture(title: str, image: ndarray, answers: Answers, path: Path) -> None:
@@ -52,7 +53,7 @@ def digit_picture(title: str, image: ndarray, answers: Answers, path: Path) -> N
     right.yaxis.label.set_size(14)
     right.legend(fontsize=14, loc="best")
     right.grid(axis="x", alpha=0.3)
-    figure.savefig(path, dpi=120)
+    save(figure, path, "picture", dpi=120)
 
 
 def mistakes_picture(
@@ -72,7 +73,7 @@ def mistakes_picture(
     for axes, index in zip(grid.flat, shown, strict=False):
         show(axes, images[index])
         axes.set_title(caption(answers, int(index), int(labels[index])), fontsize=13)
-    figure.savefig(path, dpi=120)
+    save(figure, path, "report", dpi=120)
 
 
 def caption(answers: Answers, index: int, label: int) -> str:
@@ -95,7 +96,7 @@ def confusion_picture(title: str, confusion: dict[str, ndarray], path: Path) -> 
     for axes, (name, counts) in zip(grid[0], panels.items(), strict=True):
         plot_confusion(axes, counts)
         axes.set_title(name, fontsize=16)
-    figure.savefig(path, dpi=120)
+    save(figure, path, "report", dpi=120)
 
 
 def plot_confusion(axes: Axes, counts: ndarray) -> None:

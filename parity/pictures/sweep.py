@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from parity.pictures.saving import save
 from parity.pictures.training import BROAD, FINE
 from parity.sweep import Cell
 
@@ -64,7 +65,7 @@ def sweep_curves(title: str, cells: Sequence[Cell], path: Path) -> None:
             for value, color in colors.items()
         ]
     figure.legend(handles=legend, loc="outside right upper", fontsize=13)
-    figure.savefig(path, dpi=110)
+    save(figure, path, "report", dpi=110)
 
 
 def plot_cell(axes: Axes, cell: Cell, color: Any) -> None:

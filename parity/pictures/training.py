@@ -4,18 +4,16 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from parity.errors import InputError
+from parity.pictures.saving import save
 from parity.result import CompareResult
 from parity.tolerances import KINDS
 
 __all__ = ["make_folder", "training_curves"]
-
-matplotlib.use("Agg")  # pictures are files; no screen is needed
 
 NUMPY_COLOR, TORCH_COLOR = "#4c9be8", "#d1495b"
 BROAD: dict[str, Any] = {"linewidth": 5, "alpha": 0.6}  # so that the other line shows on top
@@ -32,7 +30,7 @@ def training_curves(result: CompareResult, path: Path) -> None:
     plot_loss(figure.add_subplot(grid[0, 0]), result)
     plot_accuracy(figure.add_subplot(grid[0, 1]), result)
     plot_difference(figure.add_subplot(grid[1, :]), result)
-    figure.savefig(path, dpi=120)
+    save(figure, path, "report", dpi=120)
 
 
 def make_folder(path: Path) -> Path:

@@ -4,7 +4,6 @@ What is loaded fits the model in every name, shape and dtype, or none of it is.
 """
 
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import safetensors.torch
 import torch
 from numpy import ndarray
 
-from parity import jsonfile
+from parity import files
 from parity.errors import InputError
 
 __all__ = ["check_writable", "load", "save"]
@@ -33,12 +32,7 @@ def save(path: Path, weights: Mapping[str, ndarray]) -> None:
     """
     # safetensors writes the memory as it lies, and that of a transposed view lies in another order.
     contiguous = {name: np.ascontiguousarray(array) for name, array in weights.items()}
-    scratch = path.with_name(path.name + ".partial")
-    try:
-        scratch.write_bytes(safetensors.numpy.save(contiguous, metadata={"format": "pt"}))
-        os.replace(scratch, path)
-    except OSError as error:
-        raise InputError(f"save: cannot write {path}: {error.strerror}") from error
+    files.write(path, safetensors.numpy.save(contiguous, metadata={"format": "pt"}), "save")
 
 
 def load(path: Path, like: Mapping[str, ndarray]) -> dict[str, ndarray]:
@@ -80,7 +74,7 @@ def check_writable(path: Path | None) -> None:
     """Raise InputError now, before the work, for a file that could not be written after it."""
     if path is not None and path.suffix != ".safetensors":
         raise InputError(f"save: got {path}, expected a name that ends in .safetensors")
-    jsonfile.check_writable(path, "save")
+    files.check_writable(path, "save")
 
 
 def read(path: Path) -> Any:
