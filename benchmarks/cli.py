@@ -1,6 +1,7 @@
 """The command line of `python -m benchmarks`.
 
-Exit codes: 0 it was measured, 1 the two sides are not the same or a peer failed, 2 bad input.
+Exit codes: 0 it was measured, 1 the two sides are not the same or a peer failed, 2 bad input;
+130 interrupted, 141 the output was not read to its end.
 """
 
 import argparse
@@ -24,26 +25,25 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's own); returns the exit code."""
-    options = parse(arguments)
+    from parity.faults import guarded
+
+    return guarded(lambda: measure(parse(arguments)), "benchmarks")
+
+
+def measure(options: argparse.Namespace) -> int:
+    """Run the benchmarks; returns the exit code."""
     from benchmarks.run import run
-    from data import DataError
-    from parity.errors import BadCaseError, InputError
+    from parity.errors import BadCaseError
 
     try:
         run(options)
-        return 0
-    except (InputError, DataError) as error:
-        print(f"benchmarks: error: {error}", file=sys.stderr)
-        return 2
     except BadCaseError as error:
         print(f"benchmarks: no parity: {error}", file=sys.stderr)
         return 1
     except RuntimeError as error:
         print(f"benchmarks: stopped: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("benchmarks: interrupted", file=sys.stderr)
-        return 130
+    return 0
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -1,11 +1,11 @@
-"""The command `parity`: reads the command line, runs one command, turns faults into one line.
+"""The command `parity`: reads the command line, runs one command.
 
-Exit codes: 0 parity holds, 1 it does not, 2 bad input.
+Exit codes: 0 parity holds, 1 it does not, 2 bad input; 130 interrupted, 141 the output was not
+read to its end.
 """
 
 import contextlib
 import io
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -13,7 +13,6 @@ from typing import Any
 
 import tyro
 
-from data import DataError
 from parity.commands.check import Check
 from parity.commands.compare import Compare
 from parity.commands.data import Data
@@ -23,7 +22,7 @@ from parity.commands.predict import Predict
 from parity.commands.sweep import Sweep
 from parity.commands.template import Template
 from parity.commands.train import Train
-from parity.errors import BadCaseError, InputError
+from parity.faults import guarded, refuse
 
 __all__ = ["main"]
 
@@ -44,23 +43,8 @@ DESCRIPTION = "The same classifiers by hand in NumPy and in PyTorch, compared nu
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's own); returns the exit code."""
-    command = parse(sys.argv[1:] if arguments is None else arguments)
-    try:
-        return command.run()
-    except (InputError, DataError) as error:
-        return refuse(str(error))
-    except BadCaseError as error:
-        print(f"parity: bad case: {error}", file=sys.stderr)
-        return 1
-    except FloatingPointError as error:
-        print(f"parity: stopped: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("parity: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # `parity ... | head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    given = sys.argv[1:] if arguments is None else arguments
+    return guarded(lambda: parse(given).run())
 
 
 def parse(arguments: Sequence[str]) -> Any:
@@ -95,9 +79,3 @@ def one_line(box: str) -> str:
         option, kind, value = misfit.groups()
         message = f"{option} is {value!r}, expected {kind}"
     return f"{message.rstrip('.')}; see parity --help"
-
-
-def refuse(message: str) -> int:
-    """Say what is wrong in one line, on standard error; returns exit code 2."""
-    print(f"parity: error: {message}", file=sys.stderr)
-    return 2

@@ -10,9 +10,17 @@ __all__ = ["console", "track"]
 
 WIDE = 120  # where there is no terminal: tables in a log file are not squeezed
 
-console = Console(highlight=False)
+
+class Output(Console):
+    """Standard output, whose end is the command's affair."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # rich would exit with 1, which says that parity does not hold
+
+
+console = Output(highlight=False)
 if not console.is_terminal:
-    console = Console(highlight=False, width=WIDE)
+    console = Output(highlight=False, width=WIDE)
 
 
 @contextmanager
