@@ -100,7 +100,7 @@ def finish(figure: Figure, grid: list[list[Axes]], x: str, y: str, path: Path) -
     figure.supxlabel(x, fontsize=FONT + 1)
     figure.supylabel(y, fontsize=FONT + 1)
     handles, labels = grid[0][0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside upper center", ncols=min(len(labels), 5), fontsize=FONT
-    )
+    widest = 0.7 + 0.115 * max(map(len, labels))  # inches
+    columns = min(len(labels), 5, int(figure.get_figwidth() / widest))
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns, fontsize=FONT)
     save(figure, path, "report", dpi=100)

@@ -111,6 +111,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.batch_size is None:
         options.batch_size = [64] if options.quick else list(BATCH_SIZES)
+    for name, values in (("recipe", options.recipe), ("batch-size", options.batch_size)):
+        if twice := [value for value in values if values.count(value) > 1]:
+            parser.error(f"{name}: {twice[0]} is given twice")
     return options
 
 

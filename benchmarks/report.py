@@ -24,6 +24,7 @@ __all__ = [
     "progress",
     "scaling_table",
     "step_table",
+    "tables",
     "threads",
 ]
 
@@ -267,3 +268,8 @@ def layer_table(answer: Answer) -> Table:
 
 
 TABLES = (step_table, mean_table, goal_table, scaling_table, memory_table)
+
+
+def tables(answer: Answer) -> list[Table]:
+    """Those that have something to say: --quick may judge none of the goals."""
+    return [table for make in TABLES if (table := make(answer)).rows]

@@ -66,8 +66,8 @@ def run(options: argparse.Namespace) -> None:
         console.print(report.layer_table(answer))
     else:
         answer["goals"] = [verdict.as_json() for verdict in judge(answer["rows"])]
-        for table in report.TABLES:
-            console.print(table(answer))
+        for table in report.tables(answer):
+            console.print(table)
         for name, draw in (("step", charts.steps), ("scaling", charts.scaling)):
             picture = folder / f"benchmarks-{name}.png"
             draw([answer], picture)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import goals, page, phases, report
+from benchmarks import charts, goals, page, phases, report
 from benchmarks.check import STEPS, compare, reference
 from benchmarks.cli import main, parse
 from benchmarks.peers import Peer, load_peer, peer_names
@@ -106,6 +106,31 @@ def test_a_page_without_its_marks_is_refused(answer: dict[str, Any], pages: Path
     file.write_text(file.read_text().replace("<!-- steps -->", "<!-- stairs -->"))
     with pytest.raises(ValueError, match="steps 0 times"):
         page.rebuild(pages, [answer])
+
+
+@pytest.mark.parametrize("panels", [1, 2, 3, 4])
+@pytest.mark.parametrize("draw", [charts.steps, charts.scaling])
+def test_the_legend_fits_into_the_picture(
+    answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch, draw: Any, panels: int
+) -> None:
+    figures: list[Any] = []
+    monkeypatch.setattr(charts, "save", lambda figure, *_, **options: figures.append(figure))
+    _, row = answer["rows"]
+    for key in ("us_per_step", "quartiles"):  # those that are not installed here, too
+        row = {**row, key: {**dict.fromkeys(report.TITLES, row[key]["numpy"]), **row[key]}}
+    rows = [{**row, "recipe": f"recipe {number}"} for number in range(panels)]
+    draw([{**answer, "rows": rows}], Path("unused.png"))
+    (figure,) = figures
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.x1
+
+
+def test_a_table_without_rows_is_left_out(answer: dict[str, Any]) -> None:
+    assert not any(goal["met"] is not None for goal in answer["goals"])
+    assert len(report.tables(answer)) == len(TABLES) - 1
 
 
 def test_kernels_that_were_asked_for_are_named(answer: dict[str, Any]) -> None:
@@ -258,6 +283,8 @@ def test_goals_are_judged_by_the_ratios() -> None:
     [
         (("--recipe", "nope"), "argument --recipe: invalid choice: 'nope'"),
         (("--batch-size", "0"), "argument --batch-size: got '0', expected a whole number from 1"),
+        (("--batch-size", "64", "16", "64"), "batch-size: 64 is given twice"),
+        (("--recipe", "logistic", "logistic"), "recipe: logistic is given twice"),
         (("--batch-size", "9999"), "batch-size is 9999, expected at most"),
         (("--threads", "x"), "argument --threads: got 'x', expected a whole number from 1"),
         (("--threads", "4096"), "threads is 4096, expected at most the"),
