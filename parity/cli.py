@@ -4,9 +4,6 @@ Exit codes: 0 parity holds, 1 it does not, 2 bad input; 130 interrupted, 141 the
 read to its end.
 """
 
-import contextlib
-import io
-import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +20,7 @@ from parity.commands.sweep import Sweep
 from parity.commands.template import Template
 from parity.commands.train import Train
 from parity.faults import guarded, refuse
+from parity.parsing import parse
 
 __all__ = ["main"]
 
@@ -43,39 +41,23 @@ DESCRIPTION = "The same classifiers by hand in NumPy and in PyTorch, compared nu
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's own); returns the exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
-    return guarded(lambda: parse(given).run())
+    return guarded(lambda: run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
-def parse(arguments: Sequence[str]) -> Any:
-    """The command with its options; exits with 2 and one line for a command line that is wrong."""
-    box = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(box):
-            return tyro.extras.subcommand_cli_from_dict(
-                COMMANDS,
-                prog="parity",
-                description=DESCRIPTION,
-                args=list(arguments),
-                config=(tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff),
-            )
-    except SystemExit as stop:
-        if stop.code:
-            stop.code = refuse(one_line(box.getvalue()))
-        raise
-
-
-def one_line(box: str) -> str:
-    """The first section of tyro's box of words, without the box."""
-    words: list[str] = []
-    for row in box.splitlines()[1:]:  # the first is the title
-        text = row.strip("│ ")
-        if text.strip("─-╰╯"):
-            words.append(text)
-        elif words:  # a rule ends the section; where tyro draws in ASCII one begins it, too
-            break
-    message = " ".join(words)
-    if misfit := re.match(r"Error parsing --(\S+): .*?(\w+) could be .* from \['(.*?)'\]", message):
-        option, kind, value = misfit.groups()
-        message = f"{option} is {value!r}, expected {kind}"
-    return f"{message.rstrip('.')}; see parity --help"
+def run(arguments: list[str]) -> int:
+    """Run a command; returns its exit code; exits with 2 for options that are wrong."""
+    name = arguments[0] if arguments else ""
+    if name not in COMMANDS and not name.startswith("-"):
+        came = f"is {name!r}" if name else "is missing"
+        return refuse(f"command {came}, expected one of {', '.join(COMMANDS)}; see parity --help")
+    command = parse(
+        lambda: tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="parity",
+            description=DESCRIPTION,
+            args=arguments,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff),
+        ),
+        f"parity {name}" if name in COMMANDS else "parity",
+    )
+    return command.run()

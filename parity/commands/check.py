@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -13,7 +13,7 @@ __all__ = ["Check"]
 class Check:
     """Check somebody's own NumPy file against PyTorch, and say what is wrong and why."""
 
-    file: tyro.conf.Positional[Path]
+    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
     """The file; it may define any of the names that `parity template` prints."""
     reduction: Literal["mean", "sum"] = "mean"
     """Whether the file's cross-entropy takes the mean or the sum over the batch."""

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich import box
@@ -19,7 +19,7 @@ __all__ = ["Gradcheck"]
 class Gradcheck:
     """Hold hand-written gradients against differences and autograd, in float64."""
 
-    target: tyro.conf.Positional[str]
+    target: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TARGET")]
     """A recipe, whose model is checked layer by layer, or a Python file with forwards and
     backwards under the contract's names."""
     data: Literal["digits", "mnist", "fashion-mnist"] = "digits"
