@@ -37,15 +37,17 @@ def load(name: str, root: str | os.PathLike[str] | None = None, download: bool =
     DataError
         If `root` was given and is no folder (for the digits, too, which do not need it: a
         mistyped option is never passed over), or if files are missing, damaged or cannot be
-        fetched. A ValueError as well.
+        read or fetched. A ValueError as well.
     """
     check_name(name)
     folder = resolve_root(root)
-    if root is not None and not download and not folder.is_dir():
-        raise DataError(f"root: got {os.fspath(root)!r}, expected a folder that is there")
-    if name == "digits":
-        return load_digits()
-    return load_mnist(name, folder, download)
+    try:
+        if root is not None and not download and not folder.is_dir():
+            raise DataError(f"data-root: got {os.fspath(root)!r}, expected a folder that is there")
+        return load_digits() if name == "digits" else load_mnist(name, folder, download)
+    except OSError as error:  # such as a folder that may not be looked into
+        where = error.filename or folder
+        raise DataError(f"{where}: cannot be read ({error.strerror})") from error
 
 
 def resolve_root(root: str | os.PathLike[str] | None) -> Path:

@@ -164,8 +164,8 @@ def check_choices(recipe: Recipe, settings: Settings) -> None:
         )
     if settings.load is not None and settings.init is not None:
         raise InputError(f"init is {settings.init!r}, but the initial weights are loaded")
-    if settings.seed < 0:
-        raise InputError(f"seed is {settings.seed}, expected at least 0")
+    if not 0 <= settings.seed < 2**64:  # what torch.manual_seed takes
+        raise InputError(f"seed is {settings.seed}, expected at least 0 and below 2**64")
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise InputError("device is 'cuda', but PyTorch finds no CUDA device here")
 

@@ -289,6 +289,7 @@ def test_goals_are_judged_by_the_ratios() -> None:
         (("--threads", "x"), "argument --threads: got 'x', expected a whole number from 1"),
         (("--threads", "4096"), "threads is 4096, expected at most the"),
         (("--seed", "-1"), "seed is -1, expected at least 0"),
+        (("--seed", str(2**64)), "seed is 18446744073709551616, expected at least 0 and below"),
         (("--data", "cifar"), "argument --data: invalid choice: 'cifar'"),
         (("--data", "mnist", "--data-root", "."), "or take the embedded ones: --data digits"),
         (("--data-root", "nowhere"), "'nowhere', expected a folder"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from data.mnist import TEST_FILES, TRAIN_FILES
 from numpy_impl import functional as F
 from parity.cli import main
 
@@ -97,6 +98,10 @@ def test_data_lists_what_is_here(run: Run) -> None:
         (("compare",), "RECIPE is missing (which system: tutorial, logistic, "),
         (("compare",), "; see parity compare --help"),
         (("compare", "logistic", "--data", "cifar"), "data is 'cifar', expected one of 'digits', "),
+        (
+            ("compare", "logistic", "--seed", str(2**64)),
+            f"seed is {2**64}, expected at least",
+        ),
         (("compare", "logistic", "--lr"), "lr has no value, expected one; see parity compare"),
         (("compare", "logistic", "--seed", "a"), "seed is 'a', expected INT"),
         (("sweep", "logistic", "--lr", "a"), "lr is 'a', expected FLOAT; see parity sweep --help"),
@@ -138,6 +143,17 @@ def test_bad_input_gets_one_line_and_exit_code_2(
     assert err.startswith("parity: error: ")
     assert len(err.splitlines()) == 1
     assert not any(tmp_path.iterdir()) or list(tmp_path.iterdir()) == [tmp_path / "reports"]
+
+
+def test_a_damaged_file_is_not_said_to_be_missing(run: Run) -> None:
+    raw = Path("MNIST/raw")
+    raw.mkdir(parents=True)
+    for name in TRAIN_FILES + TEST_FILES:
+        (raw / name).write_bytes(b"cut")
+    code, out, err = run("data", "--data", "mnist", "--data-root", ".")
+    assert code == 2
+    assert "magic number 0x637574" in err
+    assert "not here" not in out
 
 
 def test_a_loss_that_is_not_finite_is_one_line(run: Run) -> None:

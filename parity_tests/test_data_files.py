@@ -196,7 +196,17 @@ def test_missing_files_name_the_command(raw: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", data.NAMES)
 def test_a_missing_root_is_refused(tmp_path: Path, name: str) -> None:
     message = load_error(tmp_path / "nowhere", name)
-    assert message == f"root: got '{tmp_path / 'nowhere'}', expected a folder that is there"
+    assert message == f"data-root: got '{tmp_path / 'nowhere'}', expected a folder that is there"
+
+
+def test_a_folder_that_is_closed_is_named(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(path: Path) -> bool:  # to everybody but root, as whom the tests may run
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", closed)
+    assert load_error(tmp_path) == f"{raw / FILES[0]}: cannot be read (Permission denied)"
 
 
 def test_describe_tells_what_is_here(raw: Path, tmp_path: Path) -> None:

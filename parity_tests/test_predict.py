@@ -18,6 +18,7 @@ from PIL import Image
 import data
 from numpy_impl import functional as F
 from parity.cli import main
+from parity.errors import InputError
 from parity.experiment import prepare
 from parity.settings import Settings
 from parity.trained.answers import Answers
@@ -176,6 +177,19 @@ def picture(path: Path, mode: str = "L", size: tuple[int, int] = (28, 28)) -> nd
     noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0]), dtype=np.uint8)
     Image.fromarray(noise).convert(mode).save(path)
     return noise
+
+
+def test_a_picture_that_is_closed_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: Any, **options: Any) -> Any:  # to everybody but root, as whom the tests may run
+        raise PermissionError(13, "Permission denied")
+
+    picture(tmp_path / "a.png")
+    monkeypatch.setattr("io.open", closed)
+    monkeypatch.setattr("builtins.open", closed)
+    with pytest.raises(InputError, match=r"^image: cannot read .*a\.png: Permission denied$"):
+        read_image(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA"])

@@ -68,5 +68,5 @@ def table_of(found: list[Description]) -> Table:
                 description.location,
             )
         if description.problem:
-            table.add_row(description.name, "not here", *[""] * 4, description.location)
+            table.add_row(description.name, "see below", *[""] * 4, description.location)
     return table

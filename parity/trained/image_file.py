@@ -1,5 +1,6 @@
 """A user's own picture of a digit, as the models expect it."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +27,17 @@ def read_image(
     Raises
     ------
     InputError
-        If the file is not there, is no such picture, is damaged, has another size, or has
-        transparent pixels.
+        If the file is not there, cannot be read, is no such picture, is damaged, has another size,
+        or has transparent pixels.
     """
     if not path.is_file():
         raise InputError(f"image: got {path}, expected an index or a picture file that is there")
     try:
-        with Image.open(path, formats=("PNG", "JPEG")) as picture:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"image: cannot read {path}: {error.strerror}") from error
+    try:
+        with Image.open(BytesIO(content), formats=("PNG", "JPEG")) as picture:
             if picture.size != (SIDE, SIDE) and not resize:
                 width, height = picture.size
                 raise InputError(
