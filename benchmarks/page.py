@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import charts, report
+from parity.errors import InputError
+from parity.faults import guarded
 from parity.pages import ROOT, replace_block
 
 __all__ = ["rebuild"]
@@ -30,8 +32,8 @@ def rebuild(root: Path, answers: Sequence[Answer]) -> None:
 
     Raises
     ------
-    ValueError
-        If a file lacks the marks of a part.
+    InputError
+        If a file lacks the marks of a part, or cannot be read or written.
     """
     lines = [line for answer in answers for line in report.machine_lines(answer)]
     machine = "\n".join(f"- {line}" for line in dict.fromkeys(lines))
@@ -52,5 +54,28 @@ def sections(table: Any, answers: Sequence[Answer]) -> str:
     )
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Rebuild the pages from the answers in the files `arguments`; returns the exit code."""
+    if not arguments:
+        raise InputError("answers: got none, expected files that `python -m benchmarks` wrote")
+    rebuild(ROOT, [read(Path(name)) for name in arguments])
+    return 0
+
+
+def read(path: Path) -> Answer:
+    """The answer in the file; InputError if it lacks what the pages show."""
+    try:
+        answer: Answer = json.loads(path.read_text(encoding="utf-8"))
+        report.machine_lines(answer)
+        if not report.tables(answer):
+            raise ValueError("no rows")
+    # What the tables raise over JSON of another shape.
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"answers: got {path}, expected a file that `python -m benchmarks --json` wrote"
+        ) from error
+    return answer
+
+
 if __name__ == "__main__":
-    rebuild(ROOT, [json.loads(Path(name).read_text()) for name in sys.argv[1:]])
+    sys.exit(guarded(lambda: main(sys.argv[1:]), "benchmarks.page"))

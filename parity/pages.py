@@ -9,10 +9,12 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from parity import files
+from parity.errors import InputError
 from parity.recipes import RECIPES
 from parity.tolerances import BASE, FACTOR, KINDS
 
-__all__ = ["RESULTS", "ROOT", "markdown_table", "replace_block"]
+__all__ = ["RESULTS", "ROOT", "markdown_table", "read_page", "replace_block"]
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results"
@@ -21,14 +23,30 @@ RESULTS = ROOT / "docs" / "results"
 def replace_block(path: Path, name: str, text: str) -> None:
     """Put `text` between the markers of `name` in the file.
 
-    Raises ValueError if the file does not have the markers exactly once.
+    Raises
+    ------
+    InputError
+        If the file cannot be read or written, or does not have the markers exactly once.
     """
-    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-    before = path.read_text(encoding="utf-8")
-    after, count = pattern.subn(lambda match: f"{match[1]}\n{text}\n\n{match[2]}", before)
-    if count != 1:
-        raise ValueError(f"{path.name} has the markers of {name} {count} times, expected once")
-    path.write_text(after, encoding="utf-8")
+    before = read_page(path, name)
+    after = block(name).sub(lambda match: f"{match[1]}\n{text}\n\n{match[2]}", before)
+    files.write(path, after.encode(), "write")
+
+
+def read_page(path: Path, name: str) -> str:
+    """The text of a page that has the markers of `name` exactly once; else InputError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"write: got {path}, expected a page that can be read") from error
+    if (count := len(block(name).findall(text))) != 1:
+        raise InputError(f"{path.name} has the markers of {name} {count} times, expected once")
+    return text
+
+
+def block(name: str) -> re.Pattern[str]:
+    """What stands between the markers of `name`, and in groups the markers."""
+    return re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
 
 
 def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

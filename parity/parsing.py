@@ -3,12 +3,14 @@
 import contextlib
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from parity.faults import refuse
+import tyro
 
-__all__ = ["one_line", "parse"]
+from parity.faults import guarded, refuse
+
+__all__ = ["one_line", "parse", "script"]
 
 REPHRASED = (
     (
@@ -34,6 +36,16 @@ def parse(read: Callable[[], Any], program: str) -> Any:
         if stop.code:
             stop.code = refuse(f"{one_line(box.getvalue())}; see {program} --help")
         raise
+
+
+def script(command: Any, program: str, arguments: Sequence[str] | None = None) -> int:
+    """Run a command that has a module of its own; returns the exit code, as `parity` does."""
+    config = (tyro.conf.HelptextFromCommentsOff,)
+    return guarded(
+        lambda: parse(
+            lambda: tyro.cli(command, prog=program, args=arguments, config=config), program
+        ).run()
+    )
 
 
 def one_line(box: str) -> str:

@@ -5,13 +5,15 @@ Writes spread.json, from which the tolerances of the published figures are taken
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
-import tyro
-
+from parity import files
 from parity.console import console
+from parity.errors import InputError
 from parity.experiment import prepare
+from parity.parsing import script
 from parity.published import SPREAD_FILE, figure_name
 from parity.recipes import RECIPES
 from parity.settings import Settings
@@ -19,15 +21,27 @@ from parity.threads import limit_threads
 from parity.train import train
 
 
-def main(seeds: int = 10, data_root: Path | None = None) -> None:
-    """Train each recipe that has published figures with every seed, by hand, in float32.
+@dataclass(kw_only=True)
+class Spread:
+    """Train each recipe that has published figures with every seed, by hand, in float32."""
 
-    Args:
-        seeds: How many seeds, from 0 on; at least 5.
-        data_root: The folder of the images; None for PARITY_DATA_ROOT.
-    """
-    if seeds < 5:
-        sys.exit(f"seeds is {seeds}, expected at least 5")
+    seeds: int = 10
+    """How many seeds, from 0 on; at least 5."""
+    data_root: Path | None = None
+    """The folder of the images; None for PARITY_DATA_ROOT."""
+
+    def run(self) -> int:
+        """Exit code 0."""
+        if self.seeds < 5:
+            raise InputError(f"seeds is {self.seeds}, expected at least 5")
+        with limit_threads():
+            spread = measure(self.seeds, self.data_root)
+        files.write(SPREAD_FILE, f"{json.dumps(spread, indent=1)}\n".encode(), "spread")
+        return 0
+
+
+def measure(seeds: int, data_root: Path | None) -> dict[str, dict[str, dict[str, float]]]:
+    """By recipe and figure: "mean" and "std" of our own values over "seeds" seeds."""
     spread = {}
     for recipe in RECIPES.values():
         if not recipe.published:
@@ -47,9 +61,8 @@ def main(seeds: int = 10, data_root: Path | None = None) -> None:
             name: {"mean": round(mean(values), 6), "std": round(stdev(values), 6), "seeds": seeds}
             for name, values in figures.items()
         }
-    SPREAD_FILE.write_text(json.dumps(spread, indent=1) + "\n")
+    return spread
 
 
 if __name__ == "__main__":
-    with limit_threads():
-        tyro.cli(main)
+    sys.exit(script(Spread, "python -m parity.spread"))

@@ -12,16 +12,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import tyro
 from jaxtyping import Float, Integer
 from numpy import ndarray
 from rich.table import Table
 
 import data
 from numpy_impl import functional as F
+from parity import files
 from parity.console import console
 from parity.experiment import Experiment, prepare
-from parity.pages import markdown_table, replace_block
+from parity.pages import markdown_table, read_page, replace_block
+from parity.parsing import script
 from parity.settings import Settings
 from parity.sides import NumpySide
 from parity.threads import limit_threads
@@ -212,27 +213,39 @@ def cells(found: list[Finding]) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def main(
-    data: Literal["digits", "mnist", "fashion-mnist"] = "digits",
-    data_root: Path | None = None,
-    seed: int = 0,
-    write: Path | None = None,
-) -> None:
-    """Print how much each mistake changes the result.
+BLOCK = "tutorial mistakes"
 
-    Args:
-        data: Which images.
-        data_root: The folder of the images; None for PARITY_DATA_ROOT, else ~/.cache/parity.
-        seed: Draws the initial weights and the order of the batches.
-        write: Put the table into this page, too, between its markers.
-    """
-    found = list(measure(Settings(data=data, data_root=data_root, seed=seed, dtype="float64")))
-    table = Table(*HEADER)
-    for row in cells(found):
-        table.add_row(*row)
-    console.print(table)
-    if write is not None:
-        replace_block(write, "tutorial mistakes", markdown_table(HEADER, cells(found)))
+
+@dataclass(kw_only=True)
+class TutorialMistakes:
+    """Print how much each mistake changes the result."""
+
+    data: Literal["digits", "mnist", "fashion-mnist"] = "digits"
+    """Which images."""
+    data_root: Path | None = None
+    """The folder of the images; None for PARITY_DATA_ROOT, else ~/.cache/parity."""
+    seed: int = 0
+    """Draws the initial weights and the order of the batches."""
+    write: Path | None = None
+    """Put the table into this page, too, between its markers."""
+
+    def run(self) -> int:
+        """Exit code 0."""
+        if self.write is not None:
+            read_page(self.write, BLOCK)  # now, before the work
+            files.check_writable(self.write, "write")
+        settings = Settings(
+            data=self.data, data_root=self.data_root, seed=self.seed, dtype="float64"
+        )
+        with limit_threads():
+            found = list(measure(settings))
+        table = Table(*HEADER)
+        for row in cells(found):
+            table.add_row(*row)
+        console.print(table)
+        if self.write is not None:
+            replace_block(self.write, BLOCK, markdown_table(HEADER, cells(found)))
+        return 0
 
 
 def measure(settings: Settings) -> Iterator[Finding]:
@@ -241,9 +254,4 @@ def measure(settings: Settings) -> Iterator[Finding]:
 
 
 if __name__ == "__main__":
-    with limit_threads():
-        try:
-            tyro.cli(main)
-        except ValueError as error:
-            print(f"parity: error: {error}", file=sys.stderr)
-            sys.exit(2)
+    sys.exit(script(TutorialMistakes, "python -m parity.tutorial_mistakes"))

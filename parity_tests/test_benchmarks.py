@@ -17,7 +17,7 @@ from benchmarks.report import TABLES, line_through, step_table
 from benchmarks.run import cases
 from benchmarks.work import Work
 from numpy_impl import nn
-from parity.errors import BadCaseError
+from parity.errors import BadCaseError, InputError
 from parity.pages import ROOT
 
 OPTIONS = ("--data", "digits", "--threads", "1")
@@ -126,6 +126,24 @@ def test_the_legend_fits_into_the_picture(
     box = legend.get_window_extent()
     assert box.x0 >= 0
     assert box.x1 <= figure.bbox.x1
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"rows": []}', "profile", "no rows"])
+def test_a_file_that_is_no_answer_is_refused(
+    answer: dict[str, Any], tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "answer.json"
+    file.write_text(json.dumps(answer))
+    assert page.read(file) == answer
+    if content == "profile":
+        content = json.dumps({key: value for key, value in answer.items() if key != "goals"})
+    elif content == "no rows":
+        content = json.dumps({**answer, "rows": [], "goals": []})
+    file.unlink() if content is None else file.write_text(content)
+    with pytest.raises(InputError, match=r"^answers: got .*answer\.json, expected a file that"):
+        page.main([str(file)])
+    with pytest.raises(InputError, match=r"^answers: got none"):
+        page.main([])
 
 
 def test_a_table_without_rows_is_left_out(answer: dict[str, Any]) -> None:

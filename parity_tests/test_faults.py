@@ -1,15 +1,19 @@
-"""How a command ends when its output, not its work, is what fails."""
+"""How a command ends when its options or its output, not its work, are what fails."""
 
 import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from parity import parsing
 from parity.checking.template import TEMPLATE
 from parity.cli import main
+from parity.spread import Spread
+from parity.tutorial_mistakes import TutorialMistakes as Mistakes
 
 COMMANDS = [("parity", "template"), ("parity", "data", "--data", "digits"), ("parity", "--help")]
 
@@ -39,6 +43,55 @@ def test_an_output_that_is_full_is_one_line(command: tuple[str, ...]) -> None:
         code, error = run(command, full.fileno())
     assert code == 2
     assert error == ("parity: error: cannot read or write the output: No space left on device\n")
+
+
+def no_work(*_: Any, **options: Any) -> Any:
+    raise AssertionError("bad input is refused before the work")
+
+
+NO_ROOT = "data-root: got 'nowhere', expected a folder that is there"
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        (Spread, ("--data-root", "nowhere"), NO_ROOT),
+        (Spread, ("--seeds", "2"), "seeds is 2, expected at least 5"),
+        (Spread, ("--fly",), "Unrecognized options: --fly; see python -m it --help"),
+        (Mistakes, ("--data-root", "nowhere"), NO_ROOT),
+        (Mistakes, ("--fly",), "Unrecognized options: --fly; see python -m it --help"),
+        (Mistakes, ("--write", "x.png"), "write: got x.png, expected a page that can be read"),
+        (Mistakes, ("--write", "no/x"), "write: got no/x, expected a page that can be read"),
+        (Mistakes, ("--write", "x.md"), "x.md has the markers of tutorial mistakes 0 times, "),
+    ],
+)
+def test_a_script_refuses_bad_input_as_the_command_does(
+    script: Any,
+    arguments: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("parity.spread.train", no_work)
+    monkeypatch.setattr("parity.tutorial_mistakes.train", no_work)
+    Path("x.md").write_text("no markers")
+    Path("x.png").write_bytes(b"\x89PNG")
+    try:
+        code = parsing.script(script, "python -m it", arguments)
+    except SystemExit as stop:
+        code = int(str(stop.code))
+    error = capsys.readouterr().err
+    assert code == 2
+    assert error.startswith(f"parity: error: {message}")
+    assert len(error.splitlines()) == 1
+
+
+def test_a_script_is_called_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsing.script(Mistakes, "python -m it", ["--help"])
+    assert capsys.readouterr().out.startswith("usage: python -m it [-h]")
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
