@@ -93,6 +93,20 @@ def test_the_picture_grows_with_the_panels(run: Run, grid: tuple[str, ...], pane
         assert picture.width == round(110 * (max(4.6 * panels, 6) + 2.6))
 
 
+def test_nothing_in_a_large_table_is_cut(run: Run) -> None:
+    code, out, _ = run(
+        *("tutorial", *QUICK[:2], "--lr", "0.1", "1e9", "--batch-size", "16", "64"),
+        *("--weight-decay", "0", "--train-size", "500"),
+    )
+    assert code == 0
+    assert "…" not in out
+    table = [line.split() for line in out.splitlines() if line.startswith("  ") and line.strip()]
+    assert table[1][:4] == ["size", "lr", "decay", "size"]
+    losses = [row[5] for row in table if row[0] in ("16", "64")]
+    assert [len(loss) for loss in losses] == [6, 9, 6, 9]
+    assert float(losses[1]) > 1e8
+
+
 def test_a_divergence_in_one_cell_exits_with_1(run: Run, monkeypatch: Any) -> None:
     exact = F.sgd_step
 

@@ -105,12 +105,12 @@ class Sweep:
 
 def table_of(cells: list["Cell"]) -> Table:
     """A row for each cell."""
-    split = cells[0].split
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    caption = f"loss and accuracy: of the {cells[0].split} images, after training"
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), caption=caption, caption_justify="left")
     for title in (
-        *(f"\n{name.replace('_', ' ')}" for name in cells[0].choices),
+        *(name.replace("_", "\n") if "_" in name else f"\n{name}" for name in cells[0].choices),
         "\nsteps",
-        *(f"{split}\nloss NumPy", "\nPyTorch", f"{split}\naccuracy NumPy", "\nPyTorch"),
+        *("loss\nNumPy", "\nPyTorch", "accuracy\nNumPy", "\nPyTorch"),
         "\nparity",
         *("seconds\nNumPy", "\nPyTorch"),
     ):
@@ -139,9 +139,14 @@ def figures(cell: "Cell") -> list[str]:
         return [""] * 4
     last = cell.curve[-1]
     return [
-        *(f"{last.loss[side]:.4f}" for side in ("numpy", "torch")),
+        *(written(last.loss[side]) for side in ("numpy", "torch")),
         *(f"{last.accuracy[side]:.2%}" for side in ("numpy", "torch")),
     ]
+
+
+def written(loss: float) -> str:
+    """With four digits after the point, or of a large one the first four."""
+    return f"{loss:.4f}" if loss < 1e5 else f"{loss:.4g}"
 
 
 def verdict(cells: list["Cell"]) -> str:
