@@ -2,9 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-__all__ = ["Settings"]
+import tyro
+
+__all__ = ["Count", "Factor", "Init", "Settings"]
+
+HINT = "(default: the recipe's own)"
+Count = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint=HINT)]
+Factor = Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint=HINT)]
+Init = Annotated[
+    Literal["default", "xavier"] | None,
+    tyro.conf.arg(metavar="{default,xavier}", help_behavior_hint=HINT),
+]
 
 
 @dataclass(kw_only=True)
@@ -19,17 +29,17 @@ class Settings:
     """Draws the initial weights and the order of the batches."""
     dtype: Literal["float32", "float64"] = "float32"
     """The dtype of both sides."""
-    epochs: int | None = None
+    epochs: Count = None
     """How often each training image is seen."""
-    batch_size: int | None = None
+    batch_size: Count = None
     """Images in a batch."""
-    lr: float | None = None
+    lr: Factor = None
     """The learning rate."""
-    weight_decay: float | None = None
+    weight_decay: Factor = None
     """The L2 factor."""
-    train_size: int | None = None
+    train_size: Count = None
     """Train on the first so many of the recipe's training images only."""
-    init: Literal["default", "xavier"] | None = None
+    init: Init = None
     """Initial weights: PyTorch's default, or randn / sqrt(fan_in) with zero biases."""
     load: Path | None = None
     """Start from the weights in this file: safetensors, or PyTorch's own state_dict."""

@@ -1,6 +1,7 @@
 """The command line, used as a user would."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -172,6 +173,16 @@ def test_the_installed_command_starts_without_a_terminal() -> None:
     )
     assert "--weight-decay" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("command", ["compare", "sweep"])
+def test_the_help_says_whose_the_defaults_are(run: Run, command: str) -> None:
+    code, out, _ = run(command, "--help")
+    text = " ".join(out.replace("│", " ").split())
+    assert code == 0
+    for option in ("epochs", "batch-size", "lr", "weight-decay", "train-size", "init"):
+        words = re.split(r" --[a-z]", text.split(f" --{option} ")[1])[0]
+        assert words.endswith("(default: the recipe's own)"), option
 
 
 def test_the_module_runs_as_the_command() -> None:

@@ -9,11 +9,15 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from parity.settings import HINT, Count, Init, Settings
+
 if TYPE_CHECKING:
-    from parity.settings import Settings
     from parity.sweep import Cell
 
 __all__ = ["Sweep"]
+
+Counts = Annotated[tuple[int, ...], tyro.conf.arg(help_behavior_hint=HINT)]
+Factors = Annotated[tuple[float, ...], tyro.conf.arg(help_behavior_hint=HINT)]
 
 NAMES = ("batch_size", "lr", "weight_decay", "train_size")
 
@@ -24,13 +28,13 @@ class Sweep:
 
     recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
     """Which system: tutorial, logistic, feedforward, linear-adam or cnn-adam."""
-    batch_size: tuple[int, ...] = ()
-    """Images in a batch; none for the recipe's own, here and below."""
-    lr: tuple[float, ...] = ()
+    batch_size: Counts = ()
+    """Images in a batch."""
+    lr: Factors = ()
     """The learning rates."""
-    weight_decay: tuple[float, ...] = ()
+    weight_decay: Factors = ()
     """The L2 factors."""
-    train_size: tuple[int, ...] = ()
+    train_size: Counts = ()
     """Train on the first so many of the recipe's training images only."""
     data: Literal["digits", "mnist", "fashion-mnist"] = "digits"
     """Which images."""
@@ -40,9 +44,9 @@ class Sweep:
     """Draws the initial weights and the order of the batches, the same in every cell."""
     dtype: Literal["float32", "float64"] = "float32"
     """The dtype of both sides."""
-    epochs: int | None = None
+    epochs: Count = None
     """How often each training image is seen."""
-    init: Literal["default", "xavier"] | None = None
+    init: Init = None
     """Initial weights: PyTorch's default, or randn / sqrt(fan_in) with zero biases."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the torch side runs."""
@@ -83,10 +87,8 @@ class Sweep:
             console.print(f"json: {self.json}")
         return 0 if all(cell.parity for cell in cells) else 1
 
-    def settings(self) -> "Settings":
+    def settings(self) -> Settings:
         """What all cells share."""
-        from parity.settings import Settings
-
         names = ("data", "data_root", "seed", "dtype", "epochs", "init", "device")
         return Settings(**{name: getattr(self, name) for name in names})
 
