@@ -53,7 +53,8 @@ def undecorated(source: str) -> str:
     """`source` with its decorated functions as plain ones, decorated only when they are called.
 
     mutmut passes decorated functions over, and `training.steps` is one. A decorator that ran when
-    the file was imported would have done so before a mutant of its own is switched on.
+    the file was imported would have done so before a mutant of its own is switched on. A property
+    is none until it is made one, and calls nothing then.
     """
     lines = source.splitlines()
     functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
@@ -63,8 +64,10 @@ def undecorated(source: str) -> str:
             called = f"{ast.unparse(decorator)}({called})"
             lines[decorator.lineno - 1] = ""
         if node.decorator_list:
-            late = f"{node.name} = (lambda f: lambda *args, **options: {called}(*args, **options))"
-            line = f"{' ' * node.col_offset}{late}({node.name})  # pragma: no mutate"
+            late = f"lambda *args, **options: {called}(*args, **options)"
+            is_property = called in ("property(f)", "cached_property(f)")
+            new = f"(lambda f: {called if is_property else late})({node.name})"
+            line = f"{' ' * node.col_offset}{node.name} = {new}  # pragma: no mutate"
             lines.insert(node.end_lineno or 0, line)
     return "\n".join(lines) + "\n"
 
