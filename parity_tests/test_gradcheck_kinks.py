@@ -1,0 +1,76 @@
+"""The gradient checker at kinks, where f has two slopes and none of them is wrong."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy import ndarray
+
+from numpy_impl import functional as F
+from parity.gradients.gradcheck import gradcheck
+from parity_tests.test_gradcheck import normal, off_at, seeds
+
+AT_KINK = np.array([[1.0, 0.0, -1.0, 2.0], [-2.0, 3.0, 0.0, -0.5]])
+
+
+@pytest.mark.parametrize("convention", [0.0, 0.5, 1.0])
+def test_at_a_kink_any_convention_will_do(convention: float) -> None:
+    def backward(g: ndarray, x: ndarray) -> ndarray:
+        return g * np.where(x == 0, convention, x > 0)
+
+    result = gradcheck(F.relu, backward, [AT_KINK], mirror=torch.relu)
+    assert result.ok
+    assert result.inputs[0].verdict == "kink"
+    assert {element.index for element in result.inputs[0].elements} == {(0, 1), (1, 2)}
+    assert "at a kink" in result.inputs[0].message
+
+
+@pytest.mark.parametrize("slope", [-0.1, 1.1])
+def test_at_a_kink_not_everything_will_do(slope: float) -> None:
+    def backward(g: ndarray, x: ndarray) -> ndarray:
+        return g * np.where(x == 0, slope, x > 0)
+
+    result = gradcheck(F.relu, backward, [AT_KINK])
+    assert result.inputs[0].verdict == "fail"
+
+
+def test_a_mistake_beside_a_kink_is_named() -> None:
+    def backward(g: ndarray, x: ndarray) -> ndarray:
+        return off_at((1, 1))(F.relu_backward(g, F.relu(x)))
+
+    result = gradcheck(F.relu, backward, [AT_KINK])
+    assert not result.ok
+    assert result.inputs[0].message.startswith("input[1, 1] = ")
+
+
+def test_smaller_steps_stay_clear_of_a_kink() -> None:
+    x = np.array([1.0, 1e-6, -1e-6])  # the first step, 6e-6, is too long
+    result = gradcheck(F.relu, lambda g, x: F.relu_backward(g, F.relu(x)), [x])
+    assert result.inputs[0].verdict == "pass"
+
+
+def test_kinks_everywhere() -> None:
+    result = gradcheck(F.relu, lambda g, x: F.relu_backward(g, F.relu(x)), [np.zeros((3, 4))])
+    assert result.inputs[0].verdict == "kink"
+    assert len(result.inputs[0].elements) == 12
+
+
+@given(seeds, st.floats(1e-9, 1e-4))
+def test_near_a_kink_there_is_no_alarm(seed: int, distance: float) -> None:
+    x = normal(seed, 3, 4)
+    x[1, 2], x[2, 0] = distance, -distance
+    result = gradcheck(F.relu, lambda g, x: F.relu_backward(g, F.relu(x)), [x])
+    assert result.ok, str(result)
+
+
+def test_a_large_tensor_with_kinks_and_one_mistake() -> None:
+    x = normal(0, 20_000)
+    x[[5, 7_000, 19_999]] = 0
+    x[42] = 1.5
+    right = gradcheck(F.relu, lambda g, x: F.relu_backward(g, F.relu(x)), [x])
+    wrong = gradcheck(F.relu, lambda g, x: off_at((42,))(F.relu_backward(g, F.relu(x))), [x])
+    assert right.inputs[0].verdict == "kink"
+    assert {element.index for element in right.inputs[0].elements} == {(5,), (7_000,), (19_999,)}
+    assert wrong.inputs[0].elements[0].index == (42,)
+    assert not wrong.ok
