@@ -1,10 +1,12 @@
 """What the gradient checker refuses: cases that prove nothing, and what is no gradient."""
 
 import re
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy import ndarray
 
 from numpy_impl import functional as F
@@ -92,15 +94,26 @@ def test_a_gradient_in_the_memory_of_an_input() -> None:
 
 def test_an_f_that_draws() -> None:
     rng = np.random.default_rng(0)
-    bad("another answer", lambda x: x * (rng.random(4) > 0.5), lambda g, x: g, normal(0, 4))
+    bad(
+        "^f gives another answer when it is asked again$",
+        lambda x: x * (rng.random(4) > 0.5),
+        lambda g, x: g,
+        normal(0, 4),
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"inputs": [np.arange(3)]}, "input is int64, expected a float array"),
+        ({"inputs": [[1.0, 2.0]]}, "gradcheck: input is list, expected a float array"),
+        ({"grad_output": np.arange(4)}, "grad_output is int64, expected a float array"),
+        ({"names": ["x", "y"]}, "zip() argument 2 is shorter"),
         ({"inputs": [np.zeros((0, 3))]}, "input has shape (0, 3), expected no empty dimension"),
-        ({"grad_output": np.ones(2)}, "grad_output has shape (2,), expected (4,) as f's output"),
+        (
+            {"grad_output": np.ones(2)},
+            "grad_output has shape (2,), expected (4,) as f's output has",
+        ),
         ({"f": lambda x: x.astype(np.float32)}, "f returned float32 for float64 inputs"),
         ({"backward": lambda g, x: (g, g)}, "backward returned 2 gradients, expected 1"),
     ],
@@ -110,3 +123,41 @@ def test_bad_input_is_told_in_one_line(arguments: dict[str, Any], message: str) 
     given = {"f": np.sin, "backward": lambda g, x: g * np.cos(x), "inputs": [normal(0, 4)]}
     with pytest.raises((TypeError, ValueError), match=re.escape(message)):
         gradcheck(**{**given, **arguments})
+
+
+def test_an_f_of_zero() -> None:
+    bad("about zero", lambda x: 0 * x, lambda g, x: 0 * g, normal(0, 3, 4))
+
+
+def test_an_autograd_that_is_not_finite() -> None:
+    """Next to infinity any gradient would be near enough."""
+
+    def mirror(x: torch.Tensor) -> torch.Tensor:
+        return x * torch.tensor([1.0, np.inf, 1.0, 1.0])
+
+    with pytest.raises(BadCaseError, match=r"^autograd's gradient of input\[1\] = -?inf, which"):
+        gradcheck(np.sin, lambda g, x: g * np.cos(x), [normal(0, 4)], mirror=mirror)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e9])
+def test_an_f_that_answers_a_little_differently(scale: float) -> None:
+    drift = iter(range(100))
+
+    def f(x: ndarray) -> ndarray:
+        return scale * np.sin(x) * (1 + 1e-9 * next(drift))
+
+    bad(
+        "^f gives another answer when it is asked again$",
+        f,
+        lambda g, x: scale * g * np.cos(x),
+        normal(0, 4),
+    )
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e9])
+def test_an_f_that_rounds_differently_is_the_same(scale: float) -> None:
+    turn = cycle([1, 1 + 2e-16])
+    result = gradcheck(
+        lambda x: scale * np.sin(x) * next(turn), lambda g, x: scale * g * np.cos(x), [normal(0, 4)]
+    )
+    assert result.ok
