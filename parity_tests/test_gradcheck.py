@@ -247,6 +247,7 @@ def test_equal_errors_of_opposite_sign_do_not_cancel() -> None:
         (lambda g: g.T, "has shape (4, 3), but should have (3, 4)"),
         (lambda g: g.sum(), "has shape (), but should have (3, 4)"),
         (lambda g: g.astype(np.float32), "is float32, but should be a float64 array"),
+        (lambda g: g.tolist(), "is list, but should be a float64 array of shape (3, 4)"),
         (lambda g: None, "is NoneType, but should be a float64 array of shape (3, 4)"),
         (lambda g: off_at((1, 2), np.nan)(g), "input[1, 2] = nan, but should be finite"),
     ],
@@ -255,6 +256,20 @@ def test_what_is_wrong_at_first_sight(spoil: Callable[[ndarray], Any], message: 
     result = gradcheck(np.sin, lambda g, x: spoil(g * np.cos(x)), [normal(0, 3, 4)])
     assert not result.ok
     assert message in result.inputs[0].message
+
+
+def test_many_errors_that_each_hide_in_rounding() -> None:
+    """The sum's rounding is the same along one element as along all of them."""
+    (check,) = gradcheck(
+        lambda x: x.sum() + 1e3,
+        lambda g, x: np.full(100, g + 4e-7),
+        [np.zeros(100)],
+        grad_output=np.array(1.0),
+    ).inputs
+    assert check.verdict == "fail"
+    assert check.message == (
+        "the slope is wrong along a random direction, but no element by itself"
+    )
 
 
 def test_autograd_sees_what_differences_cannot() -> None:
@@ -272,3 +287,51 @@ def test_a_forward_that_is_wrong_but_consistent_is_caught_by_autograd() -> None:
     x = normal(0, 3, 4)
     result = gradcheck(lambda x: 2 * x, lambda g, x: 2 * g, [x], mirror=lambda x: 3 * x)
     assert not result.ok
+
+
+def test_an_error_that_autograd_sees_comes_before_the_kinks() -> None:
+    def backward(g: ndarray, x: ndarray) -> ndarray:
+        return off_at((2,), 1 + 1e-10)(g * (x > 0))
+
+    x = np.array([1.0, 0.0, 2.0])
+    (check,) = gradcheck(F.relu, backward, [x], mirror=torch.relu).inputs
+    assert [(element.index, element.kink) for element in check.elements] == [
+        ((2,), False),
+        ((1,), True),
+    ]
+
+
+@given(seeds, st.sampled_from([1e-6, 1.0, 1e6]))
+def test_autograd_is_as_strict_in_any_unit(seed: int, unit: float) -> None:
+    """The tolerance is relative: in micrometres as in metres, 1e-10 is told and rounding is not."""
+
+    def backward(g: ndarray, x: ndarray) -> ndarray:
+        return unit * g * np.exp(x)
+
+    def wrong(g: ndarray, x: ndarray) -> ndarray:
+        gradient = backward(g, x)
+        return off_at(largest(gradient), 1 + 1e-10)(gradient)
+
+    def check(backward: Callable[..., Any]) -> Any:
+        f, mirror = lambda x: unit * np.exp(x), lambda x: unit * torch.exp(x)
+        return gradcheck(f, backward, [normal(seed, 3, 4)], mirror=mirror).inputs[0]
+
+    assert check(backward).verdict == "pass"
+    (element,) = check(wrong).elements
+    assert element.error > element.tolerance
+
+
+def test_autograd_finds_the_slope_of_a_right_gradient() -> None:
+    (check,) = gradcheck(
+        np.sin, lambda g, x: g * np.cos(x), [normal(0, 4)], mirror=torch.sin
+    ).inputs
+    assert check.torch == pytest.approx(check.analytic, rel=1e-9)  # the step is rounded
+    assert check.torch_error == pytest.approx(0, abs=1e-12)
+
+
+def test_an_autograd_of_zero_agrees_with_nothing() -> None:
+    (check,) = gradcheck(
+        np.sin, lambda g, x: g * np.cos(x), [normal(0, 4)], mirror=lambda x: 0 * x
+    ).inputs
+    assert check.torch_error == np.inf
+    assert check.verdict == "fail"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy import ndarray
 
 from numpy_impl import functional as F
-from parity.gradients.gradcheck import gradcheck
+from parity.gradients.gradcheck import ENOUGH, gradcheck
 from parity_tests.test_gradcheck import normal, off_at, seeds
 
 AT_KINK = np.array([[1.0, 0.0, -1.0, 2.0], [-2.0, 3.0, 0.0, -0.5]])
@@ -74,3 +74,44 @@ def test_a_large_tensor_with_kinks_and_one_mistake() -> None:
     assert {element.index for element in right.inputs[0].elements} == {(5,), (7_000,), (19_999,)}
     assert wrong.inputs[0].elements[0].index == (42,)
     assert not wrong.ok
+
+
+def test_a_kink_is_told_with_its_element() -> None:
+    x = np.array([1.0, 0.0, -2.0])
+    result = gradcheck(F.relu, lambda g, x: g * (x > 0), [x], names=["z"], grad_output=np.ones(3))
+    assert result.inputs[0].message == (
+        "z[1] = 0.0 is at a kink, where another convention would differ; at a kink: 1 of 3 "
+        "elements looked at, and none is wrong"
+    )
+
+
+def test_the_first_kink_is_told_and_how_many_there_are() -> None:
+    result = gradcheck(F.relu, lambda g, x: F.relu_backward(g, F.relu(x)), [np.zeros(5)])
+    assert "; at a kink: 5 of 5 elements looked at" in result.inputs[0].message
+
+
+def test_autograd_has_its_own_convention_at_a_kink() -> None:
+    """Also where both say that the gradient is zero, and nothing else is left to compare."""
+    result = gradcheck(F.relu, lambda g, x: 0 * g, [np.zeros(3)], mirror=torch.relu)
+    assert result.inputs[0].verdict == "kink"
+    assert result.inputs[0].torch_error == 0
+
+
+def test_what_bends_by_little_is_no_kink() -> None:
+    """The last element's wave is short, and rounding hides it; but it hardly moves the output."""
+
+    def f(x: ndarray) -> ndarray:
+        return np.array([*F.relu(x[:-1]), 1 + 1e-9 * np.sin(1e5 * x[-1])])
+
+    def backward(g: ndarray, x: ndarray) -> ndarray:
+        return g * np.array([*(x[:-1] > 0), 1e-4 * np.cos(1e5 * x[-1])])
+
+    (check,) = gradcheck(f, backward, [np.array([1.0, 0.0, 2.0, 0.0])]).inputs
+    assert [element.index for element in check.elements] == [(1,)]
+
+
+def test_more_kinks_than_mistakes_are_looked_at() -> None:
+    """For a mistake among them would still have to be found."""
+    size = ENOUGH + 1
+    (check,) = gradcheck(F.relu, lambda g, x: g * (x > 0), [np.zeros(size)]).inputs
+    assert f"at a kink: {size} of {size} elements looked at" in check.message
