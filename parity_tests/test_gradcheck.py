@@ -317,6 +317,7 @@ def test_autograd_is_as_strict_in_any_unit(seed: int, unit: float) -> None:
         return gradcheck(f, backward, [normal(seed, 3, 4)], mirror=mirror).inputs[0]
 
     assert check(backward).verdict == "pass"
+    assert check(wrong).torch_error == pytest.approx(1e-10, rel=0.01)
     (element,) = check(wrong).elements
     assert element.error > element.tolerance
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy import ndarray
 
 from numpy_impl import functional as F
-from parity.gradients.gradcheck import ENOUGH, gradcheck
+from parity.gradients.gradcheck import BLOCK, ENOUGH, gradcheck
 from parity_tests.test_gradcheck import normal, off_at, seeds
 
 AT_KINK = np.array([[1.0, 0.0, -1.0, 2.0], [-2.0, 3.0, 0.0, -0.5]])
@@ -112,6 +112,6 @@ def test_what_bends_by_little_is_no_kink() -> None:
 
 def test_more_kinks_than_mistakes_are_looked_at() -> None:
     """For a mistake among them would still have to be found."""
-    size = ENOUGH + 1
+    size = ENOUGH + BLOCK
     (check,) = gradcheck(F.relu, lambda g, x: g * (x > 0), [np.zeros(size)]).inputs
     assert f"at a kink: {size} of {size} elements looked at" in check.message

@@ -126,9 +126,9 @@ def test_a_part_without_a_result_is_not_right() -> None:
 # How much is looked at
 
 
-def looked_at(size: int, spoil: Callable[[ndarray], ndarray]) -> str:
+def looked_at(size: int, spoil: Callable[[ndarray], ndarray], scale: float = 1.0) -> str:
     """The end of the message on a linear function of so many elements, after its semicolon."""
-    x = normal(0, size)
+    x = scale * normal(0, size)
     (check,) = gradcheck(lambda x: 3 * x, lambda g, x: spoil(3 * g), [x]).inputs
     return check.message.partition("; ")[2]
 
@@ -138,8 +138,20 @@ def test_of_few_elements_each_is_looked_at(size: int) -> None:
     assert looked_at(size, off_at((0,))) == f"wrong: 1 of {size} elements looked at"
 
 
-def test_the_half_that_is_in_order_is_left() -> None:
-    assert looked_at(2 * BLOCK, off_at((0,))) == f"wrong: 1 of {BLOCK} elements looked at"
+@pytest.mark.parametrize("scale", [1.0, 1e6])
+def test_the_half_that_is_in_order_is_left(scale: float) -> None:
+    assert looked_at(2 * BLOCK, off_at((0,)), scale) == f"wrong: 1 of {BLOCK} elements looked at"
+
+
+def test_a_small_part_need_not_be_known_better_than_the_whole() -> None:
+    """The sum's rounding is the same in all parts, and half of what may be."""
+    (check,) = gradcheck(
+        lambda x: x.sum() + 4e5,
+        lambda g, x: off_at((0,), 1.01)(np.full(x.shape, g)),
+        [np.zeros(8 * BLOCK)],
+        grad_output=np.array(1.0),
+    ).inputs
+    assert check.message.endswith(f"wrong: 1 of {BLOCK} elements looked at")
 
 
 def test_in_both_halves_the_wrong_ones_are_found() -> None:
