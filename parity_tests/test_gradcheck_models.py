@@ -15,6 +15,7 @@ from numpy_impl import functional as F
 from numpy_impl import nn
 from parity.commands.gradcheck import Gradcheck
 from parity.errors import InputError
+from parity.gradients.gradcheck import Part
 from parity.gradients.layers import END_TO_END, LOSS, check_model
 from parity_tests.test_gradcheck import largest, off_at
 
@@ -105,6 +106,57 @@ def test_a_gradient_that_is_not_filled_is_named() -> None:
     model.fc1.bias.accumulate = lambda grad: None
     parts = check_model(model, *rest)
     assert [part.name for part in parts if not part.ok] == ["fc1"]
+
+
+def test_each_part_is_told_of_as_it_is_checked() -> None:
+    told: list[Part] = []
+    model, mirror, images, labels = both("FeedForward")
+    assert check_model(model, mirror, images, labels, on_part=told.append) == told
+
+
+def test_each_gradient_is_called_by_its_name_and_compared_with_autograd() -> None:
+    parts = check_model(*both("FeedForward"))
+    found = {part.name: part.result.inputs for part in parts if part.result}
+    assert {name: [check.name for check in checks] for name, checks in found.items()} == {
+        LOSS: ["logits"],
+        "fc2": ["input", "weight", "bias"],
+        "sigmoid": ["input"],
+        "fc1": ["input", "weight", "bias"],
+        END_TO_END: ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"],
+    }
+    assert all(check.torch is not None for checks in found.values() for check in checks)
+
+
+def test_the_seed_draws_the_directions_of_all_parts() -> None:
+    model, mirror, images, labels = both("FeedForward")
+
+    def slopes(**seed: Any) -> list[float]:
+        parts = check_model(model, mirror, images, labels, **seed)
+        return [check.difference for part in parts if part.result for check in part.result.inputs]
+
+    default, zero, one = slopes(), slopes(seed=0), slopes(seed=1)
+    assert default == zero
+    assert not {*zero} & {*one}
+
+
+def test_a_layer_that_proves_nothing_has_a_fault() -> None:
+    """Behind a ReLU that lets nothing through there is no gradient."""
+    model, mirror, images, labels = both("ConvNet")
+    bias = np.full_like(model.conv3.bias.data, -1e3)
+    model.conv3.bias.data[:] = bias
+    mirror.conv3.bias.data[:] = torch.from_numpy(bias)
+    (part, *_) = [part for part in check_model(model, mirror, images, labels) if not part.ok]
+    assert part.result is None
+    assert "which compares nothing" in part.fault
+
+
+def test_nothing_is_left_behind() -> None:
+    """No gradient in the one model, no hook in the other."""
+    model, mirror, images, labels = both("FeedForward")
+    check_model(model, mirror, images, labels)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    with torch.no_grad():
+        mirror(torch.from_numpy(images))
 
 
 # The command
