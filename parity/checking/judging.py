@@ -123,18 +123,19 @@ def nudged(value: Any, eps: float, rng: np.random.Generator) -> Any:
 
 
 def scale(array: ndarray) -> float:
-    """The largest absolute value."""
-    return float(np.abs(array).max(initial=0))
+    """The largest absolute value, of those that are finite."""
+    return float(np.abs(array[np.isfinite(array)]).max(initial=0))
 
 
 def distance(array: ndarray, other: ndarray) -> float:
     """The largest absolute difference."""
-    return float(np.abs(array.astype(np.float64) - other).max(initial=0))
+    with np.errstate(invalid="ignore"):
+        return scale(np.asarray(array - other))
 
 
 def precision(array: ndarray, expected: Expected) -> str:
     """The dtype whose tolerance an array is held to: float32 also for its numbers in float64."""
-    if expected.single or array.dtype in (np.float32, np.float16):
+    if expected.single:
         return "float32"
     with np.errstate(over="ignore"):
         narrowed = array.astype(np.float32)
@@ -162,20 +163,27 @@ def find_misfit(
 
     Each array is held to the tolerance of `dtype`, or by default of its own.
     """
-    for output, (got, exact) in enumerate(zip(arrays, expected.arrays, strict=True)):
-        if got is None:
-            continue
+    pairs = [
+        (output, got, exact)
+        for output, (got, exact) in enumerate(zip(arrays, expected.arrays, strict=True))
+        if got is not None
+    ]
+    for output, got, exact in pairs:
         if got.shape != exact.shape:
             return Misfit("shape", output, (), got.shape, exact.shape)
         if got.dtype == np.float16:
             return Misfit("dtype", output, (), got.dtype, "float32 or float64")
-    for output, (got, exact) in enumerate(zip(arrays, expected.arrays, strict=True)):
-        if got is None:
-            continue
+    for output, got, exact in pairs:
         if not expected.agrees(got, output, dtype or precision(got, expected)):
-            with np.errstate(invalid="ignore"):
-                error = np.abs(got.astype(np.float64) - exact)
-            error = np.where(np.isnan(error), np.inf, error)
-            index = tuple(int(i) for i in np.unravel_index(error.argmax(), error.shape))
+            index = worst(got, exact)
             return Misfit("values", output, index, got[index].item(), exact[index].item())
     return None
+
+
+def worst(got: ndarray, exact: ndarray) -> tuple[int, ...]:
+    """The index of the number that is farthest off; a NaN or an infinity is, but not where due."""
+    with np.errstate(invalid="ignore"):
+        error = np.abs(got - exact)
+        error = np.where(np.isnan(error), np.inf, error)
+        error = np.where(agree(got, exact, 0.0), 0, error)
+    return tuple(int(i) for i in np.unravel_index(error.argmax(), error.shape))
