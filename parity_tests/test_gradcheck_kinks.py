@@ -64,6 +64,28 @@ def test_near_a_kink_there_is_no_alarm(seed: int, distance: float) -> None:
     assert result.ok, str(result)
 
 
+@given(seeds, st.sampled_from([1.0, 1.2]))
+def test_kinks_that_hide_each_other_make_no_alarm(seed: int, factor: float) -> None:
+    """One step's points may see too little of them; a shorter step has fewer."""
+    rng = np.random.default_rng(seed)
+    at, bends = rng.uniform(-2e-5, 2e-5, 20), rng.normal(0, 0.02, 20)
+    slope = 1 + bends[at < 0].sum()
+    result = gradcheck(
+        lambda x: x + np.sum(bends * np.maximum(x - at, 0)),
+        lambda g, x: factor * slope * g,
+        [np.array(0.0)],
+        visible=0.1,
+    )
+    assert result.ok is (factor == 1)
+
+
+@pytest.mark.parametrize("error", [1e-8, 1e-6])
+def test_a_shorter_step_excuses_no_error_that_a_longer_one_saw(error: float) -> None:
+    """It has more rounding, which might hide the error."""
+    (check,) = gradcheck(np.sin, lambda g, x: (1 + error) * g * np.cos(x), [np.array(0.5)]).inputs
+    assert check.verdict == "fail"
+
+
 def test_a_large_tensor_with_kinks_and_one_mistake() -> None:
     x = normal(0, 20_000)
     x[[5, 7_000, 19_999]] = 0
