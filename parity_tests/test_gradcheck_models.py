@@ -16,7 +16,7 @@ from numpy_impl import nn
 from parity.commands.gradcheck import Gradcheck
 from parity.errors import InputError
 from parity.gradients.gradcheck import Part
-from parity.gradients.layers import END_TO_END, LOSS, check_model
+from parity.gradients.layers import END_TO_END, LOSS, call, check_model, give
 from parity_tests.test_gradcheck import largest, off_at
 
 # A whole model
@@ -150,6 +150,13 @@ def test_a_layer_that_proves_nothing_has_a_fault() -> None:
     assert "which compares nothing" in part.fault
 
 
+def test_end_to_end_a_tenth_shows() -> None:
+    """However many ReLUs cross their kinks at the longest step."""
+    (*_, end_to_end) = check_model(*both("ConvNet"))
+    assert end_to_end.result is not None
+    assert max(check.sensitivity for check in end_to_end.result.inputs) < 0.1
+
+
 def test_nothing_is_left_behind() -> None:
     """No gradient in the one model, no hook in the other."""
     model, mirror, images, labels = both("FeedForward")
@@ -157,6 +164,31 @@ def test_nothing_is_left_behind() -> None:
     assert all(parameter.grad is None for parameter in model.parameters())
     with torch.no_grad():
         mirror(torch.from_numpy(images))
+
+
+def test_a_layer_is_given_the_true_gradient_of_its_output() -> None:
+    model, mirror, images, labels = both("FeedForward")
+    given: list[ndarray] = []
+    right = model.fc2.backward
+
+    def backward(grad_output: ndarray, **options: Any) -> Any:
+        given.append(grad_output)
+        return right(grad_output, **options)
+
+    model.fc2.backward = backward
+    logits = model(images)
+    check_model(model, mirror, images, labels)
+    true = F.cross_entropy_backward(np.ones(()), logits, labels)
+    np.testing.assert_allclose(given[0], true, atol=1e-12)
+
+
+def test_no_parameter_is_left_as_it_was() -> None:
+    """PyTorch would take its own in the place of one that is not given, and nobody would know."""
+    layer, mirror = nn.Linear(2, 3), torch.nn.Linear(2, 3)
+    with pytest.raises(ValueError, match="zip"):
+        give(layer, [layer.weight.data])
+    with pytest.raises(ValueError, match="zip"):
+        call(mirror, ["weight", "bias"], [mirror.weight], torch.ones(1, 2))
 
 
 # The command

@@ -13,11 +13,13 @@ from parity.checking.calls import Call
 from parity.checking.judging import (
     Expected,
     Misfit,
+    agree,
     as_arrays,
     expect,
     find_misfit,
     nudged,
     precision,
+    single_call,
 )
 from parity.tolerances import BASE, FACTOR
 
@@ -64,7 +66,7 @@ def test_valid_runs_are_asked_for_only_where_they_decide(got: float, asked: int)
         calls.append(dtype)
         return [[np.array(2.0)]]
 
-    right = Expected(lambda: [np.array(2.0)], neighbours)
+    right = Expected(lambda: [np.array(2.0)], neighbours, single=False)
     for _ in range(3):
         right.agrees(np.array(got), 0, "float64")
     assert calls == asked * ["float64"]
@@ -77,14 +79,22 @@ def test_each_output_has_its_own_tolerance() -> None:
 
 
 def test_an_infinity_where_it_is_due_excuses_no_other_number() -> None:
-    right = expected([np.inf, np.nan, 1.0])
-    assert right.agrees(np.array([np.inf, np.nan, 1 + 1e-15]), 0, "float64")
+    right = expected([np.inf, np.nan, 1.0], off=1e-3)
+    assert right.agrees(np.array([np.inf, np.nan, 1.002]), 0, "float64")
     for wrong in ([np.inf, np.nan, 2.0], [-np.inf, np.nan, 1.0], [5.0, np.nan, 1.0]):
         assert not right.agrees(np.array(wrong), 0, "float64")
 
 
 def test_no_numbers_at_all_are_right() -> None:
     assert expected(np.zeros((0, 3))).agrees(np.zeros((0, 3)), 0, "float64")
+
+
+def test_what_is_just_as_far_off_as_it_may_be() -> None:
+    assert agree(np.array([3.0, 3.1]), np.array([2.0, 2.0]), 1.0).tolist() == [True, False]
+
+
+def test_one_number_is_not_two_equal_ones() -> None:
+    assert not expected([1.0, 1.0]).agrees(np.array([1.0]), 0, "float64")
 
 
 def test_zero_has_no_tolerance() -> None:
@@ -168,6 +178,14 @@ def test_a_call_with_an_array_in_single_precision_is_single(value: Any, single: 
     assert expect("relu", Call((value,)), lambda arrays: arrays).single is single
 
 
+def test_a_call_in_single_precision_has_the_same_numbers_rounded() -> None:
+    labels = np.arange(3)
+    call = single_call(Call((X, labels), {"dim": 0}))
+    np.testing.assert_array_equal(call.args[0], X.astype(np.float32), strict=True)
+    assert call.args[1] is labels
+    assert call.options == {"dim": 0}
+
+
 def test_what_is_right_is_what_pytorch_computes_in_double() -> None:
     (got,) = expect("relu", Call((np.array([-1.5, 0.1]),)), lambda arrays: [2 * arrays[0]]).arrays
     np.testing.assert_array_equal(got, np.array([0, 0.2]), strict=True)
@@ -217,7 +235,7 @@ def test_as_many_arrays_as_there_are_outputs() -> None:
 @pytest.mark.parametrize(
     ("got", "right", "index"),
     [
-        ([[1.5, 2.0], [3.0, 0.0]], [[1.0, 2.0], [3.0, 4.0]], (1, 1)),
+        ([[1.5, 2.0], [3.0, -4.0]], [[1.0, 2.0], [3.0, 4.0]], (1, 1)),
         ([1.0, 1e9, np.nan], [1.0, 2.0, 3.0], (2,)),
         ([np.inf, 2.5], [np.inf, 2.0], (1,)),
         ([np.nan, 2.5], [np.nan, 2.0], (1,)),

@@ -34,7 +34,7 @@ class Expected:
         self,
         compute: Callable[[], list[ndarray]],
         neighbours: Callable[[str], list[list[ndarray]]],
-        single: bool = False,
+        single: bool,
     ) -> None:
         self.compute = compute
         self.single = single  # the call has numbers in single precision
@@ -89,7 +89,7 @@ def expect(subject: str, call: Call, view: Callable[[list[ndarray]], list[ndarra
     def neighbours(dtype: str) -> list[list[ndarray]]:
         eps = float(np.finfo(dtype).eps)
         rng = np.random.default_rng(0)
-        runs = [compute(single_call(call), "float32")] if dtype == "float32" else []
+        runs = [compute(call, "float32")] if dtype == "float32" else []
         for _ in range(NEIGHBOURS):
             runs.append(compute(call.with_args(*nudged(call.args, eps, rng))))
         return runs
@@ -114,7 +114,7 @@ def single_call(call: Call) -> Call:
 def nudged(value: Any, eps: float, rng: np.random.Generator) -> Any:
     """The value with the numbers of its float arrays changed by ±`eps` of themselves or not."""
     if isinstance(value, ndarray) and value.dtype.kind == "f":
-        return value * (1 + eps * rng.choice([-1, 0, 1], value.shape))
+        return value * rng.choice([1 - eps, 1, 1 + eps], value.shape)
     if isinstance(value, tuple | list):
         return type(value)(nudged(item, eps, rng) for item in value)
     if isinstance(value, dict):
@@ -183,7 +183,6 @@ def find_misfit(
 def worst(got: ndarray, exact: ndarray) -> tuple[int, ...]:
     """The index of the number that is farthest off; a NaN or an infinity is, but not where due."""
     with np.errstate(invalid="ignore"):
-        error = np.abs(got - exact)
-        error = np.where(np.isnan(error), np.inf, error)
-        error = np.where(agree(got, exact, 0.0), 0, error)
+        error = np.where(agree(got, exact, 0.0), 0, np.abs(got - exact))
+    # NaN is more than any number to argmax.
     return tuple(int(i) for i in np.unravel_index(error.argmax(), error.shape))
