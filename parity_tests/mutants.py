@@ -187,11 +187,11 @@ def main() -> int:
     for mutant in mutants:
         if mutant.status == "survived":
             print(f"\n{mutant.name} survived\n{mutant.diff}")
-    print(f"\n{'file':28} mutants  killed timeout equivalent survived   score")
+    print(f"\n{'file':30} mutants  killed timeout equivalent survived   score")
     for file, row in result["files"].items():
         score = (row["killed"] + row["timeout"]) / max(1, row["mutants"] - row["equivalent"])
         print(
-            f"{file:28} {row['mutants']:7} {row['killed']:7} {row['timeout']:7}"
+            f"{file:30} {row['mutants']:7} {row['killed']:7} {row['timeout']:7}"
             f" {row['equivalent']:10} {row['survived']:8} {score:7.1%}"
         )
     for entry in stale:
