@@ -51,7 +51,7 @@ def epoch_table(result: CompareResult) -> Table:
 
 
 CAPTION = (
-    "Δ: the largest |NumPy - PyTorch| of any step, over the tensor's largest value\n"
+    "Δ: the largest |NumPy - PyTorch| of any step, over the tensor's scale\n"
     "allowance used: NumPy's error over what rounding alone explains; parity is at most 100%"
 )
 
@@ -81,8 +81,8 @@ def verdict(result: CompareResult) -> str:
     elif horizon is not None:
         lines.append(
             f"Step {horizon:,} is the noise horizon: from there on rounding alone takes equally "
-            f"valid runs out of tolerance. The steps to {steps:,} stay within that noise; --resync "
-            "compares each step alone."
+            "valid runs out of tolerance, or costs them half of their digits. The steps to "
+            f"{steps:,} stay within that noise; --resync compares each step alone."
         )
     elif dtype == "float32":
         mine, theirs = (max(result.worst(f"{side}_error").values()) for side in ("numpy", "torch"))

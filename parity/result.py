@@ -57,9 +57,10 @@ class CompareResult:
 
     @property
     def noise_horizon(self) -> int | None:
-        """The first step at which rounding alone moved an equally valid run out of tolerance.
+        """The first step at which rounding alone moved an equally valid run too far off.
 
-        From there on a free-running comparison tells drift from a bug only by its size.
+        That is out of tolerance, or beyond half of the dtype's digits. From there on a free-running
+        comparison tells drift from a bug only by its size.
         """
         return next((step.number for step in self.steps if step.drifted), None)
 

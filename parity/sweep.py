@@ -30,6 +30,7 @@ class Cell:
     curve: list[Checkpoint] = field(default_factory=list)
     seconds: BySide = field(default_factory=dict)  # in training steps alone
     first_divergence: Divergence | None = None
+    noise_horizon: int | None = None
     stopped: str = ""
 
     @property
@@ -74,4 +75,10 @@ def run_cell(
         result = compare(experiment, on_step)
     except (FloatingPointError, BadCaseError) as error:  # the other cells are still worth running
         return Cell(*shape, stopped=str(error))
-    return Cell(*shape, result.curve(experiment.held_out), result.seconds, result.first_divergence)
+    return Cell(
+        *shape,
+        result.curve(experiment.held_out),
+        result.seconds,
+        result.first_divergence,
+        result.noise_horizon,
+    )

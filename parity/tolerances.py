@@ -13,11 +13,14 @@ The reference is PyTorch in float64. In a float32 comparison, PyTorch's own floa
 equally valid run (this is the truth test: NumPy must be about as near to the truth as PyTorch is);
 in both dtypes so is a PyTorch run that sums each batch in another order, which measures how far
 rounding alone drives two correct programs apart as training goes on.
+
+Where that run is out of tolerance itself, or either has lost more than HORIZON, the comparison is
+at its noise horizon, and no longer says that the two sides agree to rounding.
 """
 
 import numpy as np
 
-__all__ = ["BASE", "FACTOR", "KINDS"]
+__all__ = ["BASE", "FACTOR", "HORIZON", "KINDS"]
 
 KINDS = ("logits", "loss", "gradients", "weights")
 
@@ -28,3 +31,6 @@ BASE = {
     "float64": {"logits": 1e-12, "loss": 1e-12, "gradients": 1e-12, "weights": 1e-12},
     "float32": dict.fromkeys(KINDS, 16 * float(np.finfo(np.float32).eps)),
 }
+
+# Half of the digits: what is lost beyond them, no step has rounded away.
+HORIZON = {dtype: float(np.sqrt(np.finfo(dtype).eps)) for dtype in BASE}

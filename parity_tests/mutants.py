@@ -53,7 +53,8 @@ def undecorated(source: str) -> str:
     """`source` with its decorated functions as plain ones, decorated only when they are called.
 
     mutmut passes decorated functions over, and `training.steps` is one. A decorator that ran when
-    the file was imported would have done so before a mutant of its own is switched on.
+    the file was imported would have done so before a mutant of its own is switched on. A property
+    is none until it is made one, and calls nothing then.
     """
     lines = source.splitlines()
     functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
@@ -63,8 +64,10 @@ def undecorated(source: str) -> str:
             called = f"{ast.unparse(decorator)}({called})"
             lines[decorator.lineno - 1] = ""
         if node.decorator_list:
-            late = f"{node.name} = (lambda f: lambda *args, **options: {called}(*args, **options))"
-            line = f"{' ' * node.col_offset}{late}({node.name})  # pragma: no mutate"
+            late = f"lambda *args, **options: {called}(*args, **options)"
+            is_property = called in ("property(f)", "cached_property(f)")
+            new = f"(lambda f: {called if is_property else late})({node.name})"
+            line = f"{' ' * node.col_offset}{node.name} = {new}  # pragma: no mutate"
             lines.insert(node.end_lineno or 0, line)
     return "\n".join(lines) + "\n"
 
@@ -182,11 +185,11 @@ def main() -> int:
     for mutant in mutants:
         if mutant.status == "survived":
             print(f"\n{mutant.name} survived\n{mutant.diff}")
-    print(f"\n{'file':28} mutants  killed timeout equivalent survived   score")
+    print(f"\n{'file':30} mutants  killed timeout equivalent survived   score")
     for file, row in result["files"].items():
         score = (row["killed"] + row["timeout"]) / max(1, row["mutants"] - row["equivalent"])
         print(
-            f"{file:28} {row['mutants']:7} {row['killed']:7} {row['timeout']:7}"
+            f"{file:30} {row['mutants']:7} {row['killed']:7} {row['timeout']:7}"
             f" {row['equivalent']:10} {row['survived']:8} {score:7.1%}"
         )
     for entry in stale:

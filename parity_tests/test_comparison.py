@@ -9,7 +9,7 @@ import pytest
 
 from parity.comparison import Comparison, Divergence, Key, StepReport
 from parity.errors import BadCaseError
-from parity.tolerances import BASE, FACTOR
+from parity.tolerances import BASE, FACTOR, HORIZON
 
 Tensors = dict[Key, np.ndarray]
 DTYPES = ("float32", "float64")
@@ -305,7 +305,7 @@ def test_drift_is_what_pytorchs_own_error_does_not_explain(
     key: Key, times: float, drifted: bool
 ) -> None:
     """An equally valid run is much farther off than PyTorch has been at any step."""
-    off = 1e-3
+    off = 1e-9  # half of the digits are left
     exact = tensors("float64")
     exact["forward", "logits"] *= 4
     exact["step", "fc.weight"] *= 1000
@@ -318,6 +318,23 @@ def test_drift_is_what_pytorchs_own_error_does_not_explain(
     assert comparison.step(2, exact, exact, permuted, exact).drifted == drifted
     assert comparison.farthest[key] == pytest.approx(times * FACTOR * off)
     assert not comparison.step(3, exact, exact, exact, exact).drifted
+
+
+@pytest.mark.parametrize("who", ["torch", "permuted"])
+@pytest.mark.parametrize(("times", "drifted"), [(0.95, False), (1.05, True)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_costs_half_of_the_digits_is_drift_whatever_explains_it(
+    dtype: str, times: float, drifted: bool, who: str
+) -> None:
+    """Slowly, so that PyTorch's error explains that of the run with permuted sums."""
+    key = ("forward", "logits")
+    exact = tensors(dtype)
+    index = tuple(map(int, np.unravel_index(exact[key].argmax(), exact[key].shape)))
+    near, far = (changed(exact, key, index, 1 + part * times * HORIZON[dtype]) for part in (0.5, 1))
+    torch, permuted = (far, near) if who == "torch" else (near, far)
+    report = Comparison(dtype).step(1, exact, torch, permuted, exact)
+    assert report.drifted == drifted
+    assert report.divergence is None
 
 
 def test_the_tolerance_itself_is_allowed() -> None:

@@ -15,7 +15,8 @@ from numpy_impl import functional as F
 from numpy_impl import nn
 from parity.commands.gradcheck import Gradcheck
 from parity.errors import InputError
-from parity.gradients.layers import END_TO_END, LOSS, check_model
+from parity.gradients.gradcheck import Part
+from parity.gradients.layers import END_TO_END, LOSS, call, check_end_to_end, check_model, give
 from parity_tests.test_gradcheck import largest, off_at
 
 # A whole model
@@ -28,15 +29,15 @@ MODELS = {
 LAYERS = [(model, layer) for model, (_, layers) in MODELS.items() for layer in layers]
 
 
-def both(name: str) -> tuple[Any, ...]:
+def both(name: str, batch_size: int = 3) -> tuple[Any, ...]:
     """The two models on the same weights, and a batch."""
     sizes, _ = MODELS[name]
     rng = np.random.default_rng(0)
     model = getattr(numpy_impl.models, name)(*sizes, dtype=np.float64, rng=rng)
     mirror = getattr(torch_impl.models, name)(*sizes, dtype=torch.float64)
     mirror.load_state_dict({k: torch.from_numpy(v) for k, v in model.state_dict().items()})
-    images = rng.uniform(0, 1, (3, 784 if name == "ConvNet" else sizes[0]))
-    return model, mirror, images, rng.integers(0, 4, 3)
+    images = rng.uniform(0, 1, (batch_size, 784 if name == "ConvNet" else sizes[0]))
+    return model, mirror, images, rng.integers(0, 4, batch_size)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -105,6 +106,104 @@ def test_a_gradient_that_is_not_filled_is_named() -> None:
     model.fc1.bias.accumulate = lambda grad: None
     parts = check_model(model, *rest)
     assert [part.name for part in parts if not part.ok] == ["fc1"]
+
+
+def test_each_part_is_told_of_as_it_is_checked() -> None:
+    told: list[Part] = []
+    model, mirror, images, labels = both("FeedForward")
+    assert check_model(model, mirror, images, labels, on_part=told.append) == told
+
+
+def test_each_gradient_is_called_by_its_name_and_compared_with_autograd() -> None:
+    parts = check_model(*both("FeedForward"))
+    found = {part.name: part.result.inputs for part in parts if part.result}
+    assert {name: [check.name for check in checks] for name, checks in found.items()} == {
+        LOSS: ["logits"],
+        "fc2": ["input", "weight", "bias"],
+        "sigmoid": ["input"],
+        "fc1": ["input", "weight", "bias"],
+        END_TO_END: ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"],
+    }
+    assert all(check.torch is not None for checks in found.values() for check in checks)
+
+
+def test_the_seed_draws_the_directions_of_all_parts() -> None:
+    model, mirror, images, labels = both("FeedForward")
+
+    def slopes(**seed: Any) -> list[float]:
+        parts = check_model(model, mirror, images, labels, **seed)
+        return [check.difference for part in parts if part.result for check in part.result.inputs]
+
+    default, zero, one = slopes(), slopes(seed=0), slopes(seed=1)
+    assert default == zero
+    assert not {*zero} & {*one}
+
+
+def test_a_layer_that_proves_nothing_has_a_fault() -> None:
+    """Behind a ReLU that lets nothing through there is no gradient."""
+    model, mirror, images, labels = both("ConvNet")
+    bias = np.full_like(model.conv3.bias.data, -1e3)
+    model.conv3.bias.data[:] = bias
+    mirror.conv3.bias.data[:] = torch.from_numpy(bias)
+    (part, *_) = [part for part in check_model(model, mirror, images, labels) if not part.ok]
+    assert part.result is None
+    assert "which compares nothing" in part.fault
+
+
+def test_end_to_end_a_tenth_shows() -> None:
+    """However many ReLUs cross their kinks at the longest step."""
+    model, mirror, images, labels = both("ConvNet", batch_size=64)
+    result = check_end_to_end(model, mirror, images, labels, seed=0)
+    assert max(check.sensitivity for check in result.inputs) < 0.1
+
+
+def test_end_to_end_a_tenth_is_enough() -> None:
+    """Most gradients are seen with the five points of the longest step: it is the whole model."""
+    model, mirror, images, labels = both("ConvNet", batch_size=64)
+    runs = []
+    right = model.conv1.forward
+
+    def forward(input: ndarray) -> ndarray:
+        runs.append(len(input))
+        return right(input)
+
+    model.conv1.forward = forward
+    result = check_end_to_end(model, mirror, images, labels, seed=0)
+    assert len(runs) <= 3 + 1.5 * 5 * len(result.inputs)  # f twice, and backward's
+
+
+def test_nothing_is_left_behind() -> None:
+    """No gradient in the one model, no hook in the other."""
+    model, mirror, images, labels = both("FeedForward")
+    check_model(model, mirror, images, labels)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    with torch.no_grad():
+        mirror(torch.from_numpy(images))
+
+
+def test_a_layer_is_given_the_true_gradient_of_its_output() -> None:
+    model, mirror, images, labels = both("FeedForward")
+    given: list[ndarray] = []
+    right = model.fc2.backward
+
+    def backward(grad_output: ndarray, **options: Any) -> Any:
+        given.append(grad_output)
+        return right(grad_output, **options)
+
+    model.fc2.backward = backward
+    logits = model(images)
+    check_model(model, mirror, images, labels)
+    true = F.cross_entropy_backward(np.ones(()), logits, labels)
+    np.testing.assert_allclose(given[0], true, atol=1e-12)
+
+
+def test_no_parameter_is_left_as_it_was() -> None:
+    """PyTorch would take its own in the place of one that is not given, and nobody would know."""
+    layer, mirror = nn.Linear(2, 3), torch.nn.Linear(2, 3)
+    with pytest.raises(ValueError, match="zip"):
+        give(layer, [layer.weight.data])
+    with pytest.raises(ValueError, match="zip"):
+        call(mirror, ["weight", "bias"], [mirror.weight], torch.ones(1, 2))
 
 
 # The command

@@ -2,7 +2,10 @@
 
 import tomllib
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
+
+import pytest
 
 from parity_tests.mutants import (
     EQUIVALENT,
@@ -55,6 +58,13 @@ def test_a_decorated_function_is_decorated_when_it_is_called() -> None:
     assert not done
     assert names["f"](4) == 10
     assert done
+
+
+@pytest.mark.parametrize("decorator", ["property", "cached_property"])
+def test_a_property_stays_one(decorator: str) -> None:
+    names: dict[str, Any] = {"cached_property": cached_property}
+    exec(undecorated(f"class A:\n    @{decorator}\n    def b(self):\n        return 3\n"), names)
+    assert names["A"]().b == 3
 
 
 def test_a_change_is_known_by_its_lines_and_not_by_its_number() -> None:

@@ -1,6 +1,7 @@
 """`parity sweep`: every combination, on both sides, held to the rule of `parity compare`."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,3 +153,11 @@ def test_a_cell_that_cannot_run_is_refused_before_anything_runs(
     assert (code, out) == (2, "")
     assert err.startswith(f"parity: error: {message}")
     assert len(err.splitlines()) == 1
+
+
+def test_a_cell_says_up_to_where_it_agrees(run: Run) -> None:
+    """At this rate the two sides drift apart until they answer differently."""
+    code, out, _ = run("tutorial", "--lr", "0.1", "10", "--epochs", "2")
+    assert code == 0
+    assert "parity holds in all 2 cells, up to the noise horizon of each" in out
+    assert re.search(r" yes .*\n.* to step \d+", out)

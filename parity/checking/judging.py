@@ -34,7 +34,7 @@ class Expected:
         self,
         compute: Callable[[], list[ndarray]],
         neighbours: Callable[[str], list[list[ndarray]]],
-        single: bool = False,
+        single: bool,
     ) -> None:
         self.compute = compute
         self.single = single  # the call has numbers in single precision
@@ -89,7 +89,7 @@ def expect(subject: str, call: Call, view: Callable[[list[ndarray]], list[ndarra
     def neighbours(dtype: str) -> list[list[ndarray]]:
         eps = float(np.finfo(dtype).eps)
         rng = np.random.default_rng(0)
-        runs = [compute(single_call(call), "float32")] if dtype == "float32" else []
+        runs = [compute(call, "float32")] if dtype == "float32" else []
         for _ in range(NEIGHBOURS):
             runs.append(compute(call.with_args(*nudged(call.args, eps, rng))))
         return runs
@@ -114,7 +114,7 @@ def single_call(call: Call) -> Call:
 def nudged(value: Any, eps: float, rng: np.random.Generator) -> Any:
     """The value with the numbers of its float arrays changed by ±`eps` of themselves or not."""
     if isinstance(value, ndarray) and value.dtype.kind == "f":
-        return value * (1 + eps * rng.choice([-1, 0, 1], value.shape))
+        return value * rng.choice([1 - eps, 1, 1 + eps], value.shape)
     if isinstance(value, tuple | list):
         return type(value)(nudged(item, eps, rng) for item in value)
     if isinstance(value, dict):
@@ -123,18 +123,19 @@ def nudged(value: Any, eps: float, rng: np.random.Generator) -> Any:
 
 
 def scale(array: ndarray) -> float:
-    """The largest absolute value."""
-    return float(np.abs(array).max(initial=0))
+    """The largest absolute value, of those that are finite."""
+    return float(np.abs(array[np.isfinite(array)]).max(initial=0))
 
 
 def distance(array: ndarray, other: ndarray) -> float:
     """The largest absolute difference."""
-    return float(np.abs(array.astype(np.float64) - other).max(initial=0))
+    with np.errstate(invalid="ignore"):
+        return scale(np.asarray(array - other))
 
 
 def precision(array: ndarray, expected: Expected) -> str:
     """The dtype whose tolerance an array is held to: float32 also for its numbers in float64."""
-    if expected.single or array.dtype in (np.float32, np.float16):
+    if expected.single:
         return "float32"
     with np.errstate(over="ignore"):
         narrowed = array.astype(np.float32)
@@ -162,20 +163,26 @@ def find_misfit(
 
     Each array is held to the tolerance of `dtype`, or by default of its own.
     """
-    for output, (got, exact) in enumerate(zip(arrays, expected.arrays, strict=True)):
-        if got is None:
-            continue
+    pairs = [
+        (output, got, exact)
+        for output, (got, exact) in enumerate(zip(arrays, expected.arrays, strict=True))
+        if got is not None
+    ]
+    for output, got, exact in pairs:
         if got.shape != exact.shape:
             return Misfit("shape", output, (), got.shape, exact.shape)
         if got.dtype == np.float16:
             return Misfit("dtype", output, (), got.dtype, "float32 or float64")
-    for output, (got, exact) in enumerate(zip(arrays, expected.arrays, strict=True)):
-        if got is None:
-            continue
+    for output, got, exact in pairs:
         if not expected.agrees(got, output, dtype or precision(got, expected)):
-            with np.errstate(invalid="ignore"):
-                error = np.abs(got.astype(np.float64) - exact)
-            error = np.where(np.isnan(error), np.inf, error)
-            index = tuple(int(i) for i in np.unravel_index(error.argmax(), error.shape))
+            index = worst(got, exact)
             return Misfit("values", output, index, got[index].item(), exact[index].item())
     return None
+
+
+def worst(got: ndarray, exact: ndarray) -> tuple[int, ...]:
+    """The index of the number that is farthest off; a NaN or an infinity is, but not where due."""
+    with np.errstate(invalid="ignore"):
+        error = np.where(agree(got, exact, 0.0), 0, np.abs(got - exact))
+    # NaN is more than any number to argmax.
+    return tuple(int(i) for i in np.unravel_index(error.argmax(), error.shape))

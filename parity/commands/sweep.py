@@ -129,9 +129,10 @@ def table_of(cells: list["Cell"]) -> Table:
 
 
 def word(cell: "Cell") -> Text:
-    """The cell's answer in a word."""
+    """The cell's answer in a word or three."""
     if cell.parity:
-        return Text("yes", style="green")
+        horizon = cell.noise_horizon
+        return Text(f"to step {horizon - 1:,}" if horizon else "yes", style="green")
     return Text("stopped" if cell.stopped else "no", style="bold red")
 
 
@@ -154,8 +155,10 @@ def written(loss: float) -> str:
 def verdict(cells: list["Cell"]) -> str:
     """The answer in one line, and one for each cell without parity."""
     wrong = [cell for cell in cells if not cell.parity]
+    drifted = any(cell.noise_horizon for cell in cells)
+    extent = "up to the noise horizon of each" if drifted else "at all their steps"
     if not wrong:
-        return f"[bold green]parity holds[/] in {every(len(cells))}, at all their steps."
+        return f"[bold green]parity holds[/] in {every(len(cells))}, {extent}."
     lines = [f"[bold red]parity holds[/] in {len(cells) - len(wrong)} of {len(cells)} cells only."]
     for cell in wrong:
         name = ", ".join(

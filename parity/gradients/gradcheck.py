@@ -10,6 +10,7 @@ difference is good to about 1e-9. So 0.1% in one of 1e5 elements stands out, as 
 states its own bound, and a direction too coarse to see 0.1% of a typical element is not believed.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -21,7 +22,15 @@ from numpy import ndarray
 
 import torch_impl.functional
 from parity.errors import BadCaseError
-from parity.gradients.guards import as_float64, as_output, fault_of, first, spelled, unchanging
+from parity.gradients.guards import (
+    as_float64,
+    as_output,
+    check_finite,
+    fault_of,
+    first,
+    spelled,
+    unchanging,
+)
 from parity.gradients.slopes import Probe, draw, inner
 from parity.tolerances import BASE
 
@@ -175,7 +184,7 @@ def gradcheck(
         probe = Probe(
             lambda x, before=before, after=after: f(*before, x, *after),  # type: ignore[misc]
             x,
-            np.array(gradients[i], np.float64),
+            np.array(gradients[i]),
             grad_output,
             visible,
         )
@@ -195,23 +204,23 @@ def by_differences(
     slope = probe.slope(direction)
     if slope.tolerance == np.inf:
         raise BadCaseError(f"f is not finite next to {name}, which compares nothing")
-    check = InputCheck(
-        name,
-        probe.x.shape,
-        difference=slope.difference,
-        analytic=slope.analytic,
-        error=ratio(abs(slope.analytic - slope.difference), slope.typical),
-        tolerance=ratio(slope.tolerance, slope.typical),
-        sensitivity=ratio(probe.visible * slope.tolerance, slope.wanted),
-    )
-    if slope.agrees and slope.trusted:
-        return check
-    if slope.agrees and not slope.bent:
+    if slope.agrees and not slope.trusted and not slope.bent:
         raise BadCaseError(
             f"the gradient of {name} is about zero, which compares nothing: its slope along a "
             f"random direction is {slope.difference:.1e}, and rounding makes up to "
             f"{slope.rounding:.1e}"
         )
+    check = InputCheck(
+        name,
+        probe.x.shape,
+        difference=slope.difference,
+        analytic=slope.analytic,
+        error=abs(slope.analytic - slope.difference) / slope.typical,
+        tolerance=slope.tolerance / slope.typical,
+        sensitivity=2 * slope.tolerance * math.sqrt(probe.x.size) / slope.typical,
+    )
+    if slope.agrees and slope.trusted:
+        return check
     looked, elements = scan(probe, rng, slope.wanted)
     check = replace(check, elements=tuple(elements))
     wrong = sum(not element.kink for element in elements)
@@ -269,7 +278,7 @@ def look_at(probe: Probe, flat: int, wanted: float) -> Element | None:
         gradient=float(probe.gradient[index]),
         expected=float(slope.difference / unit),
         tolerance=float(slope.tolerance / unit),
-        kink=slope.bent and lowest <= slope.analytic <= highest,
+        kink=slope.bent and min(max(lowest, slope.analytic), highest) == slope.analytic,
     )
 
 
@@ -283,6 +292,7 @@ def by_autograd(
 
     Where differences have named an element, that stands.
     """
+    check_finite(f"autograd's gradient of {check.name}", reference)
     error = np.abs(probe.gradient - reference)
     for element in check.elements:
         if element.kink:
@@ -293,10 +303,10 @@ def by_autograd(
         torch=inner(reference, direction),
         torch_error=ratio(float(error.max()), largest),
     )
-    wrong = ~(error <= SAME * largest)  # NaN is not <= anything
+    wrong = error > SAME * largest
     if check.verdict == "fail" or not wrong.any():
         return check
-    index = first(np.where(wrong, error, 0) == error.max())
+    index = first(error == error.max())
     worst = Element(
         index, float(probe.gradient[index]), float(reference[index]), SAME * largest, kink=False
     )

@@ -5,7 +5,7 @@ same weights. So a mistake in one layer is not blamed on another, and the name t
 layer that is wrong.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -138,7 +138,7 @@ def check_layer(
         return grad_input, *(parameter.grad for parameter in layer.parameters())
 
     def its_mirror(input: torch.Tensor, *tensors: torch.Tensor) -> torch.Tensor:
-        return functional_call(mirror, dict(zip(weights, tensors, strict=True)), (input,))
+        return call(mirror, list(weights), tensors, input)
 
     try:
         return gradcheck(
@@ -179,8 +179,7 @@ def check_end_to_end(
         return tuple(parameter.grad for parameter in model.parameters())
 
     def its_mirror(*tensors: torch.Tensor) -> torch.Tensor:
-        state: Mapping[str, torch.Tensor] = dict(zip(weights, tensors, strict=True))
-        logits = functional_call(mirror, dict(state), (torch.from_numpy(images),))
+        logits = call(mirror, list(weights), tensors, torch.from_numpy(images))
         return torch_impl.nn.CrossEntropyLoss()(logits, torch.from_numpy(labels))
 
     try:
@@ -196,6 +195,16 @@ def check_end_to_end(
         )
     finally:
         give(model, list(weights.values()))
+
+
+def call(
+    mirror: torch.nn.Module,
+    names: Sequence[str],
+    tensors: Sequence[torch.Tensor],
+    input: torch.Tensor,
+) -> torch.Tensor:
+    """What `mirror` makes of `input` with `tensors` as its parameters, in the order of `names`."""
+    return functional_call(mirror, dict(zip(names, tensors, strict=True)), (input,))
 
 
 def give(module: nn.Module, arrays: Sequence[ndarray]) -> None:

@@ -83,6 +83,9 @@ class Probe:
     def slope(self, direction: ndarray, wanted: float | None = None) -> Slope:
         """The slope along `direction`, with smaller steps until its tolerance is below `wanted`.
 
+        Where the gradient disagrees the other steps are tried, too, and the most exact one counts:
+        kinks within a step may hide from the tolerance.
+
         Without `wanted` it is half of what an error of `visible` in one typical element would make
         of the slope: such an error then shows for certain, for it is beyond twice the tolerance.
         """
@@ -92,10 +95,11 @@ class Probe:
             if wanted is None:
                 wanted = self.visible / 2 * slope.typical / math.sqrt(self.x.size)
             slopes.append(replace(slope, wanted=wanted))
-            if slopes[-1].trusted:
-                return slopes[-1]
+            best = min(slopes, key=lambda slope: slope.tolerance)
+            if best.trusted and best.agrees:
+                return best
         bent = any(slope.rounding < slope.wanted / 2 for slope in slopes)
-        return replace(min(slopes, key=lambda slope: slope.tolerance), bent=bent)
+        return replace(best, bent=bent and not best.trusted)
 
     def slope_at(self, direction: ndarray, step: float) -> Slope:
         """Five points in a row: two for the difference, the others for how far it may be off."""
