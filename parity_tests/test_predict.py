@@ -113,7 +113,7 @@ def test_predict_shows_the_image_and_both_answers(run: Run, model: str) -> None:
 def test_without_a_file_the_recipe_is_trained_first(run: Run) -> None:
     code, out, _ = run("predict", "0", "--recipe", "tutorial", "--epochs", "1")
     assert code == 0
-    assert "No --load, so tutorial was trained first: 1 epochs of digits" in out
+    assert "No --load, so tutorial was trained first: 1 epoch of digits" in out
 
 
 @pytest.mark.parametrize(

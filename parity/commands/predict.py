@@ -120,8 +120,9 @@ def ready(experiment: "Experiment") -> dict[str, "ndarray"]:
     with track("training", experiment.num_steps) as advance:
         run = train(experiment, "numpy", advance)
     accuracy = run.checkpoints[-1].accuracy["numpy"]
+    epochs = f"{recipe.epochs} epoch" + "s" * (recipe.epochs > 1)
     console.print(
-        f"No --load, so {recipe.name} was trained first: {recipe.epochs} epochs of "
+        f"No --load, so {recipe.name} was trained first: {epochs} of "
         f"{settings.data}, {accuracy:.2%} right on the {run.checkpoints[-1].split} images."
     )
     return run.side.weights()
