@@ -36,8 +36,9 @@ def guarded(run: Callable[[], int], program: str = "parity") -> int:
     except BrokenPipeError:  # `parity ... | head` has read enough, but not the answer
         drop_output()
         return UNREAD
-    except OSError as error:  # such as a full disk in `parity ... > FILE`
-        drop_output()
+    except OSError as error:
+        if error.filename is None:  # such as a full disk in `parity ... > FILE`
+            drop_output()
         where = error.filename or "the output"
         return refuse(f"cannot read or write {where}: {error.strerror or error}", program)
 

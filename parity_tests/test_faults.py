@@ -45,6 +45,18 @@ def test_an_output_that_is_full_is_one_line(command: tuple[str, ...]) -> None:
     assert error == ("parity: error: cannot read or write the output: No space left on device\n")
 
 
+def test_a_file_that_is_closed_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def closed(path: Path) -> bool:  # to everybody but root, as whom the tests may run
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", closed)
+    assert main(["check", str(tmp_path / "a.py")]) == 2
+    error = capsys.readouterr().err
+    assert error == f"parity: error: cannot read or write {tmp_path}/a.py: Permission denied\n"
+
+
 def no_work(*_: Any, **options: Any) -> Any:
     raise AssertionError("bad input is refused before the work")
 
