@@ -345,6 +345,8 @@ def test_the_tolerance_itself_is_allowed() -> None:
     report = Comparison("float64").step(1, off, exact, exact, exact)
     assert report.divergence is None
     assert not Comparison("float64").step(1, exact, exact, off, exact).drifted
+    off[key][:] = [HORIZON["float64"], 0.5, 1]
+    assert not Comparison("float64").step(1, exact, off, exact, exact).drifted
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1e3])

@@ -62,6 +62,7 @@ def test_a_batch_is_gathered_into_the_memory_of_the_last() -> None:
         (65, 125, 125, [64, 1]),  # a portion is 64 rows at least
         (65, 125, 126, [65]),
         (10, 0, 5, [10]),
+        (1_000_001, 1, 1, [1_000_000, 1]),
     ],
 )
 def test_few_outputs_are_multiplied_in_portions(
