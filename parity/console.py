@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import Progress
 
-__all__ = ["console", "track"]
+__all__ = ["console", "track", "written"]
 
 WIDE = 120  # where there is no terminal: tables in a log file are not squeezed
 
@@ -29,3 +29,8 @@ def track(title: str, total: int) -> Iterator[Callable[[object], None]]:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=total)
         yield lambda _step: progress.advance(task)
+
+
+def written(loss: float) -> str:
+    """With four digits after the point, or of a large one the first four."""
+    return f"{loss:.4f}" if loss < 1e5 else f"{loss:.4g}"

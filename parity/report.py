@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from parity.comparison import Divergence
+from parity.console import written
 from parity.experiment import Experiment
 from parity.published import FACTOR as FACTOR_OF_SPREAD
 from parity.published import PublishedRow
@@ -23,7 +24,7 @@ def headline(experiment: Experiment) -> str:
         f"[bold]{recipe.name}[/]: {recipe.title}\n"
         f"{settings.data} ({images}), {settings.dtype}, seed {settings.seed}; "
         f"batch {recipe.batch_size}, lr {recipe.lr:g}, weight decay {recipe.weight_decay:g}; "
-        f"{recipe.epochs} epochs, {experiment.num_steps:,} steps"
+        f"{recipe.epochs} epoch{'s' * (recipe.epochs > 1)}, {experiment.num_steps:,} steps"
     )
 
 
@@ -42,7 +43,7 @@ def epoch_table(result: CompareResult) -> Table:
         used = max(epoch.used.values())
         table.add_row(
             str(epoch.number),
-            *(f"{epoch.loss[side]:.4f}" for side in ("numpy", "torch")),
+            *(written(epoch.loss[side]) for side in ("numpy", "torch")),
             *(f"{epoch.accuracy[side]:.2%}" for side in ("numpy", "torch")),
             *(f"{epoch.difference[kind]:.1e}" for kind in KINDS),
             Text(f"{used:.0%}", style="green" if used <= 1 else "bold red"),

@@ -286,6 +286,16 @@ def test_what_rounding_did_once_stays_allowed() -> None:
     assert compare(noisy).divergence is not None
 
 
+def test_a_truth_too_large_for_the_dtype_is_a_bad_case_and_no_warning() -> None:
+    small, truth = tensors("float32"), tensors("float64")
+    truth["forward", "logits"][2, 1] = 1e39
+    with (
+        np.errstate(over="raise"),
+        pytest.raises(BadCaseError, match="step 1, forward: logits is not finite"),
+    ):
+        Comparison("float32").step(1, small, small, small, truth)
+
+
 @pytest.mark.parametrize("how", ["step", "widen"])
 def test_the_truth_is_rounded_to_the_dtype_under_test(how: str) -> None:
     """Else half a unit in the last place would be held against a run that has none to lose."""

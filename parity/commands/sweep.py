@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from parity.console import written
 from parity.settings import HINT, Count, Init, Settings
 
 if TYPE_CHECKING:
@@ -145,11 +146,6 @@ def figures(cell: "Cell") -> list[str]:
         *(written(last.loss[side]) for side in ("numpy", "torch")),
         *(f"{last.accuracy[side]:.2%}" for side in ("numpy", "torch")),
     ]
-
-
-def written(loss: float) -> str:
-    """With four digits after the point, or of a large one the first four."""
-    return f"{loss:.4f}" if loss < 1e5 else f"{loss:.4g}"
 
 
 def verdict(cells: list["Cell"]) -> str:
