@@ -178,6 +178,20 @@ def test_a_wrong_caller_is_named_beside_the_wrong_function_it_calls() -> None:
     assert verdicts["cross_entropy_backward"] == "summed-not-averaged"
 
 
+def test_fit_which_nothing_else_calls_is_never_blamed() -> None:
+    report = check_code(
+        "def fit(model, optimizer, images, labels, batches, on_step=None):\n"
+        "    for batch in batches:\n"
+        "        pass\n"
+        "def evaluate(model, images, labels, batch_size=1000):\n"
+        "    return 3.0, 0.5\n"
+    )
+    verdicts = {result.name: result for result in report.results}
+    assert verdicts["fit"].status == "fail"
+    assert verdicts["evaluate"].diagnosis is None
+    assert verdicts["evaluate"].explanation.startswith("wrong, cause not recognised")
+
+
 def test_inputs_changed_in_place_are_a_fault_of_their_own() -> None:
     report = check_code("def relu(x):\n    x[x < 0] = 0\n    return x\n")
     (result,) = (result for result in report.results if result.name == "relu")
