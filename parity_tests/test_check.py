@@ -142,6 +142,13 @@ def test_an_unknown_mistake_is_shown_by_its_smallest_example() -> None:
     assert result.example.splitlines()[0].count(",") == 0  # one number is enough to show it
 
 
+def test_no_mistake_is_named_where_no_number_comes() -> None:
+    code = "class Adam:\n    def __init__(self, parameters, lr=1e-3):\n        self.x = 1 / 0\n"
+    (result,) = (result for result in check_code(code).results if result.name == "Adam")
+    assert (result.status, result.diagnosis) == ("error", None)
+    assert result.explanation == "raises ZeroDivisionError: division by zero"
+
+
 def test_a_single_wrong_size_is_enough() -> None:
     report = check_code("def relu(x):\n    return np.maximum(x, 0) if len(x) < 4 else x\n")
     assert report.failed == 1

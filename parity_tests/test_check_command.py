@@ -72,6 +72,13 @@ def test_a_fault_becomes_one_line_and_the_rest_is_checked(
     assert (report.passed, report.failed) == (1, 1)
 
 
+def test_no_mistake_is_named_where_the_process_ends(tmp_path: Path) -> None:
+    code = "import os\ndef evaluate(model, images, labels, batch_size=1000):\n    os._exit(1)\n"
+    result = verdict(run(tmp_path, code), "evaluate")
+    assert (result.status, result.diagnosis) == ("error", None)
+    assert result.message == "ends the process (exit code 1)"
+
+
 FILES = {
     "an import error": (
         "import no_such_thing",
