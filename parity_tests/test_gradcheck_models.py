@@ -270,6 +270,23 @@ def test_the_command_on_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str
     }
 
 
+def test_an_output_of_another_shape_is_a_fault_and_the_rest_is_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "homework.py"
+    file.write_text(
+        "import numpy as np\n"
+        "def sigmoid(z):\n    return 1 / (1 + np.exp(-z)).T\n"
+        "def sigmoid_backward(g, output):\n    return (g * output * (1 - output)).T\n"
+        "def relu(z):\n    return np.maximum(z, 0)\n"
+        "def relu_backward(g, output):\n    return g * (output > 0)\n"
+    )
+    assert Gradcheck(target=str(file)).run() == 1
+    out = capsys.readouterr().out
+    assert "\nsigmoid: sigmoid's output has shape (4, 5), expected (5, 4)\n" in out
+    assert "gradients are wrong in sigmoid\n" in out
+
+
 @pytest.mark.parametrize("text", ["", "def sigmoid(z):\n    return z\n"])
 def test_a_file_without_a_pair_is_bad_input(tmp_path: Path, text: str) -> None:
     file = tmp_path / "homework.py"
