@@ -101,11 +101,18 @@ def test_what_a_file_defined_before_it_stopped_is_checked(
     assert verdict(report, "relu").status == "pass"
 
 
-def test_a_syntax_error_is_one_line(tmp_path: Path) -> None:
-    report = run(tmp_path, "def relu(x):\n    return x +\n")
-    assert "raises SyntaxError: invalid syntax" in verdict(report, "file").message
-    assert "(line 2)" in verdict(report, "file").message
-    assert not report.ok
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("def relu(x):\n    return x +\n", "SyntaxError: invalid syntax (mine.py, line 2)"),
+        (f"1 / 0\n{RIGHT}", "ZeroDivisionError: division by zero (line 1)"),
+    ],
+    ids=["a syntax error", "an error at the top"],
+)
+def test_a_file_that_defines_nothing_is_one_line(tmp_path: Path, code: str, words: str) -> None:
+    (result,) = run(tmp_path, code).results
+    assert result.status == "error"
+    assert result.message == f"the file raises {words}; nothing was checked."
 
 
 def test_what_the_file_prints_is_kept_apart(

@@ -80,10 +80,14 @@ class Checker:
         results = []
         if "raised" in loaded or "timeout" in loaded:
             how = loaded.get("raised") or f"does not come to its end within {self.timeout:g} s"
-            explanation = f"the file {how}; what it defined until then is checked below"
+            found = self.names & SUBJECTS.keys()
+            rest = "what it defined until then is checked below" if found else "nothing was checked"
+            explanation = f"the file {how}; {rest}"
             status: Status = "timeout" if "timeout" in loaded else "error"
             trace = loaded.get("traceback", "")
             results.append(Result("file", status, explanation=explanation, traceback=trace))
+            if not found:
+                return results
         for subject in SUBJECTS.values():
             if subject.name not in self.names:
                 results.append(Result(subject.name, "missing", explanation="not written yet"))

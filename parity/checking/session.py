@@ -122,8 +122,7 @@ class Session:
             for frame in traceback.extract_tb(error.__traceback__)
             if frame.filename == self.file
         ]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
-        where = f" (line {line})" if line else ""
+        where = f" (line {lines[-1]})" if lines else ""
         trace = "".join(traceback.format_exception(error))
         return {"raised": words + where, "traceback": trace}
 
