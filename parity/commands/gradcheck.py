@@ -145,9 +145,12 @@ def complaints(parts: list["Part"]) -> list[str]:
 
 def verdict(parts: list["Part"]) -> str:
     """The answer in one line."""
-    wrong = [part.name for part in parts if not part.ok]
-    if wrong:
-        return f"[bold red]gradients are wrong[/] in {escape(', '.join(wrong))}"
+    wrong = [escape(part.name) for part in parts if part.result and not part.ok]
+    faults = [escape(part.name) for part in parts if part.result is None]
+    if wrong or faults:
+        told = [f"[bold red]gradients are wrong[/] in {', '.join(wrong)}"] if wrong else []
+        told += [f"[bold red]no verdict[/] on {', '.join(faults)}"] if faults else []
+        return "; ".join(told)
     count = sum(len(part.result.inputs) for part in parts if part.result)
     return f"[bold green]gradients are right[/]: {count} in {len(parts)} parts"
 

@@ -20,7 +20,7 @@ class CallError(Exception):
 
 
 class Unsupported(CallError):  # noqa: N818 - not an error of the file: it leaves something out
-    """The function has no such option."""
+    """The function has no such option, or is a stub."""
 
 
 def check_file(path: Path, seed: int = 0) -> tuple[list[Part], list[str]]:
@@ -32,13 +32,13 @@ def check_file(path: Path, seed: int = 0) -> tuple[list[Part], list[str]]:
     Raises
     ------
     InputError
-        If there is nothing to check in the file.
+        If there is nothing to check in the file, or it stops before there is.
     """
     student = FileStudent(path, TIMEOUT, MEMORY_MB)
     try:
         loaded = student.load()
-        parts = [Part(path.name, fault=words(loaded))] if words(loaded) else []
-        unchecked = []
+        parts: list[Part] = []
+        unchecked: list[str] = []
         for pair in PAIRS:
             names = pair.name, f"{pair.name}_backward"
             missing = [name for name in names if name not in loaded["names"]]
@@ -55,10 +55,15 @@ def check_file(path: Path, seed: int = 0) -> tuple[list[Part], list[str]]:
                 parts.append(Part(str(pair), fault=str(fault)))
     finally:
         student.close()
+    if not parts and words(loaded):
+        raise InputError(f"{path} {words(loaded)}; nothing was checked")
     if not parts:
         raise InputError(
-            f"{path} has no forward with its backward, expected such as linear and linear_backward"
+            f"{path} has no forward with its backward, both written, expected such as linear and "
+            "linear_backward"
         )
+    if words(loaded):
+        parts.insert(0, Part(path.name, fault=words(loaded)))
     return parts, list(dict.fromkeys(unchecked))
 
 
@@ -68,6 +73,8 @@ def remote(student: FileStudent, name: str, outputs: int) -> Callable[..., Any]:
     def call(*args: Any, **options: Any) -> Any:
         request = {"args": args, "options": options, "outputs": outputs}
         (outcome,) = student.ask({"subject": name, "calls": [request], "stand_ins": []})
+        if "not_written" in outcome:
+            raise Unsupported(f"{name} is not written yet")
         if "unsupported" in outcome:
             raise Unsupported(f"{name} has no {outcome['unsupported']}")
         if words(outcome):
@@ -84,6 +91,4 @@ def words(outcome: dict[str, Any]) -> str:
     """How a call failed, or nothing."""
     if "timeout" in outcome:
         return f"takes more than {TIMEOUT:g} seconds"
-    if "not_written" in outcome:
-        return "is not written yet"
     return outcome.get("raised", outcome.get("bad_result", ""))
