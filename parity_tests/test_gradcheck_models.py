@@ -297,6 +297,19 @@ def test_a_file_without_a_pair_is_bad_input(tmp_path: Path, text: str) -> None:
         Gradcheck(target=str(file)).run()
 
 
+def test_weights_may_lie_as_in_out_in_a_file_that_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "homework.py"
+    file.write_text(
+        "def linear(x, w, b):\n    return x @ w + b\n"
+        "def linear_backward(g, x, w):\n    return g @ w.T, x.T @ g, g.sum(0)\n"
+    )
+    assert Gradcheck(target=str(file)).run() == 1
+    assert Gradcheck(target=str(file), weights="in-out").run() == 0
+    assert "gradients are right: 3 in 1 parts" in capsys.readouterr().out
+
+
 def test_a_stub_is_not_checked_and_not_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,6 +30,8 @@ class Gradcheck:
     """Draws the weights, the batch and the directions."""
     batch_size: int = 32
     """Images in the batch."""
+    weights: Literal["out-in", "in-out"] = "out-in"
+    """The shape of a file's linear weights."""
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""
 
@@ -47,9 +49,11 @@ class Gradcheck:
             if self.target in RECIPES:
                 parts = self.check_recipe()
             elif Path(self.target).is_file():
+                from parity.checking.conventions import Conventions
                 from parity.gradients.files import check_file
 
-                parts, unchecked = check_file(Path(self.target), self.seed)
+                conventions = Conventions(weights=self.weights)
+                parts, unchecked = check_file(Path(self.target), self.seed, conventions)
             else:
                 raise InputError(
                     f"target is {self.target!r}, expected a recipe ({', '.join(RECIPES)}) or a "

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from parity.checking.calls import Call
+from parity.checking.conventions import Conventions
 from parity.checking.student import FileStudent
 from parity.errors import BadCaseError, InputError
 from parity.gradients.gradcheck import Part
@@ -23,17 +25,21 @@ class Unsupported(CallError):  # noqa: N818 - not an error of the file: it leave
     """The function has no such option, or is a stub."""
 
 
-def check_file(path: Path, seed: int = 0) -> tuple[list[Part], list[str]]:
+def check_file(
+    path: Path, seed: int = 0, conventions: Conventions | None = None
+) -> tuple[list[Part], list[str]]:
     """Check each forward of the contract that has its backward in the file beside it.
 
-    Returns the parts, one for each probe, and what was not checked, with the reason. Whether a
-    gradient lies in the memory of an input cannot be seen from another process.
+    Of the conventions, None for PyTorch's, only the shape of the linear weights counts. Returns the
+    parts, one for each probe, and what was not checked, with the reason. Whether a gradient lies in
+    the memory of an input cannot be seen from another process.
 
     Raises
     ------
     InputError
         If there is nothing to check in the file, or it stops before there is.
     """
+    conventions = conventions or Conventions()
     student = FileStudent(path, TIMEOUT, MEMORY_MB)
     try:
         loaded = student.load()
@@ -45,8 +51,8 @@ def check_file(path: Path, seed: int = 0) -> tuple[list[Part], list[str]]:
             if missing:
                 unchecked.append(f"{pair.name}: no {' and no '.join(missing)} in the file")
                 continue
-            forward = remote(student, names[0], outputs=1)
-            backward = remote(student, names[1], outputs=len(pair.inputs))
+            forward = remote(student, names[0], 1, conventions)
+            backward = remote(student, names[1], len(pair.inputs), conventions)
             try:
                 parts.append(Part(str(pair), check_pair(pair, forward, backward, seed)))
             except Unsupported as reason:
@@ -67,11 +73,14 @@ def check_file(path: Path, seed: int = 0) -> tuple[list[Part], list[str]]:
     return parts, list(dict.fromkeys(unchecked))
 
 
-def remote(student: FileStudent, name: str, outputs: int) -> Callable[..., Any]:
-    """The file's function `name`, to be called as if it were here."""
+def remote(
+    student: FileStudent, name: str, outputs: int, conventions: Conventions
+) -> Callable[..., Any]:
+    """The file's function `name`, to be called as if it were here and PyTorch's."""
 
     def call(*args: Any, **options: Any) -> Any:
-        request = {"args": args, "options": options, "outputs": outputs}
+        own = conventions.args(name, args)
+        request = {"args": own, "options": options, "outputs": outputs}
         (outcome,) = student.ask({"subject": name, "calls": [request], "stand_ins": []})
         if "not_written" in outcome:
             raise Unsupported(f"{name} is not written yet")
@@ -81,7 +90,8 @@ def remote(student: FileStudent, name: str, outputs: int) -> Callable[..., Any]:
             raise CallError(f"{name} {words(outcome)}")
         if outcome["changed"]:
             raise BadCaseError(f"{name} changed its argument number {outcome['changed'][0] + 1}")
-        return outcome["arrays"][0] if outputs == 1 else tuple(outcome["arrays"])
+        arrays = conventions.results(name, Call(args), outcome["arrays"])
+        return arrays[0] if outputs == 1 else tuple(arrays)
 
     call.__name__ = name
     return call
