@@ -149,6 +149,13 @@ def test_no_mistake_is_named_where_no_number_comes() -> None:
     assert result.explanation == "raises ZeroDivisionError: division by zero"
 
 
+@pytest.mark.filterwarnings("always")
+def test_the_mistakes_that_are_tried_warn_of_nothing(recwarn: pytest.WarningsRecorder) -> None:
+    code = "def evaluate(model, images, labels, batch_size=1000):\n    return 3.0, 0.5\n"
+    assert check_code(code).failed == 1
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 def test_a_single_wrong_size_is_enough() -> None:
     report = check_code("def relu(x):\n    return np.maximum(x, 0) if len(x) < 4 else x\n")
     assert report.failed == 1
