@@ -149,6 +149,17 @@ def test_no_mistake_is_named_where_no_number_comes() -> None:
     assert result.explanation == "raises ZeroDivisionError: division by zero"
 
 
+def test_a_large_example_is_told_by_shapes_and_numbers_as_they_are() -> None:
+    report = check_code(
+        "from numpy_impl.functional import avg_pool2d_backward as right\n"
+        "def avg_pool2d_backward(g, x, k, stride=None):\n"
+        "    return right(g, x, k, stride) + (x.size > 99)\n"
+    )
+    (result,) = (result for result in report.results if result.name == "avg_pool2d_backward")
+    shapes = "grad_output (2, 3, 1, 3), input (2, 3, 3, 6), kernel_size=2"
+    assert result.example == f"avg_pool2d_backward({shapes})"
+
+
 @pytest.mark.filterwarnings("always")
 def test_the_mistakes_that_are_tried_warn_of_nothing(recwarn: pytest.WarningsRecorder) -> None:
     code = "def evaluate(model, images, labels, batch_size=1000):\n    return 3.0, 0.5\n"
