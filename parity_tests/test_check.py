@@ -149,6 +149,15 @@ def test_no_mistake_is_named_where_no_number_comes() -> None:
     assert result.explanation == "raises ZeroDivisionError: division by zero"
 
 
+def test_an_optimizer_that_keeps_no_lr_is_told_so() -> None:
+    report = check_code(
+        "class SGD:\n    def __init__(self, parameters, lr):\n        self.rate = lr\n"
+    )
+    (result,) = (result for result in report.results if result.name == "SGD")
+    assert result.status == "error"
+    assert result.explanation == "does not keep the learning rate in self.lr"
+
+
 def test_a_large_example_is_told_by_shapes_and_numbers_as_they_are() -> None:
     report = check_code(
         "from numpy_impl.functional import avg_pool2d_backward as right\n"
