@@ -52,6 +52,7 @@ FAULTS = {
     "a crash": ("import os\n    os.abort()", "error", "ends the process (signal SIGABRT)"),
     "too much memory": ("return bytearray(2**40)", "error", "needs more memory"),
     "an exception": ("return x @ x @ x.tolist()[0][0]", "error", "raises ValueError"),
+    "too much print": ("print('x' * 2**24)", "error", "prints or saves more than 10 MiB (line"),
     "a missing return": ("y = x", "error", "returns None: is there a `return`?"),
     "a question": ("return input('x? ')", "error", "raises EOFError"),
     "rows of unequal length": ("return [[1.0], [1.0, 2.0]]", "error", "rows of unequal length"),
