@@ -4,6 +4,7 @@ import importlib.util
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -276,6 +277,12 @@ def test_parity_check_shows_a_table() -> None:
 def test_a_module_with_none_of_the_names_is_refused() -> None:
     with pytest.raises(InputError, match="none of the names"):
         check({"__name__": "empty"})
+
+
+@pytest.mark.parametrize("value", ["homework.py", 3])
+def test_what_is_no_module_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match=f"module is {value!r}, expected a module or globals"):
+        parity.check(value)
 
 
 def test_probes_are_drawn_anew_with_each_seed() -> None:
