@@ -4,7 +4,11 @@ A plugin, not a part of conftest.py, which pytest reads too late for an option w
 installed. It imports nothing of ours, for that has to wait for the import hook of conftest.py.
 """
 
+import sys
+from functools import wraps
 from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
 
 import pytest
 
@@ -12,7 +16,45 @@ __all__: list[str] = []
 
 MNIST = "mnist: needs the real MNIST files under PARITY_DATA_ROOT"
 
-impl: Path | None = None  # what `--impl` says
+homework: ModuleType | None = None  # the file that `--impl` names
+
+
+class Homework(ModuleType):
+    """A file as a module; a name that it lacks skips the test that asks for it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        pytest.skip(f"{name} is not written in {self.__name__}")
+
+
+def load(path: Path) -> ModuleType:
+    """The file as a module, whose stubs skip the test; raises UsageError if it does not run."""
+    module = Homework(path.name)
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        exec(compile(path.read_bytes(), path, "exec"), vars(module))
+    except (Exception, SystemExit) as error:
+        raise pytest.UsageError(
+            f"--impl: {path} cannot be imported: {type(error).__name__}: {error}"
+        ) from None
+    for name, value in vars(module).items():
+        if isinstance(value, FunctionType):
+            vars(module)[name] = written(value, module)
+    return module
+
+
+def written(function: FunctionType, module: ModuleType) -> Any:
+    """The function; where it is a stub, it lacks in the module."""
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        try:
+            return function(*args, **options)
+        except NotImplementedError:
+            pytest.skip(f"{function.__name__} is not written in {module.__name__}")
+
+    return call
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,21 +67,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    global impl
-    impl = config.getoption("--impl")
+    global homework
+    path = config.getoption("--impl")
+    homework = None if path is None else load(path)
     config.addinivalue_line("markers", MNIST)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With --impl, leave out the tests that are not about the functions of the file."""
-    if impl is None:
+    if homework is None:
         return
-    from parity_tests.implementation import functional
-
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
         names = vars(getattr(item, "module", None) or object)
-        (kept if any(value is functional for value in names.values()) else left_out).append(item)
+        (kept if any(value is homework for value in names.values()) else left_out).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=left_out)

@@ -4,6 +4,7 @@ import importlib.util
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,6 +143,40 @@ def test_an_unknown_mistake_is_shown_by_its_smallest_example() -> None:
     assert result.example.splitlines()[0].count(",") == 0  # one number is enough to show it
 
 
+def test_no_mistake_is_named_where_no_number_comes() -> None:
+    code = "class Adam:\n    def __init__(self, parameters, lr=1e-3):\n        self.x = 1 / 0\n"
+    (result,) = (result for result in check_code(code).results if result.name == "Adam")
+    assert (result.status, result.diagnosis) == ("error", None)
+    assert result.explanation == "raises ZeroDivisionError: division by zero"
+
+
+def test_an_optimizer_that_keeps_no_lr_is_told_so() -> None:
+    report = check_code(
+        "class SGD:\n    def __init__(self, parameters, lr):\n        self.rate = lr\n"
+    )
+    (result,) = (result for result in report.results if result.name == "SGD")
+    assert result.status == "error"
+    assert result.explanation == "does not keep the learning rate in self.lr"
+
+
+def test_a_large_example_is_told_by_shapes_and_numbers_as_they_are() -> None:
+    report = check_code(
+        "from numpy_impl.functional import avg_pool2d_backward as right\n"
+        "def avg_pool2d_backward(g, x, k, stride=None):\n"
+        "    return right(g, x, k, stride) + (x.size > 99)\n"
+    )
+    (result,) = (result for result in report.results if result.name == "avg_pool2d_backward")
+    shapes = "grad_output (2, 3, 1, 3), input (2, 3, 3, 6), kernel_size=2"
+    assert result.example == f"avg_pool2d_backward({shapes})"
+
+
+@pytest.mark.filterwarnings("always")
+def test_the_mistakes_that_are_tried_warn_of_nothing(recwarn: pytest.WarningsRecorder) -> None:
+    code = "def evaluate(model, images, labels, batch_size=1000):\n    return 3.0, 0.5\n"
+    assert check_code(code).failed == 1
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 def test_a_single_wrong_size_is_enough() -> None:
     report = check_code("def relu(x):\n    return np.maximum(x, 0) if len(x) < 4 else x\n")
     assert report.failed == 1
@@ -176,6 +211,20 @@ def test_a_wrong_caller_is_named_beside_the_wrong_function_it_calls() -> None:
     )
     verdicts = {result.name: result.diagnosis for result in report.results}
     assert verdicts["cross_entropy_backward"] == "summed-not-averaged"
+
+
+def test_fit_which_nothing_else_calls_is_never_blamed() -> None:
+    report = check_code(
+        "def fit(model, optimizer, images, labels, batches, on_step=None):\n"
+        "    for batch in batches:\n"
+        "        pass\n"
+        "def evaluate(model, images, labels, batch_size=1000):\n"
+        "    return 3.0, 0.5\n"
+    )
+    verdicts = {result.name: result for result in report.results}
+    assert verdicts["fit"].status == "fail"
+    assert verdicts["evaluate"].diagnosis is None
+    assert verdicts["evaluate"].explanation.startswith("wrong, cause not recognised")
 
 
 def test_inputs_changed_in_place_are_a_fault_of_their_own() -> None:
@@ -228,6 +277,12 @@ def test_parity_check_shows_a_table() -> None:
 def test_a_module_with_none_of_the_names_is_refused() -> None:
     with pytest.raises(InputError, match="none of the names"):
         check({"__name__": "empty"})
+
+
+@pytest.mark.parametrize("value", ["homework.py", 3])
+def test_what_is_no_module_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match=f"module is {value!r}, expected a module or globals"):
+        parity.check(value)
 
 
 def test_probes_are_drawn_anew_with_each_seed() -> None:

@@ -52,6 +52,7 @@ FAULTS = {
     "a crash": ("import os\n    os.abort()", "error", "ends the process (signal SIGABRT)"),
     "too much memory": ("return bytearray(2**40)", "error", "needs more memory"),
     "an exception": ("return x @ x @ x.tolist()[0][0]", "error", "raises ValueError"),
+    "too much print": ("print('x' * 2**24)", "error", "prints or saves more than 10 MiB (line"),
     "a missing return": ("y = x", "error", "returns None: is there a `return`?"),
     "a question": ("return input('x? ')", "error", "raises EOFError"),
     "rows of unequal length": ("return [[1.0], [1.0, 2.0]]", "error", "rows of unequal length"),
@@ -70,6 +71,13 @@ def test_a_fault_becomes_one_line_and_the_rest_is_checked(
     assert "\n" not in result.message
     assert verdict(report, "relu").status == "pass"
     assert (report.passed, report.failed) == (1, 1)
+
+
+def test_no_mistake_is_named_where_the_process_ends(tmp_path: Path) -> None:
+    code = "import os\ndef evaluate(model, images, labels, batch_size=1000):\n    os._exit(1)\n"
+    result = verdict(run(tmp_path, code), "evaluate")
+    assert (result.status, result.diagnosis) == ("error", None)
+    assert result.message == "ends the process (exit code 1)"
 
 
 FILES = {
@@ -94,11 +102,18 @@ def test_what_a_file_defined_before_it_stopped_is_checked(
     assert verdict(report, "relu").status == "pass"
 
 
-def test_a_syntax_error_is_one_line(tmp_path: Path) -> None:
-    report = run(tmp_path, "def relu(x):\n    return x +\n")
-    assert "raises SyntaxError: invalid syntax" in verdict(report, "file").message
-    assert "(line 2)" in verdict(report, "file").message
-    assert not report.ok
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("def relu(x):\n    return x +\n", "SyntaxError: invalid syntax (mine.py, line 2)"),
+        (f"1 / 0\n{RIGHT}", "ZeroDivisionError: division by zero (line 1)"),
+    ],
+    ids=["a syntax error", "an error at the top"],
+)
+def test_a_file_that_defines_nothing_is_one_line(tmp_path: Path, code: str, words: str) -> None:
+    (result,) = run(tmp_path, code).results
+    assert result.status == "error"
+    assert result.message == f"the file raises {words}; nothing was checked."
 
 
 def test_what_the_file_prints_is_kept_apart(

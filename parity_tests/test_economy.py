@@ -82,3 +82,14 @@ def test_the_weights_of_wide_layers_lie_as_in_out(out_features: int, transposed:
     assert layer.weight.grad is not None
     for array in (layer.weight.data, layer.weight.grad):
         assert (array.T if transposed else array).flags.c_contiguous
+
+
+def test_only_the_wanted_gradients_are_computed() -> None:
+    grad_output, input, weight = np.ones((3, 2)), np.ones((3, 5)), np.ones((2, 5))
+    grads = F.linear_backward(grad_output, input, weight, (False, True, False))
+    assert [grad is None for grad in grads] == [True, False, True]
+    images, kernel = np.ones((3, 2, 4, 4)), np.ones((5, 2, 3, 3))
+    grads = F.conv2d_backward(
+        np.ones((3, 5, 2, 2)), images, kernel, output_mask=(False, False, True)
+    )
+    assert [grad is None for grad in grads] == [True, True, False]

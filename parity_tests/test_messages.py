@@ -239,6 +239,13 @@ def test_a_misfit_is_named(mistake: str) -> None:
         call()
 
 
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("step", [0, -1, 1.5, "1"])
+def test_what_is_no_count_of_steps_is_refused(step: Any) -> None:
+    with pytest.raises(ValueError, match=f"adam_step: step is {step!r}, expected a count from 1"):
+        F.adam_step(A, A, A, A, step)
+
+
 # --- each argument in turn ------------------------------------------------------------------------
 
 # The arguments that fit, in the order in which they are looked at, with their dimensions.

@@ -125,9 +125,9 @@ def run_optimizer(
 
 
 def set_lr(optimizer: Any, lr: float) -> None:
-    """Change the learning rate, as a schedule does; raises Unsupported if `.lr` is not there."""
+    """Change the learning rate, as a schedule does; raises BadResult if `.lr` is not there."""
     if not hasattr(optimizer, "lr"):
-        raise Unsupported("lr as an attribute")
+        raise BadResult("does not keep the learning rate in self.lr")
     optimizer.lr = lr
 
 

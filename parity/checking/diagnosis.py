@@ -1,6 +1,7 @@
 """Which known mistake is it? The one that gives the same wrong numbers on every probe."""
 
 import pickle
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -52,6 +53,8 @@ def diagnose(
     # Wrong results first: they tell the candidates apart, and most fall at the first of them.
     looked_at = [trial for trial in trials if not trial.refused]
     looked_at.sort(key=is_right)
+    if all(trial.arrays is None for trial in looked_at):
+        return ()  # no number to know a mistake by: arithmetic raises for many reasons
     for candidate in candidates(subject, pairs):
         if explains(subject, candidate, looked_at, conventions):
             return candidate
@@ -124,7 +127,8 @@ def computes(
     """Whether the mistake gives what the file gave: "no", or "wrong" or "right" as both are."""
     call = trial.call
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as of a mean over no batch at all
             value = as_arrays(wrong_function(*cast(call.args, kind), **call.all_options))
         wrong = conventions.results(subject, call, value)
     except Exception as error:  # a mistake may well raise what the file raises

@@ -76,7 +76,11 @@ def check(
     ------
     InputError
         If the module has none of the contract's names.
+    TypeError
+        If it is neither a module nor a dict.
     """
+    if not isinstance(module, ModuleType | dict):
+        raise TypeError(f"check: module is {module!r}, expected a module or globals()")
     namespace = module if isinstance(module, dict) else vars(module)
     name = str(namespace.get("__name__", "module"))
     conventions = Conventions(reduction, weights, l2_half)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import errno
 import signal
 import sys
 import threading
@@ -16,8 +17,9 @@ import numpy as np
 
 from parity.checking import adapters
 
-__all__ = ["Session"]
+__all__ = ["WRITTEN_MB", "Session"]
 
+WRITTEN_MB = 10  # more than this, printed or saved, goes into no file
 REPEAT = 0.05  # seconds after which the time limit is raised again, if the code swallowed it
 
 
@@ -113,6 +115,8 @@ class Session:
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
+            if isinstance(error, OSError) and error.errno == errno.EFBIG:
+                return self.raised(error, f"prints or saves more than {WRITTEN_MB} MiB")
             return self.raised(error, f"raises {type(error).__name__}: {first_line(error)}")
 
     def raised(self, error: BaseException, words: str) -> dict[str, Any]:
@@ -122,8 +126,7 @@ class Session:
             for frame in traceback.extract_tb(error.__traceback__)
             if frame.filename == self.file
         ]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
-        where = f" (line {line})" if line else ""
+        where = f" (line {lines[-1]})" if lines else ""
         trace = "".join(traceback.format_exception(error))
         return {"raised": words + where, "traceback": trace}
 

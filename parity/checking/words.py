@@ -46,7 +46,8 @@ def example(
         return ""
     if sum(np.size(arg) for arg in args) > SHOWN:
         shapes = [
-            f"{name} {np.shape(arg)}" for name, arg in zip(subject.arguments, args, strict=False)
+            f"{name} {arg.shape}" if isinstance(arg, ndarray) else f"{name}={arg}"
+            for name, arg in zip(subject.arguments, args, strict=False)
         ]
         return f"{subject.name}({', '.join([*shapes, *options])})"
     lines = [f"{subject.name}({', '.join([*map(literal, args), *options])})"]

@@ -14,14 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from parity.checking import wire
-from parity.checking.session import Session
+from parity.checking.session import WRITTEN_MB, Session
 
 try:
     import resource
 except ImportError:  # Windows has no such limits; the time limit still holds
     resource = None  # type: ignore[assignment]
-
-PRINTED_BYTES = 10 * 2**20  # more than this goes into no file
 
 
 def main(path: str, timeout: str, memory_mb: str) -> None:
@@ -51,7 +49,7 @@ def limit_resources(memory: int) -> None:
     if resource is None:
         return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (PRINTED_BYTES, PRINTED_BYTES))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (WRITTEN_MB * 2**20, WRITTEN_MB * 2**20))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 

@@ -30,6 +30,8 @@ class Gradcheck:
     """Draws the weights, the batch and the directions."""
     batch_size: int = 32
     """Images in the batch."""
+    weights: Literal["out-in", "in-out"] = "out-in"
+    """The shape of a file's linear weights."""
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""
 
@@ -47,9 +49,11 @@ class Gradcheck:
             if self.target in RECIPES:
                 parts = self.check_recipe()
             elif Path(self.target).is_file():
+                from parity.checking.conventions import Conventions
                 from parity.gradients.files import check_file
 
-                parts, unchecked = check_file(Path(self.target), self.seed)
+                conventions = Conventions(weights=self.weights)
+                parts, unchecked = check_file(Path(self.target), self.seed, conventions)
             else:
                 raise InputError(
                     f"target is {self.target!r}, expected a recipe ({', '.join(RECIPES)}) or a "
@@ -145,9 +149,12 @@ def complaints(parts: list["Part"]) -> list[str]:
 
 def verdict(parts: list["Part"]) -> str:
     """The answer in one line."""
-    wrong = [part.name for part in parts if not part.ok]
-    if wrong:
-        return f"[bold red]gradients are wrong[/] in {escape(', '.join(wrong))}"
+    wrong = [escape(part.name) for part in parts if part.result and not part.ok]
+    faults = [escape(part.name) for part in parts if part.result is None]
+    if wrong or faults:
+        told = [f"[bold red]gradients are wrong[/] in {', '.join(wrong)}"] if wrong else []
+        told += [f"[bold red]no verdict[/] on {', '.join(faults)}"] if faults else []
+        return "; ".join(told)
     count = sum(len(part.result.inputs) for part in parts if part.result)
     return f"[bold green]gradients are right[/]: {count} in {len(parts)} parts"
 

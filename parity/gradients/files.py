@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from parity.checking.calls import Call
+from parity.checking.conventions import Conventions
 from parity.checking.student import FileStudent
 from parity.errors import BadCaseError, InputError
 from parity.gradients.gradcheck import Part
@@ -20,33 +22,37 @@ class CallError(Exception):
 
 
 class Unsupported(CallError):  # noqa: N818 - not an error of the file: it leaves something out
-    """The function has no such option."""
+    """The function has no such option, or is a stub."""
 
 
-def check_file(path: Path, seed: int = 0) -> tuple[list[Part], list[str]]:
+def check_file(
+    path: Path, seed: int = 0, conventions: Conventions | None = None
+) -> tuple[list[Part], list[str]]:
     """Check each forward of the contract that has its backward in the file beside it.
 
-    Returns the parts, one for each probe, and what was not checked, with the reason. Whether a
-    gradient lies in the memory of an input cannot be seen from another process.
+    Of the conventions, None for PyTorch's, only the shape of the linear weights counts. Returns the
+    parts, one for each probe, and what was not checked, with the reason. Whether a gradient lies in
+    the memory of an input cannot be seen from another process.
 
     Raises
     ------
     InputError
-        If there is nothing to check in the file.
+        If there is nothing to check in the file, or it stops before there is.
     """
+    conventions = conventions or Conventions()
     student = FileStudent(path, TIMEOUT, MEMORY_MB)
     try:
         loaded = student.load()
-        parts = [Part(path.name, fault=words(loaded))] if words(loaded) else []
-        unchecked = []
+        parts: list[Part] = []
+        unchecked: list[str] = []
         for pair in PAIRS:
             names = pair.name, f"{pair.name}_backward"
             missing = [name for name in names if name not in loaded["names"]]
             if missing:
                 unchecked.append(f"{pair.name}: no {' and no '.join(missing)} in the file")
                 continue
-            forward = remote(student, names[0], outputs=1)
-            backward = remote(student, names[1], outputs=len(pair.inputs))
+            forward = remote(student, names[0], 1, conventions)
+            backward = remote(student, names[1], len(pair.inputs), conventions)
             try:
                 parts.append(Part(str(pair), check_pair(pair, forward, backward, seed)))
             except Unsupported as reason:
@@ -55,26 +61,37 @@ def check_file(path: Path, seed: int = 0) -> tuple[list[Part], list[str]]:
                 parts.append(Part(str(pair), fault=str(fault)))
     finally:
         student.close()
+    if not parts and words(loaded):
+        raise InputError(f"{path} {words(loaded)}; nothing was checked")
     if not parts:
         raise InputError(
-            f"{path} has no forward with its backward, expected such as linear and linear_backward"
+            f"{path} has no forward with its backward, both written, expected such as linear and "
+            "linear_backward"
         )
+    if words(loaded):
+        parts.insert(0, Part(path.name, fault=words(loaded)))
     return parts, list(dict.fromkeys(unchecked))
 
 
-def remote(student: FileStudent, name: str, outputs: int) -> Callable[..., Any]:
-    """The file's function `name`, to be called as if it were here."""
+def remote(
+    student: FileStudent, name: str, outputs: int, conventions: Conventions
+) -> Callable[..., Any]:
+    """The file's function `name`, to be called as if it were here and PyTorch's."""
 
     def call(*args: Any, **options: Any) -> Any:
-        request = {"args": args, "options": options, "outputs": outputs}
+        own = conventions.args(name, args)
+        request = {"args": own, "options": options, "outputs": outputs}
         (outcome,) = student.ask({"subject": name, "calls": [request], "stand_ins": []})
+        if "not_written" in outcome:
+            raise Unsupported(f"{name} is not written yet")
         if "unsupported" in outcome:
             raise Unsupported(f"{name} has no {outcome['unsupported']}")
         if words(outcome):
             raise CallError(f"{name} {words(outcome)}")
         if outcome["changed"]:
             raise BadCaseError(f"{name} changed its argument number {outcome['changed'][0] + 1}")
-        return outcome["arrays"][0] if outputs == 1 else tuple(outcome["arrays"])
+        arrays = conventions.results(name, Call(args), outcome["arrays"])
+        return arrays[0] if outputs == 1 else tuple(arrays)
 
     call.__name__ = name
     return call
@@ -84,6 +101,4 @@ def words(outcome: dict[str, Any]) -> str:
     """How a call failed, or nothing."""
     if "timeout" in outcome:
         return f"takes more than {TIMEOUT:g} seconds"
-    if "not_written" in outcome:
-        return "is not written yet"
     return outcome.get("raised", outcome.get("bad_result", ""))

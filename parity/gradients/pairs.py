@@ -76,12 +76,17 @@ def check_pair(
     """Check `backward` against differences of `forward`, and against PyTorch's own `forward`.
 
     Raises what `gradcheck` raises; BadCaseError, too, if `backward` writes into the output that it
-    is given.
+    is given, and ValueError if `forward` returns another shape than PyTorch's.
     """
-    options = pair.options
+    options, probe = pair.options, pair.draw(seed)
 
     def f(*inputs: ndarray) -> Any:
-        return forward(*inputs, **options)
+        output = forward(*inputs, **options)
+        if np.shape(output) != expected:
+            raise ValueError(
+                f"{pair.name}'s output has shape {np.shape(output)}, expected {expected}"
+            )
+        return output
 
     def f_backward(grad_output: ndarray, *inputs: ndarray) -> Any:
         known = dict(zip(pair.inputs, inputs, strict=True))
@@ -97,5 +102,6 @@ def check_pair(
         }
         return getattr(torch_impl.functional, pair.name)(*inputs, **as_tensors)
 
+    expected = tuple(mirror(*map(torch.from_numpy, probe)).shape)
     names = list(pair.inputs)
-    return gradcheck(f, f_backward, pair.draw(seed), names=names, mirror=mirror, seed=seed)
+    return gradcheck(f, f_backward, probe, names=names, mirror=mirror, seed=seed)

@@ -1,0 +1,54 @@
+"""pytest's option `--impl`: a name that a file lacks skips the test, no file ends the run."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from parity_tests import plugin
+
+CODE = """
+def softmax(x):
+    raise NotImplementedError
+def relu(x):
+    return x * (x > 0)
+def cross_entropy(x):
+    return softmax(x)
+"""
+
+
+@pytest.mark.parametrize("name", ["softmax", "sigmoid", "cross_entropy"])
+def test_a_stub_skips_by_name_as_what_is_missing_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    file = tmp_path / "homework.py"
+    file.write_text(CODE)
+    module = plugin.load(file)
+    assert module.relu(2.0) == 2.0
+    lacking = "softmax" if name == "cross_entropy" else name
+    with pytest.raises(pytest.skip.Exception, match=f"{lacking} is not written in homework.py"):
+        getattr(module, name)(1.0)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("def f(x y): pass", "SyntaxError: invalid syntax"),
+        (None, "FileNotFoundError"),
+    ],
+    ids=["sys.exit", "a syntax error", "no file"],
+)
+def test_a_file_that_does_not_run_is_told_in_one_line(
+    tmp_path: Path, code: str | None, words: str
+) -> None:
+    file = tmp_path / "homework.py"
+    if code is not None:
+        file.write_text(code)
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--impl", str(file), __file__]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    (line,) = (done.stdout + done.stderr).split("\n")[:-2]
+    assert line.startswith(f"ERROR: --impl: {file} cannot be imported: {words}")
