@@ -20,8 +20,7 @@ class Peer(base.Peer):
     """All into memory that is there already, with nothing between the products: it learns nothing.
 
     Each layer is multiplied in the way that was the fastest of several at the start. A convolution
-    is counted as the product of its weights with the unfolded images (out, C kH kW) times
-    (C kH kW, Ho Wo N); the unfolding is not.
+    is counted as the products of its weights with the unfolded images; the unfolding is not.
     """
 
     def __init__(self, work: Work) -> None:
@@ -79,16 +78,23 @@ def linear(
 
 
 def convolutions(work: Work) -> Iterator[list[Way]]:
-    """For each layer, with the unfolded images u, y = W u, dW = dy uᵀ and du = Wᵀ dy."""
-    side = 28
+    """For each layer: the images unfolded into one wide matrix, or into one for each stop."""
+    side, N = 28, work.recipe.batch_size
     for number, weight in enumerate(matrices(work)):
         side = (side + 1) // 2  # stride 2, padding 1
-        u = ones(weight.shape[1], side * side * work.recipe.batch_size)
-        dy = ones(len(weight), u.shape[1])
-        products = [(weight, u, np.empty_like(dy)), (dy, u.T, np.empty_like(weight))]
-        if number:
-            products.append((weight.T, dy, np.empty_like(u)))
-        yield [products]
+        shapes = [(1, side * side * N), (side * side, N)]
+        yield [convolution(weight, stops, width, number > 0) for stops, width in shapes]
+
+
+def convolution(weight: ndarray, stops: int, width: int, needs_input_grad: bool) -> Way:
+    """With the unfolded images u, y = W u, dW = dy uᵀ and du = Wᵀ dy at each stop."""
+    out, K = weight.shape
+    u, dy = ones(stops, K, width), ones(stops, out, width)
+    way = [
+        (weight, u, np.empty_like(dy)),
+        (dy, u.swapaxes(1, 2), np.empty((stops, out, K), np.float32)),
+    ]
+    return [*way, (weight.T, dy, np.empty_like(u))] if needs_input_grad else way
 
 
 def matrices(work: Work) -> list[ndarray]:
