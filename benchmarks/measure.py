@@ -14,9 +14,7 @@ from benchmarks.worker import Worker, workers
 
 __all__ = ["FULL", "QUICK", "Plan", "measure", "profile"]
 
-PAUSE = (
-    0.05  # seconds between turns: idle threads of OpenBLAS spin for some 30 ms before they sleep
-)
+PAUSE = 0.2  # seconds between turns: OpenBLAS's idle threads spin for up to 0.1 s before they sleep
 BURN_IN = 3  # blocks before the first that counts
 SCALED = ("numpy", "torch")
 
