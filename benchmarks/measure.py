@@ -1,6 +1,5 @@
 """The measuring of one case: check, burn in, then let the peers take turns."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
@@ -14,7 +13,6 @@ from benchmarks.worker import Worker, workers
 
 __all__ = ["FULL", "QUICK", "Plan", "measure", "profile"]
 
-PAUSE = 0.2  # seconds between turns: OpenBLAS's idle threads spin for up to 0.1 s before they sleep
 BURN_IN = 3  # blocks before the first that counts
 SCALED = ("numpy", "torch")
 
@@ -46,7 +44,7 @@ def measure(case: Case, names: list[str], plan: Plan, scaling: bool) -> dict[str
     """
     with workers(names, case) as peers:
         check_parity(case, peers)
-        seconds = take_turns(case, peers, burn_in(case, peers, plan.block), plan.repeats)
+        seconds = take_turns(peers, burn_in(case, peers, plan.block), plan.repeats)
         row = make_row(case, seconds)
         row["peak_memory_mb"] = {
             name: worker.ask("memory") / 1e6 for name, worker in peers.items() if name != "floor"
@@ -63,7 +61,6 @@ def burn_in(case: Case, peers: Mapping[str, Worker], block: float) -> dict[str, 
     for name, worker in peers.items():
         count = 1
         for _ in range(BURN_IN):
-            rest(case)
             seconds = worker.ask("seconds", count)
             count = min(case.steps_per_epoch, max(1, round(count * block / seconds)))
         counts[name] = count
@@ -71,21 +68,14 @@ def burn_in(case: Case, peers: Mapping[str, Worker], block: float) -> dict[str, 
 
 
 def take_turns(
-    case: Case, peers: Mapping[str, Worker], counts: Mapping[str, int], repeats: int
+    peers: Mapping[str, Worker], counts: Mapping[str, int], repeats: int
 ) -> dict[str, list[float]]:
     """The seconds per step of each peer in each of its turns."""
     seconds: dict[str, list[float]] = {name: [] for name in peers}
     for _ in range(repeats):
         for name, worker in peers.items():
-            rest(case)
             seconds[name].append(worker.ask("seconds", counts[name]) / counts[name])
     return seconds
-
-
-def rest(case: Case) -> None:
-    """Wait until the threads of the last turn are asleep, for spinning they would take a core."""
-    if case.threads > 1:
-        time.sleep(PAUSE)
 
 
 def make_row(case: Case, seconds: Mapping[str, list[float]]) -> dict[str, Any]:
@@ -112,7 +102,6 @@ def scale(case: Case, peers: Mapping[str, Worker], plan: Plan) -> dict[str, Any]
     for _ in range(plan.scale_repeats):
         for number, size in enumerate(sizes):
             for name, worker in peers.items():
-                rest(case)
                 samples[name][number].append(worker.ask("epoch_seconds", size))
     return {
         "batch_size": case.recipe.batch_size,

@@ -3,6 +3,7 @@
 import ctypes
 import multiprocessing
 import signal
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
@@ -83,9 +84,11 @@ def serve(name: str, case: Case, connection: Connection) -> None:
         except EOFError:
             return
         try:
-            connection.send((True, getattr(servant, order)(*arguments)))
+            answer = True, getattr(servant, order)(*arguments)
         except Exception as error:  # whatever it is, the parent reports it
-            connection.send((False, f"{type(error).__name__}: {error}"))
+            answer = False, f"{type(error).__name__}: {error}"
+        fall_asleep()
+        connection.send(answer)
 
 
 class Servant:
@@ -130,6 +133,18 @@ class Servant:
     def memory(self) -> int:
         """By how many bytes training has raised the peak of the process's memory."""
         return peak_memory() - self.memory_before
+
+
+def fall_asleep() -> None:
+    """Wait until no thread of this process runs: a second at most.
+
+    Idle threads of OpenBLAS or OpenMP spin for up to 0.1 s, and would take a core from who is next.
+    """
+    for _ in range(100):
+        before = time.process_time()  # of all threads
+        time.sleep(0.01)
+        if time.process_time() - before < 0.001:
+            return
 
 
 def hold_threads(count: int) -> None:
