@@ -117,7 +117,7 @@ def blocks(input: Float[ndarray, "N in"], weight: Float[ndarray, "out in"]) -> l
     AVX-512 it skips that for products of up to 10⁶ multiplications, and a batch of MNIST is
     multiplied in such portions twice as fast as whole. On AVX2 both take the same time.
     """
-    size = 10**6 // max(1, weight.size) // 32 * 32  # of a portion, in whole registers
+    size = 10**6 // max(1, weight.size) // 32 * 32  # rows; a multiple of what kernels take
     if size < 64 or len(input) * weight.size <= 10**6:
         return [slice(None)]
     return [slice(start, start + size) for start in range(0, len(input), size)]

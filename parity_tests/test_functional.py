@@ -269,14 +269,18 @@ def step_arrays(name: str, rng: np.random.Generator, shape: tuple[int, ...]) -> 
     return [*arrays[:3], *map(np.abs, arrays[3:])]  # exp_avg_sq is a mean of squares
 
 
-def run_step(functional: Any, name: str, arrays: list[ndarray], **changes: Any) -> list[ndarray]:
+def run_step(
+    functional: Any, name: str, arrays: list[ndarray], **changes: Any
+) -> dict[str, ndarray]:
+    """What the step returns, by name."""
     options = {**OPTIONS[name], **changes}
     if functional is T:
         results = T.__dict__[name](*(torch.from_numpy(array) for array in arrays), **options)
     else:
         results = getattr(F, name)(*arrays, **options)
     results = results if isinstance(results, tuple) else (results,)
-    return [np.asarray(result) for result in results]
+    names = ("param", "exp_avg", "exp_avg_sq")
+    return {key: np.asarray(array) for key, array in zip(names, results, strict=False)}
 
 
 @each_step
@@ -287,15 +291,12 @@ def test_steps_agree_with_pytorch(name: str, seed: int, shape: list[int], decays
     exact = run_step(T, name, arrays, **changes)
     rounded = [array.astype(np.float32) for array in arrays]
     exact_of_rounded = run_step(T, name, [array.astype(float) for array in rounded], **changes)
-    for ours, theirs in zip(run_step(F, name, arrays, **changes), exact, strict=True):
-        assert_close(name, ours, theirs, "weights")
-    for ours, theirs, truth in zip(
-        run_step(F, name, rounded, **changes),
-        run_step(T, name, rounded, **changes),
-        exact_of_rounded,
-        strict=True,
-    ):
-        assert_true(name, ours, theirs, truth, "weights")
+    for key, ours in run_step(F, name, arrays, **changes).items():
+        assert_close(f"{key} of {name}", ours, exact[key], "weights")
+    theirs = run_step(T, name, rounded, **changes)
+    for key, ours in run_step(F, name, rounded, **changes).items():
+        truth = exact_of_rounded[key]
+        assert_true(f"{key} of {name}", ours, theirs[key], truth, "weights")
 
 
 def test_what_is_not_said_to_adam_is_as_in_pytorch() -> None:
@@ -311,9 +312,9 @@ def test_what_is_not_said_to_adam_is_as_in_pytorch() -> None:
 @pytest.mark.parametrize("step", [1, 2, 1000])
 def test_adam_counts_its_steps_from_one(step: int) -> None:
     arrays = step_arrays("adam_step", np.random.default_rng(0), (3, 4))
-    ours, theirs = (run_step(f, "adam_step", arrays, step=step) for f in (F, T))
-    for mine, other in zip(ours, theirs, strict=True):
-        assert_close("adam_step", mine, other, "weights")
+    theirs = run_step(T, "adam_step", arrays, step=step)
+    for key, ours in run_step(F, "adam_step", arrays, step=step).items():
+        assert_close(f"{key} of adam_step", ours, theirs[key], "weights")
 
 
 @each_step
@@ -324,7 +325,7 @@ def test_steps_keep_the_dtype_and_what_came_in(name: str, dtype: type[np.floatin
     wide: dict[str, Any] = {"lr": np.float64(0.1), "weight_decay": np.float64(0.3)}
     if name == "adam_step":
         wide |= {"betas": (np.float64(0.8), np.float64(0.99)), "eps": np.float64(1e-3)}
-    for result in run_step(F, name, arrays, **wide):
+    for result in run_step(F, name, arrays, **wide).values():
         assert result.dtype == dtype
         assert not any(np.shares_memory(result, array) for array in arrays)
     for array, copy in zip(arrays, before, strict=True):

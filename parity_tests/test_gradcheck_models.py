@@ -255,10 +255,16 @@ def linear_backward(grad_output, x, w):
 """
 
 
+def run_on(code: str, folder: Path, **options: Any) -> int:
+    """The exit code of `parity gradcheck` for a file with this code."""
+    file = folder / "homework.py"
+    file.write_text(code)
+    return Gradcheck(target=str(file), **options).run()
+
+
 def test_the_command_on_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file, answer = tmp_path / "homework.py", tmp_path / "answer.json"
-    file.write_text(HOMEWORK)
-    assert Gradcheck(target=str(file), json=answer).run() == 1
+    answer = tmp_path / "answer.json"
+    assert run_on(HOMEWORK, tmp_path, json=answer) == 1
     out = capsys.readouterr().out
     assert "relu: input[2, 1] = " in out
     assert "gradients are wrong in relu; no verdict on linear\n" in out
@@ -275,15 +281,14 @@ def test_the_command_on_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_an_output_of_another_shape_is_a_fault_and_the_rest_is_checked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "homework.py"
-    file.write_text(
+    code = (
         "import numpy as np\n"
         "def sigmoid(z):\n    return 1 / (1 + np.exp(-z)).T\n"
         "def sigmoid_backward(g, output):\n    return (g * output * (1 - output)).T\n"
         "def relu(z):\n    return np.maximum(z, 0)\n"
         "def relu_backward(g, output):\n    return g * (output > 0)\n"
     )
-    assert Gradcheck(target=str(file)).run() == 1
+    assert run_on(code, tmp_path) == 1
     out = capsys.readouterr().out
     assert "\nsigmoid: sigmoid's output has shape (4, 5), expected (5, 4)\n" in out
     assert "no verdict on sigmoid\n" in out
@@ -291,47 +296,38 @@ def test_an_output_of_another_shape_is_a_fault_and_the_rest_is_checked(
 
 @pytest.mark.parametrize("text", ["", "def sigmoid(z):\n    return z\n"])
 def test_a_file_without_a_pair_is_bad_input(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "homework.py"
-    file.write_text(text)
     with pytest.raises(InputError, match="no forward with its backward"):
-        Gradcheck(target=str(file)).run()
+        run_on(text, tmp_path)
 
 
 def test_weights_may_lie_as_in_out_in_a_file_that_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "homework.py"
-    file.write_text(
+    code = (
         "def linear(x, w, b):\n    return x @ w + b\n"
         "def linear_backward(g, x, w):\n    return g @ w.T, x.T @ g, g.sum(0)\n"
     )
-    assert Gradcheck(target=str(file)).run() == 1
-    assert Gradcheck(target=str(file), weights="in-out").run() == 0
+    assert run_on(code, tmp_path) == 1
+    assert run_on(code, tmp_path, weights="in-out") == 0
     assert "gradients are right: 3 in 1 parts" in capsys.readouterr().out
 
 
 def test_a_stub_is_not_checked_and_not_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "homework.py"
-    file.write_text(TEMPLATE)
     with pytest.raises(InputError, match="no forward with its backward, both written"):
-        Gradcheck(target=str(file)).run()
-    file.write_text(TEMPLATE + HOMEWORK[: HOMEWORK.index("def relu")])
-    assert Gradcheck(target=str(file)).run() == 0
+        run_on(TEMPLATE, tmp_path)
+    assert run_on(TEMPLATE + HOMEWORK[: HOMEWORK.index("def relu")], tmp_path) == 0
     out = capsys.readouterr().out
     assert "gradients are right: 1 in 1 parts" in out
     assert "not checked: linear: linear is not written yet\n" in out
 
 
 def test_a_file_that_stops_says_no_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "homework.py"
-    file.write_text("def linear(x, w b):\n")
     with pytest.raises(InputError, match=r"raises SyntaxError: .*; nothing was checked"):
-        Gradcheck(target=str(file)).run()
+        run_on("def linear(x, w b):\n", tmp_path)
     assert capsys.readouterr().out == ""
-    file.write_text(HOMEWORK[: HOMEWORK.index("def relu")] + "1 / 0\n")
-    assert Gradcheck(target=str(file)).run() == 1
+    assert run_on(HOMEWORK[: HOMEWORK.index("def relu")] + "1 / 0\n", tmp_path) == 1
     assert "no verdict on homework.py\n" in capsys.readouterr().out
 
 

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from parity.console import written
+from parity.console import console, track, written
 from parity.settings import HINT, Count, Init, Settings
 
 if TYPE_CHECKING:
@@ -60,7 +60,6 @@ class Sweep:
         """Exit code 0 if parity holds in every cell, 1 if not."""
         import data
         from parity import jsonfile
-        from parity.console import console, track
         from parity.pictures.sweep import sweep_curves
         from parity.pictures.training import make_folder
         from parity.sweep import cells_of, check, run_cell
