@@ -1,7 +1,7 @@
 """Nothing is timed before it is known to train the same weights as PyTorch does.
 
 Each peer's own process trains its first steps; the weights it then has are held against PyTorch in
-float64, under the rule and the figures of `parity.tolerances`, and as there by their largest
+float64, under the rule and the figures of `parity.tolerance.table`, and as there by their largest
 difference; only with Adam by the Euclidean norm of all.
 """
 
@@ -14,9 +14,9 @@ from numpy import ndarray
 
 from benchmarks.work import Case, Work
 from benchmarks.worker import Worker
+from parity.backends import Side, TorchSide
 from parity.errors import BadCaseError
-from parity.sides import Side, TorchSide
-from parity.tolerances import BASE, FACTOR
+from parity.tolerance.table import BASE, FACTOR
 
 __all__ = ["check_parity"]
 

@@ -25,7 +25,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's own); returns the exit code."""
-    from parity.faults import guarded
+    from parity.cli.exits import guarded
 
     return guarded(lambda: measure(parse(arguments)), "benchmarks")
 
@@ -48,7 +48,7 @@ def measure(options: argparse.Namespace) -> int:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options; exits with 2 and one line for a command line that is wrong."""
-    from data import NAMES
+    from parity.datasets import NAMES
     from parity.recipes import RECIPES
 
     recipes = [name for name in RECIPES if name != "tutorial"]  # logistic, on fewer images

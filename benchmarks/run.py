@@ -12,15 +12,15 @@ from benchmarks.machine import available_cores, describe_machine
 from benchmarks.measure import FULL, QUICK, measure, profile
 from benchmarks.peers import peer_names
 from benchmarks.work import Case
-from data import DataError
-from parity import jsonfile
-from parity.console import console
+from parity.backends import model_arguments
+from parity.datasets import DataError
 from parity.errors import InputError
-from parity.experiment import prepare
+from parity.experiment.prepare import prepare
+from parity.experiment.settings import Settings
 from parity.pictures.training import make_folder
-from parity.settings import Settings
-from parity.sides import model_arguments
-from parity.threads import limit_threads
+from parity.system import jsonfile
+from parity.system.console import console
+from parity.system.threads import limit_threads
 
 __all__ = ["run"]
 

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_info
 from benchmarks.peers import Peer, load_peer
 from benchmarks.phases import time_phases
 from benchmarks.work import Case
-from parity.threads import limit_threads
+from parity.system.threads import limit_threads
 
 __all__ = ["Worker", "workers"]
 

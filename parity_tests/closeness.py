@@ -1,11 +1,11 @@
-"""How the tests of one operation or one step use the table of `parity.tolerances`."""
+"""How the tests of one operation or one step use the table of `parity.tolerance.table`."""
 
 from collections.abc import Callable
 
 import numpy as np
 from numpy import ndarray
 
-from parity.tolerances import BASE, FACTOR
+from parity.tolerance.table import BASE, FACTOR
 from parity_tests import naive
 
 

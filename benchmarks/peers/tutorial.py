@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.peers.torch import TorchPeer
 from benchmarks.work import Work
-from data.torchvision_import import import_torchvision
+from parity.datasets.torchvision_import import import_torchvision
 
 __all__ = ["Peer"]
 

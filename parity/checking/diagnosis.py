@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from parity.checking.calls import Call, cast
 from parity.checking.catalogue import Mistake, compose, mistakes_of
-from parity.checking.conventions import Conventions
 from parity.checking.judging import FAR, Expected, agree, as_arrays, find_misfit, precision, scale
-from parity.checking.reference import reference
-from parity.tolerances import BASE
+from parity.contract.calls import Call, cast
+from parity.contract.conventions import Conventions
+from parity.contract.reference import reference
+from parity.tolerance.table import BASE
 
 __all__ = ["Trial", "diagnose", "explains"]
 

@@ -1,6 +1,6 @@
 """Is what came back right? Shape and dtype first, then the values, to the precision they have.
 
-The rule is that of `parity.tolerances`, with one addition, for probes are made to be awkward: to
+The rule is that of `parity.tolerance`, with one addition, for probes are made to be awkward: to
 what rounding may cost belongs what a change of the inputs by a unit in their last place does to
 PyTorch's own result. Code that subtracts large numbers is not blamed for what they do to it.
 """
@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from parity.checking.calls import Call, cast
-from parity.checking.reference import reference
-from parity.tolerances import BASE, FACTOR
+from parity.contract.calls import Call, cast
+from parity.contract.reference import reference
+from parity.tolerance.table import BASE, FACTOR
 
 __all__ = ["Expected", "Misfit", "as_arrays", "close", "expect", "find_misfit"]
 

@@ -32,7 +32,7 @@ from parity.gradients.guards import (
     unchanging,
 )
 from parity.gradients.slopes import Probe, draw, inner
-from parity.tolerances import BASE
+from parity.tolerance.table import BASE
 
 __all__ = ["Element", "GradcheckResult", "InputCheck", "Part", "gradcheck"]
 
