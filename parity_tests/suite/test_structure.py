@@ -61,7 +61,7 @@ def imports(source: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
             parts = ast.walk(node.args[0])  # an f-string tells at least how the name begins
-            yield "".join(part.value for part in parts if isinstance(part, ast.Constant))
+            yield "".join(str(part.value) for part in parts if isinstance(part, ast.Constant))
 
 
 def module_name(file: Path) -> str:
