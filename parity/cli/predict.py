@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from parity.experiment.settings import Settings
+from parity.recipes import find
+from parity.system.console import Column, table
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -39,11 +40,13 @@ class Predict(Settings):
 
     def run(self) -> int:
         """Exit code 0 if both sides agree, 1 if not."""
+        find(self.recipe)  # before the seconds that PyTorch takes to load
         from parity.experiment.prepare import prepare
         from parity.pictures import galleries
+        from parity.pictures.saving import save
         from parity.predict.answers import ask, check_settings
         from parity.system import jsonfile
-        from parity.system.console import console
+        from parity.system.console import console, show_path
         from parity.system.threads import limit_threads
 
         jsonfile.check_writable(self.json)
@@ -54,17 +57,17 @@ class Predict(Settings):
         with limit_threads():
             answers = ask(experiment, ready(experiment), image)
         console.print(title)
-        console.print(drawing(image, color=console.color_system is not None))
+        console.print(drawing(image, in_grey=shows_grey()))
         if image.mean() > 0.5 and not self.image.isdecimal():
             console.print("The picture is mostly white, expected white on black: --invert turns it")
         console.print(table_of(answers, label))
         console.print(verdict(answers))
         if self.picture is not None:
-            galleries.digit_picture(title, image, answers, self.picture)
-            console.print(f"picture: {self.picture}")
+            save(galleries.digit_picture(title, image, answers), self.picture, "picture")
+            show_path("picture", self.picture)
         if self.json is not None:
             jsonfile.write(self.json, self.as_json(answers, label))
-            console.print(f"json: {self.json}")
+            show_path("json", self.json)
         return 0 if answers.parity else 1
 
     def chosen(self, experiment: "Experiment") -> tuple["ndarray", int | None, str]:
@@ -119,6 +122,8 @@ def ready(experiment: "Experiment") -> dict[str, "ndarray"]:
         return experiment.initial
     with track("training", experiment.num_steps) as advance:
         run = train(experiment, "numpy", advance)
+    if run.interrupted:
+        raise KeyboardInterrupt
     accuracy = run.checkpoints[-1].accuracy["numpy"]
     epochs = f"{recipe.epochs} epoch" + "s" * (recipe.epochs > 1)
     console.print(
@@ -128,13 +133,19 @@ def ready(experiment: "Experiment") -> dict[str, "ndarray"]:
     return run.side.weights()
 
 
-def drawing(image: "ndarray", color: bool) -> Text:
-    """The image (1, 784) as 14 lines of half blocks: grey levels, or without color ink or none."""
-    rows = image.reshape(14, 2, 28)
+def shows_grey() -> bool:
+    """Whether the terminal has levels of grey, and the user has not asked for none (NO_COLOR)."""
+    from parity.system.console import console
+
+    return console.color_system in ("256", "truecolor") and not console.no_color
+
+
+def drawing(image: "ndarray", in_grey: bool) -> Text:
+    """The image (1, 784) as 14 lines of half blocks, in grey; or else with ink and shading alone."""
     text = Text()
-    for upper, lower in rows:
+    for upper, lower in image.reshape(14, 2, 28):
         for top, bottom in zip(upper, lower, strict=True):
-            if color:
+            if in_grey:
                 text.append("▀", f"{grey(top)} on {grey(bottom)}")
             else:
                 text.append(" ▄▀█"[2 * (top > 0.5) + (bottom > 0.5)])
@@ -150,17 +161,16 @@ def grey(value: float) -> str:
 
 def table_of(answers: "Answers", label: int | None) -> Table:
     """A row for each class, with a bar of NumPy's probability."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
-    for title in ("class", "NumPy", "PyTorch"):
-        table.add_column(title, justify="right")
-    table.add_column("")
     numpy, torch = (p[0] for p in answers.probabilities.values())
     best = int(numpy.argmax())
+    rows = []
     for number, (mine, theirs) in enumerate(zip(numpy, torch, strict=True)):
         style = "bold" if number == best else ""
         name = f"label {number}" if number == label else str(number)
-        table.add_row(name, f"{mine:.4%}", f"{theirs:.4%}", "█" * round(40 * mine), style=style)
-    return table
+        cells = (name, f"{mine:.4%}", f"{theirs:.4%}", "█" * round(36 * mine))
+        rows.append([Text(cell, style=style) for cell in cells])
+    columns = [Column("class"), Column("NumPy"), Column("PyTorch"), Column("", "left")]
+    return table(columns, rows)
 
 
 def verdict(answers: "Answers") -> str:

@@ -44,6 +44,7 @@ class CompareResult:
     first_answers: tuple[list[int], list[int], list[int]] = ([], [], [])  # labels, NumPy, PyTorch
     seconds: BySide = field(default_factory=dict)
     case: Case | None = None  # what reproduces the first divergence
+    interrupted: bool = False  # before its last step
 
     @property
     def first_divergence(self) -> Divergence | None:
@@ -111,6 +112,7 @@ class CompareResult:
             "device": settings.device,
             "parity": self.parity,
             "steps": len(self.steps),
+            "interrupted": self.interrupted,
             "resync": self.resync,
             "first_divergence": divergence and asdict(divergence),
             "noise_horizon": self.noise_horizon,
