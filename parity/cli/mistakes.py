@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from rich.table import Table
 
+from parity import recipes
 from parity.experiment.settings import Settings
-from parity.recipes import find
 from parity.system.console import Column, table
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Mistakes(Settings):
 
     def run(self) -> int:
         """Exit code 0 if both sides agree, 1 if not."""
-        find(self.recipe)  # before the seconds that PyTorch takes to load
+        recipes.find(self.recipe)  # before the seconds that PyTorch takes to load
         from parity.cli.predict import ready
         from parity.experiment.prepare import prepare
         from parity.pictures import galleries

@@ -141,7 +141,7 @@ def shows_grey() -> bool:
 
 
 def drawing(image: "ndarray", in_grey: bool) -> Text:
-    """The image (1, 784) as 14 lines of half blocks, in grey; or else with ink and shading alone."""
+    """The image (1, 784) as 14 lines of half blocks, in levels of grey or as ink alone."""
     text = Text()
     for upper, lower in image.reshape(14, 2, 28):
         for top, bottom in zip(upper, lower, strict=True):

@@ -144,14 +144,14 @@ def table_of(cells: list["Cell"]) -> Table:
         Column("seconds\nNumPy", optional=True),
         Column("\nPyTorch", optional=True),
     ]
-    rows = [
-        (
+    rows: list[list[str | Text]] = [
+        [
             *(f"{value:g}" for value in cell.choices.values()),
             f"{cell.steps:,}",
             *figures(cell),
             word(cell),
             *(f"{cell.seconds[side]:.2f}" if cell.seconds else "" for side in ("numpy", "torch")),
-        )
+        ]
         for cell in cells
     ]
     caption = f"loss and accuracy: of the {cells[0].split} images, after training"

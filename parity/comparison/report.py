@@ -44,7 +44,7 @@ def whose_settings(experiment: Experiment) -> str:
     adapted = find(experiment.recipe.name).settings_for(experiment.settings.data)
     published = replace(find(experiment.recipe.name), on_digits=None)
     whose = "published settings" if adapted == published else "settings for the digits"
-    return whose + (f", but own {' and '.join(chosen).replace('_', ' ')}" if chosen else "")
+    return whose + (f", {' and '.join(chosen).replace('_', ' ')} changed" if chosen else "")
 
 
 def epoch_rows(experiment: Experiment) -> Rows:
@@ -126,8 +126,8 @@ def verdict(result: CompareResult) -> str:
     if result.resync and jumps:
         extent = f"{steps - jumps:,} of {steps:,} steps, each taken alone"
     lines = [
-        f"{interrupted}[bold green]parity holds[/]: {tensors} tensors (logits, loss, gradients, weights) agree "
-        f"to rounding at {extent}, {dtype}."
+        f"{interrupted}[bold green]parity holds[/]: {tensors} tensors (logits, loss, gradients, "
+        f"weights) agree to rounding at {extent}, {dtype}."
     ]
     if horizon is not None and result.resync:
         lines.append(
@@ -175,13 +175,13 @@ def published_table(rows: list[PublishedRow]) -> Table:
         Column("metric", "left"),
         *map(Column, ("published", "NumPy", "PyTorch", "tolerance", "within")),
     ]
-    cells = [
-        (
+    cells: list[list[str | Text]] = [
+        [
             row.where,
             row.metric,
             *(f"{value:.4f}" for value in (row.published, row.numpy, row.torch, row.tolerance)),
             Text("yes", style="green") if row.within else Text("no", style="bold red"),
-        )
+        ]
         for row in rows
     ]
     caption = f"tolerance: {FACTOR_OF_SPREAD:.1f} standard deviations of our figure over seeds"

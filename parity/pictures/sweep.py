@@ -28,7 +28,7 @@ SPELLED = {
 
 
 def sweep_curves(title: str, cells: Sequence[Cell]) -> Picture:
-    """Draw all cells, NumPy as a broad line and PyTorch as dashes on it: accuracy, below it loss."""
+    """Accuracy and, below it, loss of all cells: a broad line for NumPy, dashes for PyTorch."""
     names = list(cells[0].choices)
     values = {name: list(dict.fromkeys(cell.choices[name] for cell in cells)) for name in names}
     colored = max(names, key=lambda name: len(values[name]), default="")

@@ -32,7 +32,8 @@ def training_curves(result: CompareResult) -> Picture:
     figure.suptitle(
         f"{recipe.name} on {settings.data}, {settings.dtype}\n{in_short(result)}", fontsize=15
     )
-    curves, images = figure.subfigures(2, 1, height_ratios=(3.6, 1))
+    parts: Any = figure.subfigures(2, 1, height_ratios=(3.6, 1))
+    curves, images = parts
     grid = curves.add_gridspec(2, 2, height_ratios=(3, 2))
     loss, accuracy = curves.add_subplot(grid[0, 0]), curves.add_subplot(grid[0, 1])
     allowance = curves.add_subplot(grid[1, :])
@@ -42,21 +43,22 @@ def training_curves(result: CompareResult) -> Picture:
     for axes in (loss, accuracy, allowance):
         axes.grid(alpha=0.3)
         axes.set_xlabel("step")
-        mark(axes, result)
-    legend_below(loss, 3)
-    legend_below(accuracy, 3)
+        mark(axes, result, named=axes is allowance)
+    legend_below(loss, 2)
+    legend_below(accuracy, 2)
     legend_below(allowance, 7)
     plot_weights(images, {name: side.weights() for name, side in result.sides.items()})
     return figure
 
 
-def mark(axes: Axes, result: CompareResult) -> None:
+def mark(axes: Axes, result: CompareResult, named: bool) -> None:
     """Lines where rounding alone begins to drive valid runs apart, and where a bug shows."""
+    hidden = "" if named else "_"  # from the legend
     if result.noise_horizon is not None and not result.resync:
-        axes.axvline(result.noise_horizon, label="noise horizon", **HORIZON)
+        axes.axvline(result.noise_horizon, label=f"{hidden}noise horizon", **HORIZON)
         axes.axvspan(result.noise_horizon, len(result.steps), color="#555555", alpha=0.07)
     if result.first_divergence is not None:
-        axes.axvline(result.first_divergence.step, label="first divergence", **DIVERGENCE)
+        axes.axvline(result.first_divergence.step, label=f"{hidden}first divergence", **DIVERGENCE)
 
 
 def plot_loss(axes: Axes, result: CompareResult) -> None:
@@ -127,7 +129,7 @@ def plot_allowance(axes: Axes, result: CompareResult) -> None:
 
 
 def weight_images(weights: Mapping[str, Mapping[str, ndarray]]) -> Picture:
-    """The first layer's weights by side, as images: blue is positive, orange negative."""
+    """The first layer's weights by side, as images: purple is positive, orange negative."""
     figure = Picture(figsize=(11, 2.6), layout="constrained")
     plot_weights(figure, weights)
     return figure
@@ -138,7 +140,7 @@ def plot_weights(figure: Any, weights: Mapping[str, Mapping[str, ndarray]]) -> N
     tiles = {side: first_layer(state) for side, state in weights.items()}
     count = min(len(images) for images in tiles.values())
     name = next(iter(next(iter(weights.values()))))
-    figure.suptitle(f"{name}, the first {count}: blue adds, orange takes away", fontsize=12)
+    figure.suptitle(f"{name}, the first {count}: purple adds, orange takes away", fontsize=12)
     grid = figure.subplots(len(tiles), count, squeeze=False)
     limit = max(float(np.abs(images).max()) for images in tiles.values())
     for row, (side, images) in zip(grid, tiles.items(), strict=True):

@@ -27,7 +27,7 @@ class Output(Console):
 
 
 def make_console() -> Output:
-    """As wide as the terminal is; `!parity` in a notebook passes for one, but has no moving lines."""
+    """As wide as the terminal; `!parity` in a notebook passes for one, but has no moving lines."""
     output = Output(highlight=False)
     if "JPY_PARENT_PID" in os.environ:  # a child of Jupyter's kernel
         colors: Any = output.color_system
@@ -48,9 +48,7 @@ class Column(NamedTuple):
     optional: bool = False
 
 
-def table(
-    columns: Sequence[Column], rows: Iterable[Sequence[str | Text]], **options: Any
-) -> Table:
+def table(columns: Sequence[Column], rows: Iterable[Sequence[str | Text]], **options: Any) -> Table:
     """A table that breaks no number: what does not fit gets narrow gaps, then fewer columns."""
     rows = list(rows)
     few = [index for index, column in enumerate(columns) if not column.optional]
