@@ -26,13 +26,10 @@ class Predict(Settings):
     """Show an image, and both sides' probabilities for the ten classes."""
 
     image: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="IMAGE_OR_INDEX")]
-    """The index of a held-out image, from 0, or a PNG or JPEG file: 28x28, white on black."""
+    """The index of a held-out image, from 0, or a PNG or JPEG file with a digit, photographed or
+    drawn; it is found, cut out, inverted and centred."""
     recipe: str = "linear-adam"
     """Which system; trained first unless --load gives its weights."""
-    invert: bool = False
-    """The picture is black on white."""
-    resize: bool = False
-    """Scale a picture of another size to 28x28."""
     picture: Path | None = None
     """Draw the image and the probabilities to this file, too: FILE.png."""
     json: Path | None = None
@@ -53,13 +50,15 @@ class Predict(Settings):
         galleries.check_writable(self.picture)
         check_settings(self)
         experiment = prepare(self.recipe, self)
-        image, label, title = self.chosen(experiment)
+        image, label, title, done = self.chosen(experiment)
         with limit_threads():
             answers = ask(experiment, ready(experiment), image)
-        console.print(title)
+        console.print(title, markup=False)
+        if done:
+            console.print(done)
         console.print(drawing(image, in_grey=shows_grey()))
-        if image.mean() > 0.5 and not self.image.isdecimal():
-            console.print("The picture is mostly white, expected white on black: --invert turns it")
+        if warning := self.warning(experiment, image):
+            console.print(warning)
         console.print(table_of(answers, label))
         console.print(verdict(answers))
         if self.picture is not None:
@@ -70,29 +69,37 @@ class Predict(Settings):
             show_path("json", self.json)
         return 0 if answers.parity else 1
 
-    def chosen(self, experiment: "Experiment") -> tuple["ndarray", int | None, str]:
-        """The image (1, 784), its label if it is known, and what to call it."""
+    def chosen(self, experiment: "Experiment") -> tuple["ndarray", int | None, str, str]:
+        """The image (1, 784), its label if known, its name, and what was done to a picture file."""
         from parity.errors import InputError
         from parity.predict.image_file import read_image
 
         if not self.image.isdecimal():
             path = Path(self.image)
-            image = read_image(
-                path,
-                invert=self.invert,
-                resize=self.resize,
-                denominator=experiment.recipe.denominator,
-            )
-            return image, None, f"{path.name}, {self.recipe}"
-        if self.invert or self.resize:
-            raise InputError("invert, resize: expected a picture file, got an index")
+            denominator = experiment.recipe.denominator
+            reading = read_image(path, data=self.data, denominator=denominator)
+            return reading.image, None, f"{path.name}, {self.recipe}", reading.done
         name, index = experiment.held_out, int(self.image)
         split = experiment.splits[name]
         if index >= len(split):
             raise InputError(f"image is {index}, expected an index of 0..{len(split) - 1}")
         label = int(split.labels[index])
         title = f"{name} image {index} of {self.data}, {self.recipe}: it is a {label}"
-        return split.images[index : index + 1], label, title
+        return split.images[index : index + 1], label, title, ""
+
+    def warning(self, experiment: "Experiment", image: "ndarray") -> str:
+        """What to say of a picture file that is unlike all images of the data set."""
+        from parity.predict.image_file import strangeness
+
+        splits = experiment.splits
+        times = strangeness(image, splits["training"], splits[experiment.held_out])
+        if self.image.isdecimal() or times <= 1:
+            return ""
+        return (
+            f"[bold yellow]warning[/]: it looks like nothing that {self.recipe} was trained on "
+            f"({times:.1f} times as far from {self.data} as the farthest hundredth of them), so "
+            "the answer means little"
+        )
 
     def as_json(self, answers: "Answers", label: int | None) -> dict[str, Any]:
         """The answer for machines."""

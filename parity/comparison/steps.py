@@ -47,6 +47,7 @@ class StepReport:
     numpy_error: dict[str, float] = field(default_factory=zeros)  # NumPy from the reference
     torch_error: dict[str, float] = field(default_factory=zeros)  # PyTorch from the reference
     used: dict[str, float] = field(default_factory=zeros)  # numpy_error over what the rule allows
+    used_by_tensor: dict[Key, float] = field(default_factory=dict)  # the same, in their order
     divergence: Divergence | None = None  # the first of this step
     drifted: bool = False  # an equally valid run is out of tolerance, or beyond the horizon
 

@@ -9,13 +9,12 @@ from numpy import ndarray
 
 from parity.errors import InputError
 from parity.pictures.saving import Picture
-from parity.pictures.style import SIDES
+from parity.system.palette import NAMES, SIDES
 from parity.predict.answers import Answers
 from parity.system import files
 
 __all__ = ["check_writable", "confusion_picture", "digit_picture", "mistakes_picture"]
 
-NAMES = {side: str(style["label"]) for side, style in SIDES.items()}
 HATCHES = {"numpy": "", "torch": "////"}
 SIZE = (28, 28)
 ROWS, COLUMNS = 4, 6
@@ -42,7 +41,7 @@ def digit_picture(title: str, image: ndarray, answers: Answers) -> Picture:
             classes + offset,
             100 * probabilities[0],
             height=0.4,
-            color=SIDES[side]["color"],
+            color=SIDES[side],
             edgecolor="white",
             hatch=HATCHES[side],
             label=NAMES[side],

@@ -1,8 +1,4 @@
-"""Colors and line styles, alike in pictures and pages.
-
-The colors are of the palette by Okabe and Ito, which colour-blind people tell apart; every line has
-a style of its own as well.
-"""
+"""Line styles: every line has one of its own as well as a color."""
 
 from typing import Any
 
@@ -10,25 +6,26 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy import ndarray
 
+from parity.system.palette import AMBER, BLUE, GREEN, GREY, NAMES, ORANGE, PINK
 from parity.tolerance.table import KINDS
 
 __all__ = ["DIVERGENCE", "HORIZON", "KIND_STYLES", "SIDES", "legend_below", "smoothed"]
 
 SIDES: dict[str, dict[str, Any]] = {  # a broad line, so that the other shows on it
-    "numpy": {"label": "NumPy", "color": "#0072B2", "linewidth": 5, "alpha": 0.55},
-    "torch": {"label": "PyTorch", "color": "#D55E00", "linewidth": 1.4, "linestyle": "--"},
+    "numpy": {"label": NAMES["numpy"], "color": BLUE, "linewidth": 5, "alpha": 0.55},
+    "torch": {"label": NAMES["torch"], "color": ORANGE, "linewidth": 1.4, "linestyle": "--"},
 }
 KIND_STYLES: dict[str, dict[str, Any]] = {
     kind: {"label": kind, "color": color, "linestyle": line}
     for kind, color, line in zip(
         KINDS,
-        ("#0072B2", "#E69F00", "#009E73", "#CC79A7"),
+        (BLUE, AMBER, GREEN, PINK),
         ("-", "--", "-.", ":"),
         strict=True,
     )
 }
-HORIZON: dict[str, Any] = {"color": "#555555", "linestyle": (0, (6, 3)), "linewidth": 1.5}
-DIVERGENCE: dict[str, Any] = {"color": "#D55E00", "linestyle": (0, (1, 1)), "linewidth": 2.5}
+HORIZON: dict[str, Any] = {"color": GREY, "linestyle": (0, (6, 3)), "linewidth": 1.5}
+DIVERGENCE: dict[str, Any] = {"color": ORANGE, "linestyle": (0, (1, 1)), "linewidth": 2.5}
 
 
 def legend_below(axes: Axes, columns: int) -> None:
