@@ -1,7 +1,7 @@
 """Nothing is timed before it is known to train the same weights as PyTorch does.
 
-Each peer's own process trains its first steps; the weights it then has are held against PyTorch in
-float64, under the rule and the figures of `parity.tolerance`, and as there by their largest
+Each program's own process trains its first steps; the weights it then has are held against PyTorch
+in float64, under the rule of `parity.tolerance` and its figures, and as there by their largest
 difference; only with Adam by the Euclidean norm of all.
 """
 
@@ -27,14 +27,14 @@ SLACK = {"jax": 100.0, "cuda": 100.0}  # their exp and convolution round in ways
 Weights = Mapping[str, ndarray]
 
 
-def check_parity(case: Case, peers: Mapping[str, Worker]) -> None:
-    """Raise BadCaseError if a peer's weights after the first steps are off by more than the rule.
+def check_parity(case: Case, programs: Mapping[str, Worker]) -> None:
+    """Raise BadCaseError if a program's weights after the first steps are out of tolerance.
 
-    Peers that do not train the case's own weights, and the floor, are passed over.
+    Programs that do not train the case's own weights, and the lower bound, are passed over.
     """
     work = case.load()
     truth, valid = reference(work)
-    for name, worker in peers.items():
+    for name, worker in programs.items():
         weights = worker.ask("weights_after", STEPS)
         if weights is not None:
             compare(name, case, weights, truth, valid)
