@@ -26,7 +26,7 @@ class Compare(Settings):
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""
     report: Path = Path("reports")
-    """The folder of the picture; made if it is not there."""
+    """The folder of the picture and of the page; made if it is not there."""
 
     def run(self) -> int:
         """Exit code 0 if parity holds, 1 if not, 130 if Ctrl-C ended it."""
@@ -35,7 +35,7 @@ class Compare(Settings):
         from parity.comparison.compare import compare
         from parity.experiment import weights
         from parity.experiment.prepare import prepare
-        from parity.pictures import training
+        from parity.pictures import pages, training
         from parity.pictures.saving import make_folder, save
         from parity.system import jsonfile
         from parity.system.console import console, show_path, track
@@ -57,6 +57,10 @@ class Compare(Settings):
         console.print(report.verdict(result))
         save(training.training_curves(result), picture, "report")
         show_path("picture", picture)
+        page = picture.with_suffix(".html")
+        command = f"parity compare {self.recipe}{pages.options(self)}"
+        pages.save(pages.compare_page(result, command), page, "report")
+        show_path("report", page)
         if result.case is not None and result.first_divergence is not None:
             case = picture.with_suffix(".npz")
             reproduce.save(result.case, case)

@@ -55,13 +55,14 @@ class Sweep:
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""
     report: Path = Path("reports")
-    """The folder of the picture; made if it is not there."""
+    """The folder of the picture and of the page; made if it is not there."""
 
     def run(self) -> int:
         """Exit code 0 if parity holds in every cell, 1 if not, 130 if Ctrl-C ended it."""
         find(self.recipe)  # before the seconds that PyTorch takes to load
         from parity import datasets
         from parity.comparison.sweep import Cell, cells_of, check, run_cell
+        from parity.pictures import pages
         from parity.pictures.saving import make_folder, save
         from parity.pictures.sweep import sweep_curves
         from parity.system import jsonfile
@@ -91,6 +92,10 @@ class Sweep:
         title = f"{self.recipe} on {self.data}, {self.dtype}: {count}"
         save(sweep_curves(title, cells), picture, "report")
         show_path("picture", picture)
+        page = picture.with_suffix(".html")
+        command = f"parity sweep {self.recipe}{pages.options(self)}"
+        pages.save(pages.sweep_page(title, cells, command), page, "report")
+        show_path("report", page)
         if self.json is not None:
             jsonfile.write(self.json, self.as_json(cells))
             show_path("json", self.json)

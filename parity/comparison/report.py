@@ -7,20 +7,19 @@ from rich.table import Table
 from rich.text import Text
 
 from parity.comparison.result import CompareResult, Epoch
-from parity.comparison.steps import Divergence
+from parity.comparison.steps import KINDS, Divergence
 from parity.experiment.prepare import Experiment, changes
 from parity.experiment.published import FACTOR as FACTOR_OF_SPREAD
 from parity.experiment.published import PublishedRow
 from parity.recipes import find
 from parity.system.console import Column, Rows, console, table, written
-from parity.tolerance.table import FACTOR, KINDS
+from parity.tolerance.table import FACTOR
 
 __all__ = [
     "divergence_lines",
     "epoch_row",
     "epoch_rows",
     "headline",
-    "in_short",
     "published_table",
     "verdict",
 ]
@@ -89,24 +88,6 @@ CAPTION = (
     "allowance used: NumPy's error over what rounding alone explains;\n"
     "  parity is at most 100%"
 )
-
-
-def in_short(result: CompareResult) -> str:
-    """The verdict in one line, for a title; it claims no more than the curves show."""
-    steps, found, horizon = len(result.steps), result.first_divergence, result.noise_horizon
-    if found is not None:
-        said = f"parity does not hold: step {found.step:,}, {found.phase}, {found.tensor}"
-    elif horizon is None:
-        said = f"parity holds at all {steps:,} steps"
-    elif result.resync:
-        jumps = sum(step.drifted for step in result.steps)
-        said = f"parity holds at {steps - jumps:,} of {steps:,} steps, each taken alone"
-    else:
-        said = (
-            f"parity holds at the first {horizon - 1:,} steps; "
-            f"from step {horizon:,} on rounding decides (noise horizon)"
-        )
-    return f"interrupted; {said}" if result.interrupted else said
 
 
 def verdict(result: CompareResult) -> str:

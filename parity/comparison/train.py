@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from parity.backends import Outcome, Side, make_side
+from parity.backends import Backend, TrainingStep, make_backend
 from parity.experiment.prepare import Experiment
 from parity.experiment.published import Checkpoint
 
@@ -15,7 +15,7 @@ __all__ = ["TrainingRun", "evaluate", "train"]
 class TrainingRun:
     """The trained side, the loss of every step, and the figures on whole splits."""
 
-    side: Side
+    side: Backend
     losses: list[float] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
     seconds: float = 0.0  # in training steps alone
@@ -29,7 +29,7 @@ class TrainingRun:
 def train(
     experiment: Experiment,
     impl: str,
-    on_step: Callable[[Outcome], object] | None = None,
+    on_step: Callable[[TrainingStep], object] | None = None,
     on_epoch: Callable[[TrainingRun], object] | None = None,
 ) -> TrainingRun:
     """Train `impl` ("numpy" or "torch") on the experiment's batches.
@@ -43,7 +43,7 @@ def train(
         If the loss is not finite; it names the step and the first tensor that is not.
     """
     settings = experiment.settings
-    side = make_side(impl, experiment.recipe, settings.dtype, settings.seed, settings.device)
+    side = make_backend(impl, experiment.recipe, settings.dtype, settings.seed, settings.device)
     side.load(experiment.initial)
     run = TrainingRun(side)
     run.checkpoints += evaluate(experiment, {impl: side}, 0)
@@ -65,7 +65,7 @@ def train(
 
 
 def evaluate(
-    experiment: Experiment, sides: dict[str, Side], step: int, interrupted: bool = False
+    experiment: Experiment, sides: dict[str, Backend], step: int, interrupted: bool = False
 ) -> list[Checkpoint]:
     """Every side on each split that is due after `step` steps; one at least if it ends there."""
     checkpoints = []

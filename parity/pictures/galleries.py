@@ -9,9 +9,9 @@ from numpy import ndarray
 
 from parity.errors import InputError
 from parity.pictures.saving import Picture
-from parity.system.palette import NAMES, SIDES
 from parity.predict.answers import Answers
 from parity.system import files
+from parity.system.palette import NAMES, SIDES
 
 __all__ = ["check_writable", "confusion_picture", "digit_picture", "mistakes_picture"]
 

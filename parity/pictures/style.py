@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy import ndarray
 
+from parity.comparison.steps import KINDS
 from parity.system.palette import AMBER, BLUE, GREEN, GREY, NAMES, ORANGE, PINK
-from parity.tolerance.table import KINDS
 
 __all__ = ["DIVERGENCE", "HORIZON", "KIND_STYLES", "SIDES", "legend_below", "smoothed"]
 

@@ -7,7 +7,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy import ndarray
 
-from parity.comparison.report import in_short
 from parity.comparison.result import CompareResult
 from parity.pictures.saving import Picture
 from parity.pictures.style import (
@@ -28,10 +27,7 @@ SIDE = 28
 def training_curves(result: CompareResult) -> Picture:
     """Loss and accuracy of both sides, the allowance used at each step, and the weights learned."""
     figure = Picture(figsize=(11, 11.5), layout="constrained")
-    recipe, settings = result.experiment.recipe, result.experiment.settings
-    figure.suptitle(
-        f"{recipe.name} on {settings.data}, {settings.dtype}\n{in_short(result)}", fontsize=15
-    )
+    figure.suptitle(f"{result.title}\n{result.in_short}", fontsize=15)
     parts: Any = figure.subfigures(2, 1, height_ratios=(3.6, 1))
     curves, images = parts
     grid = curves.add_gridspec(2, 2, height_ratios=(3, 2))
@@ -53,12 +49,11 @@ def training_curves(result: CompareResult) -> Picture:
 
 def mark(axes: Axes, result: CompareResult, named: bool) -> None:
     """Lines where rounding alone begins to drive valid runs apart, and where a bug shows."""
-    hidden = "" if named else "_"  # from the legend
-    if result.noise_horizon is not None and not result.resync:
-        axes.axvline(result.noise_horizon, label=f"{hidden}noise horizon", **HORIZON)
-        axes.axvspan(result.noise_horizon, len(result.steps), color="#555555", alpha=0.07)
-    if result.first_divergence is not None:
-        axes.axvline(result.first_divergence.step, label=f"{hidden}first divergence", **DIVERGENCE)
+    for name, step in result.marks.items():
+        style = HORIZON if name == "noise horizon" else DIVERGENCE
+        axes.axvline(step, label=name if named else None, **style)
+    if "noise horizon" in result.marks:
+        axes.axvspan(result.marks["noise horizon"], len(result.steps), color="#555555", alpha=0.07)
 
 
 def plot_loss(axes: Axes, result: CompareResult) -> None:

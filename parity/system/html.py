@@ -17,7 +17,7 @@ from PIL import Image
 
 from parity.system.palette import GREY, ORANGE
 
-__all__ = ["Line", "chart", "heat_map", "image", "page", "picture", "table"]
+__all__ = ["Line", "chart", "heat_map", "image", "page", "picture", "shades", "table"]
 
 WIDTH, HEIGHT = 820, 260  # of a chart, in units that scale with the window
 LEFT, BOTTOM, TOP = 110, 40, 8
@@ -39,13 +39,14 @@ class Line:
     points: bool = False  # dots instead of a line
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table; every cell is escaped."""
+def table(header: Sequence[str], rows: Iterable[Sequence[object]], words: bool = False) -> str:
+    """A table of numbers, or of words; every cell is escaped."""
     head = "".join(f"<th>{escape(str(cell))}</th>" for cell in header)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    kind = ' class="words"' if words else ""
+    return f"<table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def chart(
@@ -244,6 +245,14 @@ def colored(values: ndarray) -> ndarray:
     return np.uint8(np.rint(pixels))
 
 
+def shades(count: int) -> list[str]:
+    """`count` colors from dark blue to amber, which differ in brightness as well."""
+    ends = np.array([[0, 50, 90], [0, 114, 178], [230, 159, 0]])
+    at = np.linspace(0, 2, count)
+    channels = [np.interp(at, (0, 1, 2), ends[:, channel]) for channel in range(3)]
+    return ["#" + "".join(f"{round(value):02x}" for value in color) for color in zip(*channels)]
+
+
 def png(pixels: ndarray) -> str:
     """Pixels (H, W) or (H, W, 3), uint8, as a data URL."""
     content = BytesIO()
@@ -257,7 +266,7 @@ body { font: 16px/1.45 system-ui, sans-serif; max-width: 1000px; margin: 1.5em a
 h1 { font-size: 1.4em } h2 { font-size: 1.15em; margin-top: 1.8em }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .15em .8em; text-align: right; border-bottom: 1px solid #ddd; vertical-align: top }
-th { border-bottom: 2px solid #888 } .words td { text-align: left }
+th { border-bottom: 2px solid #888 } .words :is(td, th) { text-align: left }
 pre { background: #f4f4f4; padding: .8em; overflow-x: auto; white-space: pre-wrap }
 figure { margin: 1em 0 } figcaption { font-weight: 600 }
 .chart svg text { font: 12px system-ui, sans-serif; fill: #333 } .chart svg { width: 100%; height: auto }
