@@ -31,8 +31,9 @@ mutants: $(INSTALLED)
 	$(BIN)/python -m maintenance.mutants
 
 $(INSTALLED): pyproject.toml constraints.txt
+	@echo "Making .venv and installing NumPy, PyTorch and the tests' packages into it (once, some minutes)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable ".[test]"
 	touch $@
 
 # The runs behind the tables of the README, on real MNIST: about half an hour.
