@@ -5,7 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.text import Text
 from numpy import ndarray
 
 from numpy_impl import functional as F
@@ -24,7 +27,7 @@ def result() -> CompareResult:
 
 def words(figure: Figure) -> str:
     """Every text of the figure, titles and legends included."""
-    texts = figure.findobj(lambda artist: hasattr(artist, "get_text"))
+    texts: list[Any] = figure.findobj(Text)
     return "\n".join(text.get_text() for text in texts)
 
 
@@ -44,9 +47,9 @@ def test_training_and_held_out_figures_share_a_picture(result: CompareResult) ->
 def test_no_legend_hides_data(result: CompareResult) -> None:
     figure = training_curves(result)
     figure.draw_without_rendering()
-    legends = [axes.get_legend() for axes in figure.findobj(lambda a: hasattr(a, "get_legend"))]
-    boxes = [legend.get_window_extent() for legend in legends if legend]
-    plots = [a for a in figure.findobj(lambda a: hasattr(a, "get_legend")) if a.get_lines()]
+    boxes = [legend.get_window_extent() for legend in figure.findobj(Legend)]
+    every_axes: list[Any] = figure.findobj(Axes)
+    plots = [axes for axes in every_axes if axes.get_lines()]
     assert len(boxes) == len(plots) == 3
     for box in boxes:
         for axes in plots:
@@ -75,7 +78,7 @@ def test_the_title_and_the_lines_say_where_a_bug_shows(monkeypatch: Any) -> None
 
 def test_both_sides_weights_are_drawn(result: CompareResult) -> None:
     figure = weight_images({name: side.weights() for name, side in result.sides.items()})
-    drawn = [axes.get_images()[0].get_array() for axes in figure.axes]
+    drawn = [np.asarray(axes.get_images()[0].get_array()) for axes in figure.axes]
     for image, side in zip(drawn, result.sides.values(), strict=True):
         weight = side.weights()["fc1.weight"]
         np.testing.assert_allclose(image[:, :28], weight[0].reshape(28, 28))
