@@ -32,6 +32,8 @@ __all__ = [
     "linear_backward",
     "sigmoid",
     "sigmoid_backward",
+    "tanh",
+    "tanh_backward",
     "relu",
     "relu_backward",
     "softmax",
@@ -146,6 +148,24 @@ def sigmoid_backward(
     grad_input *= output
     grad_input *= grad_output
     return grad_input
+
+
+def tanh(input: Float[ndarray, "..."]) -> Float[ndarray, "..."]:
+    """y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
+    if not is_float(input):
+        raise misfit("tanh", input=(input, "..."))
+    return np.tanh(input, out=np.empty_like(input))
+
+
+def tanh_backward(
+    grad_output: Float[ndarray, "*shape"], output: Float[ndarray, "*shape"]
+) -> Float[ndarray, "*shape"]:
+    """dx = dy (1 - y²)."""
+    if not (is_float(grad_output, output) and grad_output.shape == output.shape):
+        raise misfit(
+            "tanh_backward", output=(output, "..."), grad_output=(grad_output, dims(output))
+        )
+    return np.multiply(grad_output, 1 - output * output, out=np.empty_like(output))
 
 
 def relu(input: Float[ndarray, "..."]) -> Float[ndarray, "..."]:

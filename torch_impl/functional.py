@@ -19,6 +19,8 @@ __all__ = [
     "linear_backward",
     "sigmoid",
     "sigmoid_backward",
+    "tanh",
+    "tanh_backward",
     "relu",
     "relu_backward",
     "softmax",
@@ -69,6 +71,18 @@ def sigmoid_backward(
 ) -> Float[Tensor, "*shape"]:
     """dx = dy y (1 - y)."""
     return aten.sigmoid_backward(grad_output, output)
+
+
+def tanh(input: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
+    return torch.tanh(input)
+
+
+def tanh_backward(
+    grad_output: Float[Tensor, "*shape"], output: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    """dx = dy (1 - y²)."""
+    return aten.tanh_backward(grad_output, output)
 
 
 def relu_backward(

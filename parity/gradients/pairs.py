@@ -4,7 +4,7 @@ In a probe all sizes differ, images are not square and have several channels, an
 a quarter away from zero, where relu has its kink.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,8 @@ import torch
 from numpy import ndarray
 
 import torch_impl.functional
+from parity.contract.operations import OPERATIONS
+from parity.contract.subject import CLASSES, Operation
 from parity.gradients.gradcheck import GradcheckResult, gradcheck
 from parity.gradients.guards import unchanging
 
@@ -41,33 +43,25 @@ class Pair:
         ]
 
 
-ROWS = {"input": (5, 4)}
-IMAGES = {"input": (2, 3, 7, 6)}
-KERNEL = {"weight": (4, 3, 3, 2), "bias": (4,)}
-TARGET = np.array([3, 0, 2, 3, 1])
+def pairs_of(operation: Operation) -> Iterator[Pair]:
+    """The pairs of one entry of the contract, one for each of its examples."""
+    sizes = operation.at
+    shapes = {
+        name: tuple(sizes[dim] for dim in dims.split()) if dims != "..." else (*sizes.values(),)
+        for name, dims in operation.shapes.items()
+    }
+    given: dict[str, Any] = {
+        name: np.arange(sizes["N"])[::-1] % sizes["C"]
+        for name, values in operation.options.items()
+        if values is CLASSES
+    }
+    known = {"output", *shapes}
+    needs = tuple(name for name in operation.backward.arguments if name in known)
+    for example in operation.examples:
+        yield Pair(operation.name, shapes, needs, {**given, **example})
 
-PAIRS = (
-    Pair("linear", {**ROWS, "weight": (3, 4), "bias": (3,)}, ("input", "weight")),
-    Pair("sigmoid", ROWS, ("output",)),
-    Pair("relu", ROWS, ("output",)),
-    Pair("softmax", ROWS, ("output",)),
-    Pair("softmax", ROWS, ("output",), {"dim": 0}),
-    Pair("log_softmax", ROWS, ("output",)),
-    Pair("log_softmax", ROWS, ("output",), {"dim": 0}),
-    Pair("cross_entropy", ROWS, ("input",), {"target": TARGET}),
-    Pair("cross_entropy", ROWS, ("input",), {"target": TARGET, "reduction": "sum"}),
-    Pair("cross_entropy", ROWS, ("input",), {"target": TARGET, "reduction": "none"}),
-    Pair("conv2d", {**IMAGES, **KERNEL}, ("input", "weight")),
-    Pair("conv2d", {**IMAGES, **KERNEL}, ("input", "weight"), {"stride": 2, "padding": 1}),
-    Pair(
-        "conv2d",
-        {**IMAGES, **KERNEL},
-        ("input", "weight"),
-        {"stride": (1, 2), "padding": (2, 0)},
-    ),
-    Pair("avg_pool2d", IMAGES, ("input",), {"kernel_size": 2}),
-    Pair("avg_pool2d", IMAGES, ("input",), {"kernel_size": (3, 2), "stride": (2, 1)}),
-)
+
+PAIRS = tuple(pair for operation in OPERATIONS.values() for pair in pairs_of(operation))
 
 
 def check_pair(

@@ -201,6 +201,8 @@ SIGNATURES = [
     "functional.linear_backward(grad_output, input, weight)",
     "functional.sigmoid(input)",
     "functional.sigmoid_backward(grad_output, output)",
+    "functional.tanh(input)",
+    "functional.tanh_backward(grad_output, output)",
     "functional.relu(input)",
     "functional.relu_backward(grad_output, output)",
     "functional.softmax(input, dim=-1)",
