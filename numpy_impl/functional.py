@@ -26,6 +26,9 @@ from numpy import ndarray
 
 from numpy_impl.checks import check_cross_entropy, check_dim, dims, is_float, misfit
 from numpy_impl.convolution import avg_pool2d, avg_pool2d_backward, conv2d, conv2d_backward
+from numpy_impl.normalization import batch_norm, batch_norm_backward, dropout, dropout_backward
+from numpy_impl.pooling import max_pool2d, max_pool2d_backward
+from numpy_impl.steps import adamw_step, momentum_step, rmsprop_step
 
 __all__ = [
     "linear",
@@ -46,8 +49,17 @@ __all__ = [
     "conv2d_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "dropout",
+    "dropout_backward",
     "sgd_step",
+    "momentum_step",
+    "rmsprop_step",
     "adam_step",
+    "adamw_step",
 ]
 
 

@@ -6,6 +6,7 @@ again.
 """
 
 import inspect
+import random
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 from numpy import ndarray
 
 import torch_impl.functional
+from parity.contract.calls import cast
 from parity.contract.operations import OPERATIONS
-from parity.contract.subject import AXIS, CLASSES, Operation
+from parity.contract.subject import AXIS, Given, Operation, shape_of
 
 seeds = st.integers(0, 2**32 - 1)
 scales = st.sampled_from([1e-3, 1.0, 3.0])
@@ -46,10 +48,10 @@ class Call:
 
     def astype(self, dtype: Any) -> "Call":
         """The same numbers, rounded to `dtype`."""
-        inputs = {name: array.astype(dtype) for name, array in self.inputs.items()}
         return replace(
             self,
-            inputs=inputs,
+            inputs=cast(self.inputs, dtype),
+            options=cast(self.options, dtype),
             grad_output=self.grad_output.astype(dtype),
             source=f'{self.source}.astype("{np.dtype(dtype)}")',
         )
@@ -109,18 +111,18 @@ def made(name: str, seed: int, sizes: dict[str, Any], scale: float, **options: A
 
     The first input is in [-scale, scale], the others in [-1, 1]. `sizes` hold the size of each
     dimension, and under "without" the inputs that are left out; `options` what else is given, but
-    for class indices, which are drawn here.
+    for arrays, which are drawn here.
     """
     rng = np.random.default_rng(seed)
     operation = OPERATIONS[name]
     inputs: dict[str, ndarray] = {}
     for input, dims in operation.shapes.items():
-        shape = sizes["..."] if dims == "..." else tuple(sizes[dim] for dim in dims.split())
+        shape = shape_of(dims, sizes)
         if input not in sizes.get("without", ()):
             inputs[input] = values_of(operation.values, rng, shape, 1.0 if inputs else scale)
     for option, domain in operation.options.items():
-        if domain is CLASSES:
-            options[option] = rng.integers(0, sizes["C"], sizes["N"])
+        if isinstance(domain, Given):
+            options[option] = domain.draw(rng, shape_of(domain.dims, sizes), sizes.get("C", 0))
     return call(rng, name, inputs, **options)
 
 
@@ -147,7 +149,8 @@ def sizes_of(operation: Operation) -> st.SearchStrategy[dict[str, Any]]:
     dims = dict.fromkeys(" ".join(operation.shapes.values()).split())
     if "..." in dims:
         return st.fixed_dictionaries({"...": shapes(max_dims=4)})
-    known = {"N": batch_sizes, **KERNEL, **(IMAGE if "H" in dims else {})}
+    rows = batch_sizes.filter(lambda n: n >= operation.least)
+    known = {"N": rows, **KERNEL, **(IMAGE if "H" in dims else {})}
     drawn = {dim: known.get(dim, sizes) for dim in dims}
     optional = [name for name in operation.shapes if name not in operation.forward.required]
     if optional:
@@ -166,7 +169,7 @@ def options_of(
             given[name] = st.integers(-dims, dims - 1)
         elif isinstance(domain, range):
             given[name] = pairs(domain[0], domain[-1])
-        elif domain is not CLASSES:
+        elif not isinstance(domain, Given):
             given[name] = st.sampled_from(domain)
     needed = {name: given.pop(name) for name in list(given) if name in required}
     return st.fixed_dictionaries(needed, optional=given)
@@ -179,9 +182,12 @@ def calls_of(operation: Operation) -> st.SearchStrategy[Call]:
         source = (
             f"made({operation.name!r}, seed={seed}, sizes={drawn!r}, scale={scale}, **{options!r})"
         )
-        return replace(made(operation.name, seed, drawn, scale, **options), source=source)
+        state = random.getstate()  # beartype draws which number of a tuple it checks
+        call = made(operation.name, seed, drawn, scale, **options)
+        random.setstate(state)
+        return replace(call, source=source)
 
-    required = operation.forward.required  # beartype draws at random where it checks a tuple
+    required = operation.forward.required
     return sizes_of(operation).flatmap(
         lambda drawn: st.builds(
             build, seeds, st.just(drawn), scales, options_of(operation, required, drawn)

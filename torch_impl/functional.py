@@ -14,6 +14,10 @@ from torch.nn import functional as F
 from torch.nn.functional import relu
 from torch.optim import SGD, Adam
 
+from torch_impl.normalization import batch_norm, batch_norm_backward, dropout, dropout_backward
+from torch_impl.pooling import max_pool2d, max_pool2d_backward
+from torch_impl.steps import adamw_step, momentum_step, rmsprop_step
+
 __all__ = [
     "linear",
     "linear_backward",
@@ -33,8 +37,17 @@ __all__ = [
     "conv2d_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "dropout",
+    "dropout_backward",
     "sgd_step",
+    "momentum_step",
+    "rmsprop_step",
     "adam_step",
+    "adamw_step",
 ]
 
 Pair = tuple[int, int]

@@ -1,11 +1,12 @@
 """The entries of the layers that have weights, and of the pooling between them."""
 
+import numpy as np
 from numpy.random import Generator
 
 from parity.contract.calls import Call, numbers
 from parity.contract.subject import operation
 
-__all__ = ["avg_pool2d", "conv2d", "linear"]
+__all__ = ["avg_pool2d", "conv2d", "linear", "max_pool2d"]
 
 LINEAR = ((2, 3, 4), (3, 2, 2), (3, 4, 3), (5, 4, 4), (7, 4, 3))
 CONV = ((2, 1, 3, 4, 5, 2, 3), (3, 2, 2, 5, 6, 3, 3), (2, 2, 4, 6, 5, 3, 2), (3, 3, 3, 6, 7, 3, 3))
@@ -54,6 +55,14 @@ def pool_probes(rng: Generator, n: int, c: int, height: int, width: int) -> list
     ]
 
 
+def max_pool_probes(rng: Generator, n: int, c: int, height: int, width: int) -> list[Call]:
+    """As for the mean, but no two numbers are the same, so that each window has one largest."""
+    calls = pool_probes(rng, n, c, height, width)
+    values = np.arange(n * c * height * width) - n * c * height * width / 2
+    input = rng.permutation(values / 4 + 0.1).reshape(n, c, height, width)
+    return [call.with_args(input, *call.args[1:]) for call in calls]
+
+
 linear = operation(
     "linear(input, weight, bias=None)",
     "input (N, in), weight (out, in), bias (out,) -> (N, out): x Wᵀ + b.",
@@ -89,4 +98,18 @@ avg_pool2d = operation(
     at=IMAGES,
     options={"kernel_size": range(1, 4), "stride": range(1, 4)},
     examples=({"kernel_size": 2}, {"kernel_size": (3, 2), "stride": (2, 1)}),
+)
+
+max_pool2d = operation(
+    "max_pool2d(input, kernel_size, stride=None)",
+    "input (N, C, H, W) -> (N, C, H', W'), the largest of each window; stride is kernel_size.",
+    "max_pool2d_backward(grad_output, input, kernel_size, stride=None)",
+    "grad_output (N, C, H', W') -> grad_input (N, C, H, W).",
+    {"input": "N C H W"},
+    POOL,
+    max_pool_probes,
+    at=IMAGES,
+    options={"kernel_size": range(1, 4), "stride": range(1, 4)},
+    examples=({"kernel_size": 2}, {"kernel_size": (3, 2), "stride": (2, 1)}),
+    values="distinct",
 )

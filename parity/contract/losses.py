@@ -5,7 +5,7 @@ from numpy import ndarray
 from numpy.random import Generator
 
 from parity.contract.calls import Call, integers, numbers
-from parity.contract.subject import AXIS, CLASSES, operation
+from parity.contract.subject import AXIS, Given, operation
 
 __all__ = ["cross_entropy", "log_softmax", "softmax"]
 
@@ -90,6 +90,6 @@ cross_entropy = operation(
     cross_entropy_probes,
     at=ROWS,
     output="loss",
-    options={"target": CLASSES, "reduction": ("mean", "sum", "none")},
+    options={"target": Given("N", "classes"), "reduction": ("mean", "sum", "none")},
     examples=({}, {"reduction": "sum"}, {"reduction": "none"}),
 )

@@ -3,7 +3,7 @@
 A name is looked at with the earlier ones right. To add one, write its entry and name it here.
 """
 
-from parity.contract import activations, layers, losses, steps, training
+from parity.contract import activations, layers, losses, normalization, steps, training
 from parity.contract.subject import Operation, Subject
 
 __all__ = ["OPERATIONS", "SUBJECTS"]
@@ -18,8 +18,14 @@ CONTRACT: tuple[Operation | Subject, ...] = (
     losses.cross_entropy,
     layers.conv2d,
     layers.avg_pool2d,
+    layers.max_pool2d,
+    normalization.batch_norm,
+    normalization.dropout,
     steps.sgd_step,
+    steps.momentum_step,
+    steps.rmsprop_step,
     steps.adam_step,
+    steps.adamw_step,
     training.SoftmaxRegression,
     training.FeedForward,
     training.ConvNet,

@@ -11,22 +11,40 @@ are looked up when a call is drawn or judged.
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+from numpy import ndarray
 from numpy.random import Generator
 
 from parity.contract.calls import Call, numbers
 
-__all__ = ["AXIS", "CLASSES", "Operation", "Sizes", "Subject", "operation"]
+__all__ = ["AXIS", "Given", "Operation", "Sizes", "Subject", "operation", "shape_of"]
 
 Sizes = tuple[int, ...]
 Role = Literal["forward", "backward", "loss", "step", "class", "loop"]
 
 AXIS = "axis"  # an option that is an axis of the first input
-CLASSES = "classes"  # an option that is an array of class indices, one for each row
+
+
+@dataclass(frozen=True)
+class Given:
+    """An argument that is an array and has no gradient."""
+
+    dims: str  # as in the shapes of the inputs
+    kind: Literal["classes", "any", "positive", "mask"]
+
+    def draw(self, rng: Generator, shape: tuple[int, ...], classes: int) -> ndarray:
+        """Class indices below `classes`, numbers of either sign or above 0, or ones and zeros."""
+        if self.kind == "classes":
+            return rng.integers(classes, size=shape)
+        if self.kind == "mask":
+            mask = rng.integers(2, size=shape).astype(float)
+            mask.flat[:2] = [1, 0]
+            return mask
+        return numbers(rng, *shape) if self.kind == "any" else abs(numbers(rng, *shape))
 
 
 @dataclass(frozen=True)
@@ -78,10 +96,11 @@ class Operation:
     forward: Subject
     backward: Subject
     shapes: Mapping[str, str]  # of the inputs that have gradients, in the order of these
-    options: Mapping[str, Any]  # what the other arguments may be: AXIS, CLASSES, a range, a tuple
+    options: Mapping[str, Any]  # what the other arguments may be: AXIS, a Given, a range, a tuple
     examples: tuple[Mapping[str, Any], ...]  # options at which the gradient check looks
     at: Mapping[str, int]  # the sizes at which it looks
     values: Literal["any", "off zero", "distinct"]  # what keeps the inputs away from kinks
+    least: int  # rows below which it has no gradient, or none that rounding leaves
 
     @property
     def name(self) -> str:
@@ -103,10 +122,12 @@ def operation(
     options: Mapping[str, Any] | None = None,
     examples: Sequence[Mapping[str, Any]] = ({},),
     values: Literal["any", "off zero", "distinct"] = "any",
+    least: int = 1,
 ) -> Operation:
     """The entry of a forward and its backward, whose probes follow from those of the forward."""
     role: Role = "loss" if output == "loss" else "forward"
-    forward = Subject(signature, summary, role, lambda _call: (output,), sizes, probes)
+    outputs = tuple(output.split())
+    forward = Subject(signature, summary, role, lambda _call: outputs, sizes, probes)
     gradients = tuple(f"grad_{name}" for name in shapes)
     back = Subject(
         backward,
@@ -118,7 +139,14 @@ def operation(
             call_back(forward, back, rng, call) for call in probes(rng, *sizes) if call.goes_back
         ],
     )
-    return Operation(forward, back, shapes, options or {}, tuple(examples), at, values)
+    return Operation(forward, back, shapes, options or {}, tuple(examples), at, values, least)
+
+
+def shape_of(dims: str, sizes: Mapping[str, Any]) -> tuple[int, ...]:
+    """The shape of an array with these dimensions; "..." may stand for any, or for all `sizes`."""
+    if dims == "...":
+        return tuple(sizes.get("...", sizes.values()))
+    return tuple(sizes[dim] for dim in dims.split())
 
 
 def call_back(forward: Subject, backward: Subject, rng: Generator, call: Call) -> Call:
@@ -129,8 +157,10 @@ def call_back(forward: Subject, backward: Subject, rng: Generator, call: Call) -
     from parity.contract.reference import reference  # PyTorch takes seconds to load
 
     output = reference(forward.name)(*call.args, **call.options)
+    output = output[0] if isinstance(output, tuple) else output
     # The gradient of a loss is a number, and at least 1.5, so that nobody takes it for the usual 1.
     grad_output = numbers(rng, *output.shape) if output.ndim else 1.5 + float(abs(numbers(rng)))
     known = dict(zip(forward.arguments, call.args, strict=False))
     known |= {"grad_output": grad_output, "output": output}
-    return call.with_args(*(known[name] for name in backward.required))
+    options = {name: value for name, value in call.options.items() if name in backward.arguments}
+    return replace(call, args=tuple(known[name] for name in backward.required), options=options)
