@@ -8,7 +8,7 @@ import numpy as np
 from numpy import ndarray
 
 from parity.errors import BadCaseError
-from parity.tolerances import BASE, FACTOR, HORIZON, KINDS
+from parity.tolerances import BASE, FACTOR, HORIZON, KINDS, SMALLEST
 
 __all__ = ["Comparison", "Divergence", "Key", "StepReport", "Tensors"]
 
@@ -60,7 +60,7 @@ class Comparison:
 
     def __init__(self, dtype: str) -> None:
         self.dtype = np.dtype(dtype)
-        self.base, self.horizon = BASE[dtype], HORIZON[dtype]
+        self.base, self.horizon, self.smallest = BASE[dtype], HORIZON[dtype], SMALLEST[dtype]
         self.farthest: dict[Key, float] = defaultdict(float)
         self.farthest_torch: dict[Key, float] = defaultdict(float)
         self.largest: dict[Key, float] = {}  # the scale, where it compared something
@@ -107,7 +107,7 @@ class Comparison:
                 raise BadCaseError(f"{where} {why_empty[key]}, which compares nothing")
             if kind == "loss":
                 scale = max(scale, logits)
-            self.scale[key] = scale
+            self.scale[key] = scale = max(scale, self.smallest)
             torch_error = self.distance(torch[key], truth) / scale
             permuted_error = self.distance(permuted[key], truth) / scale
             if not np.isfinite(torch_error + permuted_error):

@@ -20,7 +20,7 @@ at its noise horizon, and no longer says that the two sides agree to rounding.
 
 import numpy as np
 
-__all__ = ["BASE", "FACTOR", "HORIZON", "KINDS"]
+__all__ = ["BASE", "FACTOR", "HORIZON", "KINDS", "SMALLEST"]
 
 KINDS = ("logits", "loss", "gradients", "weights")
 
@@ -31,6 +31,10 @@ BASE = {
     "float64": {"logits": 1e-12, "loss": 1e-12, "gradients": 1e-12, "weights": 1e-12},
     "float32": dict.fromkeys(KINDS, 16 * float(np.finfo(np.float32).eps)),
 }
+
+# The smallest normal number. Below it the last place of a number is no longer a share of it, so no
+# tolerance is relative to less.
+SMALLEST = {dtype: float(np.finfo(dtype).tiny) for dtype in BASE}
 
 # Half of the digits: what is lost beyond them, no step has rounded away.
 HORIZON = {dtype: float(np.sqrt(np.finfo(dtype).eps)) for dtype in BASE}

@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from parity.checking.calls import Call, cast
 from parity.checking.reference import reference
-from parity.tolerances import BASE, FACTOR
+from parity.tolerances import BASE, FACTOR, SMALLEST
 
 __all__ = ["Expected", "Misfit", "as_arrays", "close", "expect", "find_misfit"]
 
@@ -47,7 +47,7 @@ class Expected:
 
     def base(self, dtype: str, output: int) -> float:
         """What rounding may cost anybody."""
-        return BASE[dtype]["gradients"] * scale(self.arrays[output])
+        return BASE[dtype]["gradients"] * max(scale(self.arrays[output]), SMALLEST[dtype])
 
     def allowed(self, dtype: str, output: int) -> float:
         """What it may cost in this call."""
