@@ -17,6 +17,7 @@ from parity.checking import wire
 from parity.checking.checker import Result
 from parity.checking.entry import check_file
 from parity.checking.report import Report
+from parity.checking.student import FileStudent
 from parity.checking.subjects import SUBJECTS
 from parity.checking.template import TEMPLATE
 from parity.commands.check import Check
@@ -110,6 +111,17 @@ def test_what_a_file_defined_before_it_stopped_is_checked(
     assert verdict(report, "file").status == status
     assert words in verdict(report, "file").message
     assert verdict(report, "relu").status == "pass"
+
+
+def test_the_time_that_python_needs_to_start_is_not_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parity.checking.student.GRACE", 0.05 - SHORT)
+    (tmp_path / "mine.py").write_text(RIGHT)
+    student = FileStudent(tmp_path / "mine.py", timeout=SHORT, memory_mb=4096)
+    loaded = student.load()
+    student.close()
+    assert loaded["names"] == ["relu"]
 
 
 @pytest.mark.parametrize(
