@@ -28,7 +28,7 @@ lint: $(INSTALLED)
 # About a quarter of an hour; docs/results/mutants.json has the numbers.
 mutants: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[mutants]"
-	$(BIN)/python -m parity_tests.mutants
+	$(BIN)/python -m maintenance.mutants
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -52,8 +52,8 @@ results: $(INSTALLED)
 # The tables and pictures of the README and the pages, from docs/results.
 pages: demo
 	cp reports/feedforward-digits-float32.png docs/demo.png
-	$(BIN)/python -m parity.pages
-	$(BIN)/python -m parity_tests.pages
+	$(BIN)/python -m maintenance.pages
+	$(BIN)/python -m maintenance.suite_pages
 
 # The tables and charts of README and docs/benchmarks.md, on real MNIST: about half an hour on a quiet machine.
 benchmarks: $(INSTALLED)

@@ -7,13 +7,13 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from parity.checking.calls import Call
 from parity.checking.catalogue import Mistake
-from parity.checking.conventions import Conventions
 from parity.checking.diagnosis import Trial, diagnose, explains
 from parity.checking.judging import Misfit, expect, find_misfit, single_call
-from parity.checking.subjects import SUBJECTS, Subject
 from parity.checking.words import example, misfit_in_words
+from parity.contract.calls import Call
+from parity.contract.conventions import Conventions
+from parity.contract.operations import SUBJECTS, Subject
 
 __all__ = ["Checker", "Result", "Student"]
 

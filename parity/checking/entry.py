@@ -4,10 +4,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from parity.checking.conventions import Conventions
 from parity.checking.report import Report
-from parity.checking.student import FileStudent, ModuleStudent
+from parity.contract.conventions import Conventions
 from parity.errors import InputError
+from parity.sandbox.student import FileStudent, ModuleStudent
 
 __all__ = ["MEMORY_MB", "TIMEOUT", "check", "check_file"]
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from parity.checking.calls import Call
-from parity.checking.conventions import Conventions
-from parity.checking.student import FileStudent
+from parity.contract.calls import Call
+from parity.contract.conventions import Conventions
 from parity.errors import BadCaseError, InputError
 from parity.gradients.gradcheck import Part
 from parity.gradients.pairs import PAIRS, check_pair
+from parity.sandbox.student import FileStudent
 
 __all__ = ["check_file"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from parity.tolerances import SMALLEST
+from parity.tolerance.table import SMALLEST
 
 __all__ = ["EPS", "Probe", "Slope", "draw", "inner"]
 

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy import ndarray
 
-from parity import files
 from parity.errors import InputError
 from parity.pictures.saving import save
 from parity.pictures.training import NUMPY_COLOR, TORCH_COLOR
-from parity.trained.answers import Answers
+from parity.predict.answers import Answers
+from parity.system import files
 
 __all__ = ["check_writable", "confusion_picture", "digit_picture", "mistakes_picture"]
 

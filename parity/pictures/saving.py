@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from parity import files
+from parity.system import files
 
 __all__ = ["save"]
 

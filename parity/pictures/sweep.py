@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from parity.comparison.sweep import Cell
 from parity.pictures.saving import save
 from parity.pictures.training import BROAD, FINE
-from parity.sweep import Cell
 
 __all__ = ["sweep_curves"]
 

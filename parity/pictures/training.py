@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from parity.comparison.result import CompareResult
+from parity.comparison.steps import KINDS
 from parity.errors import InputError
 from parity.pictures.saving import save
-from parity.result import CompareResult
-from parity.tolerances import KINDS
 
 __all__ = ["make_folder", "training_curves"]
 
