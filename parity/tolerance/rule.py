@@ -6,9 +6,9 @@ in float64, is at most
     BASE x scale + FACTOR x the farthest that an equally valid run is from the reference,
 
 where the scale is the largest absolute value of the reference, or the smallest normal number if
-that is more. In float32, PyTorch's own run is an
-equally valid run (this is the truth test: NumPy must be about as near to the truth as PyTorch is).
-So is a run that differs by nothing but rounding: see `parity.tolerance.perturbed`.
+that is more. In float32, PyTorch's own run is an equally valid run (this is the truth test: NumPy
+must be about as near to the truth as PyTorch is). So is a run that differs by nothing but rounding:
+see `parity.tolerance.perturbed`.
 """
 
 import numpy as np
