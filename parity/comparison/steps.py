@@ -49,6 +49,7 @@ class StepReport:
     numpy_error: dict[str, float] = field(default_factory=zeros)  # NumPy from the reference
     torch_error: dict[str, float] = field(default_factory=zeros)  # PyTorch from the reference
     used: dict[str, float] = field(default_factory=zeros)  # numpy_error over what the rule allows
+    used_by_tensor: dict[Key, float] = field(default_factory=dict)  # the same, in their order
     divergence: Divergence | None = None  # the first of this step
     drifted: bool = False  # an equally valid run is out of tolerance, or beyond the horizon
 
@@ -131,6 +132,7 @@ class Comparison:
             raise_to(report.numpy_error, kind, numpy_error)
             raise_to(report.torch_error, kind, torch_error)
             raise_to(report.used, kind, numpy_error / allowed)
+            report.used_by_tensor[key] = numpy_error / allowed
         return report
 
     def empty(self, reference: Tensors, scales: Mapping[Key, float]) -> dict[Key, str]:
