@@ -36,12 +36,10 @@ def batch_norm_backward(
     eps: float = 1e-5,
 ) -> tuple[Tensor, ...]:
     """The gradients of input (N, C, ...), weight (C,) and bias (C,), by autograd."""
-    inputs = [
-        tensor.detach().requires_grad_()
-        for tensor in (input, weight, weight.new_zeros(len(weight)))
-    ]
-    output, *_ = batch_norm(inputs[0], running_mean, running_var, *inputs[1:], training, eps=eps)
-    return torch.autograd.grad(output, inputs, grad_output)
+    bias = torch.zeros_like(weight)
+    input, weight, bias = (one.detach().requires_grad_() for one in (input, weight, bias))
+    output, *_ = batch_norm(input, running_mean, running_var, weight, bias, training, eps=eps)
+    return torch.autograd.grad(output, (input, weight, bias), grad_output)
 
 
 def dropout(
