@@ -12,7 +12,14 @@ from parity.checking.checker import Result
 
 __all__ = ["Report"]
 
-COLOURS = {"pass": "green", "fail": "red", "error": "red", "timeout": "red", "missing": "dim"}
+COLOURS = {
+    "pass": "green",
+    "fail": "red",
+    "borrowed": "red",
+    "error": "red",
+    "timeout": "red",
+    "missing": "dim",
+}
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,10 @@ class Report:
     file: str
     results: Sequence[Result]
     printed: str = ""  # what the file printed
+    layout: str = "contract"  # whose names it has
+    isolation: str = "none"  # what it was shut in by
+    seed: int = 0  # of the probes
+    notes: Sequence[str] = ()  # how the file was read
 
     @property
     def passed(self) -> int:
@@ -42,6 +53,10 @@ class Report:
         """The answer for machines."""
         return {
             "file": self.file,
+            "layout": self.layout,
+            "isolation": self.isolation,
+            "seed": self.seed,
+            "notes": list(self.notes),
             "results": [
                 {
                     "name": result.name,
@@ -56,8 +71,8 @@ class Report:
         }
 
     def render(self, verbose: bool = False) -> RenderableType:
-        """The hints of what is wrong, then the table, then what was not checked."""
-        parts: list[RenderableType] = []
+        """How the file was read, the hints of what is wrong, the table, what was not checked."""
+        parts: list[RenderableType] = [Text(note) for note in self.notes]
         for result in self.results:
             if result.status not in ("pass", "missing"):
                 parts += [*paragraphs(result, verbose), Text()]
@@ -129,7 +144,7 @@ def table_of(results: Sequence[Result]) -> Table:
         if result.status == "missing":
             continue
         why = result.diagnosis or ("" if result.status == "pass" else "not recognised")
-        if result.status in ("error", "timeout"):
+        if result.status in ("error", "timeout", "borrowed"):
             why = result.diagnosis or result.explanation
         why = "; ".join(filter(None, (why, *result.notes)))
         colour = COLOURS[result.status]
