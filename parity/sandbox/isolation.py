@@ -21,7 +21,7 @@ SYSTEM = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/lib", "/lib32", "/lib64")
 
 
 def chosen(isolation: Isolation) -> str:
-    """What the child is shut in by, "bubblewrap" or "none"; raises InputError if that is refused."""
+    """What the child is shut in by: bubblewrap, or none; raises InputError if that is refused."""
     if isolation == "none":
         return "none"
     reason = unavailable()

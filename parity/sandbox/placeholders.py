@@ -88,7 +88,7 @@ class Placeholders(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         module = Placeholder(spec.name)
-        module.__all__ = self.names  # type: ignore[attr-defined] # what `import *` may want
+        module.__all__ = self.names  # what `import *` may want
         return module
 
     def exec_module(self, module: ModuleType) -> None:
@@ -141,7 +141,8 @@ def show(folders: dict[str, str]) -> None:
 def install(names: Iterable[str], roots: Iterable[str]) -> None:
     """From here on a placeholder stands in for every package that is out of sight.
 
-    It does in the files under `roots`, which are the student's, notebook cells included. `names` are those of the contract: what `from elsewhere import *` is taken to bring.
+    It does for the imports of the files under `roots`, which are the student's. `names` are those
+    of the contract: what `from elsewhere import *` is taken to bring.
     """
     names = list(names)
     sys.meta_path.insert(0, Answers(names))

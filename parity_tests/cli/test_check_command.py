@@ -3,9 +3,9 @@
 import ast
 import inspect
 import json
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,11 @@ from parity.contract.operations import SUBJECTS
 from parity.contract.template import TEMPLATE
 from parity.errors import InputError
 from parity.sandbox import wire
+from parity.sandbox.student import FileStudent
 
+# Seconds that a loop is given to come to its end: enough for what is right, beside which others
+# are at work. What ends is not held to it.
+SHORT = 2.0
 RIGHT = "def relu(x):\n    return [[max(0.0, v) for v in row] for row in x]\n"
 
 
@@ -64,7 +68,8 @@ FAULTS = {
 def test_a_fault_becomes_one_line_and_the_rest_is_checked(
     tmp_path: Path, body: str, status: str, words: str
 ) -> None:
-    report = run(tmp_path, f"{RIGHT}def sigmoid(x):\n    print('here')\n    {body}\n", timeout=1.0)
+    code = f"{RIGHT}def sigmoid(x):\n    print('here')\n    {body}\n"
+    report = run(tmp_path, code, **({"timeout": SHORT} if status == "timeout" else {}))
     result = verdict(report, "sigmoid")
     assert (result.status, result.diagnosis) == (status, None)
     assert words in result.message
@@ -241,8 +246,8 @@ def test_an_empty_template_is_not_written_yet(tmp_path: Path) -> None:
     assert "nothing is written yet" in report.summary()
 
 
-@pytest.mark.timeout(60)
-def test_a_whole_file_takes_seconds(tmp_path: Path) -> None:
+@pytest.mark.timeout(600)  # for one that hangs
+def test_a_whole_file_takes_seconds_of_work(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     (tmp_path / "own").mkdir()
     for source in Path(numpy_impl.functional.__file__).parent.glob("*.py"):
@@ -254,9 +259,15 @@ def test_a_whole_file_takes_seconds(tmp_path: Path) -> None:
         f"from parity.cli.check import Check; from pathlib import Path; import sys; "
         f"sys.exit(Check(file=Path({str(file)!r}), allow=('jaxtyping',)).run())"
     )
-    start = time.perf_counter()
+
+    def work() -> float:
+        """The processor's seconds in the child: not those for which others kept it waiting."""
+        times = os.times()
+        return times.children_user + times.children_system
+
+    start = work()
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
-    assert time.perf_counter() - start < 30  # 5 s on an idle machine; others may be at work
+    assert 0 < work() - start < 30  # 5 s on an idle machine
 
 
 # --- the wire ------------------------------------------------------------------------------------
