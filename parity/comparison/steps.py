@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from parity.errors import BadCaseError
 from parity.tolerance import allowance, distance, worst_element
-from parity.tolerance.table import BASE, HORIZON
+from parity.tolerance.table import BASE, HORIZON, SMALLEST
 
 __all__ = ["KINDS", "Comparison", "Divergence", "Key", "StepReport", "Tensors"]
 
@@ -109,7 +109,7 @@ class Comparison:
                 raise BadCaseError(f"{where} {why_empty[key]}, which compares nothing")
             if kind == "loss":
                 scale = max(scale, logits)
-            self.scale[key] = scale
+            self.scale[key] = scale = max(scale, SMALLEST[self.dtype.name])
             torch_error = self.distance(torch[key], truth) / scale
             permuted_error = self.distance(permuted[key], truth) / scale
             if not np.isfinite(torch_error + permuted_error):
