@@ -44,7 +44,10 @@ class Notebooks:
 def execute(notebook: Any) -> str:
     """Run the cells, which get their outputs; returns what went wrong, if anything did."""
     client = NotebookClient(
-        notebook, timeout=LONGEST, resources={"metadata": {"path": str(FOLDER)}}, record_timing=False
+        notebook,
+        timeout=LONGEST,
+        resources={"metadata": {"path": str(FOLDER)}},
+        record_timing=False,
     )
     try:
         client.execute()

@@ -129,7 +129,9 @@ def track(title: str, total: int) -> Iterator[Callable[[object], bool]]:
         progress.advance(task)
         return pressed
 
-    before = signal.signal(signal.SIGINT, on_interrupt)
+    before = signal.getsignal(signal.SIGINT)
+    if before != signal.SIG_IGN:  # as in a background job
+        signal.signal(signal.SIGINT, on_interrupt)
     try:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task(title, total=total)
