@@ -7,7 +7,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from numpy_impl import nn
-from numpy_impl.checks import misfit
+from numpy_impl.checks import checked
 
 __all__ = ["ConvNet", "FeedForward", "SoftmaxRegression"]
 
@@ -79,10 +79,9 @@ class ConvNet(nn.Module):
         self.relu3 = nn.ReLU()
         self.pool = nn.AvgPool2d(4)
 
+    @checked()
     def forward(self, input: Float[ndarray, "N 784"]) -> Float[ndarray, "N C"]:
         """Images (N, 784) to logits (N, C)."""
-        if input.ndim != 2 or input.shape[1] != 784:
-            raise misfit("ConvNet", input=(input, "N 784"))
         images = input.reshape(len(input), 1, 28, 28)
         features = self.relu1(self.conv1(images))  # (N, 16, 14, 14)
         features = self.relu2(self.conv2(features))  # (N, 16, 7, 7)

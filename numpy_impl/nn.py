@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Float, Integer
 from numpy import ndarray
 
+from numpy_impl import convolution, fast
 from numpy_impl import functional as F
-from numpy_impl.checks import is_float, pair
-from numpy_impl.convolution import unfold
+from numpy_impl.checks import Pair, check_pair, check_target, checked, is_float
 
 __all__ = [
     "AvgPool2d",
@@ -29,8 +29,6 @@ __all__ = [
     "Sigmoid",
 ]
 
-Pair = tuple[int, int]
-
 
 class Parameter:
     """A trainable array `.data` with its gradient `.grad`, which is None until a backward."""
@@ -41,7 +39,7 @@ class Parameter:
 
     def accumulate(self, grad: Float[ndarray, "*shape"]) -> None:
         """Add `grad` to `.grad`, as PyTorch's backward does until `zero_grad()`."""
-        self.grad = grad if self.grad is None else self.grad + grad
+        self.grad = grad if self.grad is None else np.asarray(self.grad + grad)
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.data.shape}, dtype={self.data.dtype})"
@@ -129,9 +127,7 @@ class Linear(Module):
         bound = 1 / np.sqrt(in_features)
         rng = rng or np.random.default_rng()
         weight = rng.uniform(-bound, bound, (out_features, in_features)).astype(dtype)
-        if out_features > 32:  # for small batches OpenBLAS is faster if W lies as (in, out)
-            weight = np.asfortranarray(weight)
-        self.weight = Parameter(weight)
+        self.weight = Parameter(fast.in_fast_order(weight))
         self.bias = Parameter(rng.uniform(-bound, bound, out_features).astype(dtype))
 
     def forward(self, input: Float[ndarray, "N in"]) -> Float[ndarray, "N out"]:
@@ -170,9 +166,9 @@ class Conv2d(Module):
         dtype: Any = np.float32,
         rng: np.random.Generator | None = None,
     ) -> None:
-        self.kernel_size = pair("Conv2d", "kernel_size", kernel_size, 1)
-        self.stride = pair("Conv2d", "stride", stride, 1)
-        self.padding = pair("Conv2d", "padding", padding, 0)
+        self.kernel_size = check_pair("Conv2d", "kernel_size", kernel_size, 1)
+        self.stride = check_pair("Conv2d", "stride", stride, 1)
+        self.padding = check_pair("Conv2d", "padding", padding, 0)
         bound = 1 / np.sqrt(in_channels * math.prod(self.kernel_size))
         rng = rng or np.random.default_rng()
         shape = (out_channels, in_channels, *self.kernel_size)
@@ -182,30 +178,24 @@ class Conv2d(Module):
     def forward(self, input: Float[ndarray, "N in H W"]) -> Float[ndarray, "N out Ho Wo"]:
         """(N, in, H, W) to (N, out, Ho, Wo); the unfolded input serves the backward, too."""
         self.input = input
-        self.columns = unfold(input, self.kernel_size, self.stride, self.padding)
-        return F.conv2d(
-            input,
-            self.weight.data,
-            self.bias.data,
-            self.stride,
-            self.padding,
-            columns=self.columns,
+        output, self.columns = convolution.convolve(
+            input, self.weight.data, self.bias.data, self.stride, self.padding
         )
+        return output
 
     def backward(
         self, grad_output: Float[ndarray, "N out Ho Wo"], needs_input_grad: bool = True
     ) -> Float[ndarray, "N in H W"] | Any:
         """(N, out, Ho, Wo) to (N, in, H, W), or None; adds to the gradients of the parameters."""
-        grads: tuple[Any, Any, Any] = F.conv2d_backward(
+        grad_input, grad_weight, grad_bias = convolution.convolve_backward(
             grad_output,
             self.input,
             self.weight.data,
             self.stride,
             self.padding,
-            (needs_input_grad, True, True),
-            columns=self.columns,
+            self.columns,
+            needs_input_grad,
         )
-        grad_input, grad_weight, grad_bias = grads
         self.weight.accumulate(grad_weight)
         self.bias.accumulate(grad_bias)
         return grad_input
@@ -256,16 +246,14 @@ class ReLU(Module):
 class CrossEntropyLoss:
     """The mean of -log softmax(logits)[target] over the batch."""
 
+    @checked(check_target, name="cross_entropy")
     def __call__(
         self, input: Float[ndarray, "N C"], target: Integer[ndarray, " N"]
     ) -> Float[ndarray, ""]:
         """Logits (N, C) and class indices (N,) to the loss, a 0-d array."""
-        self.input, self.target = input, target
-        self.log_probabilities = F.log_softmax(input)
-        return F.cross_entropy(input, target, log_probabilities=self.log_probabilities)
+        self.log_probabilities, self.target = F.log_softmax(input), target
+        return F.nll_loss(self.log_probabilities, target)
 
     def backward(self) -> Float[ndarray, "N C"]:
         """The gradient of the loss with respect to the logits."""
-        return F.cross_entropy_backward(
-            1.0, self.input, self.target, log_probabilities=self.log_probabilities
-        )
+        return F.nll_loss_backward(1.0, self.log_probabilities, self.target)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy import ndarray
 
 from numpy_impl import functional as F
-from numpy_impl.checks import check_fraction, check_non_negative
+from numpy_impl.checks import check_fractions, check_non_negative
 from numpy_impl.nn import Parameter
 
 __all__ = ["SGD", "Adam", "Optimizer"]
@@ -67,11 +67,8 @@ class SGD(Optimizer):
         for index, parameter in enumerate(self.parameters):
             if parameter.grad is None:
                 continue
-            if self.momentum == 0:
-                F.sgd_step(
-                    parameter.data, parameter.grad, self.lr, self.weight_decay, out=parameter.data
-                )
-            else:
+            direction, decay = parameter.grad, self.weight_decay
+            if self.momentum > 0:
                 grad = parameter.grad + self.weight_decay * parameter.data
                 velocity = self.velocities[index]
                 if velocity is None:
@@ -80,7 +77,8 @@ class SGD(Optimizer):
                     velocity = self.momentum * velocity + (1 - self.dampening) * grad
                 self.velocities[index] = velocity
                 direction = grad + self.momentum * velocity if self.nesterov else velocity
-                F.sgd_step(parameter.data, direction, self.lr, out=parameter.data)
+                decay = 0.0
+            F.sgd_step(parameter.data, np.asarray(direction), self.lr, decay, out=parameter.data)
 
 
 class Adam(Optimizer):
@@ -101,7 +99,7 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(parameters)
         self.lr = check_non_negative("lr", lr)
-        self.betas = check_fraction("betas[0]", betas[0]), check_fraction("betas[1]", betas[1])
+        self.betas = check_fractions("betas", betas)
         self.eps = check_non_negative("eps", eps)
         self.weight_decay = check_non_negative("weight_decay", weight_decay)
         self.steps = [0] * len(self.parameters)
@@ -114,16 +112,14 @@ class Adam(Optimizer):
             if parameter.grad is None:
                 continue
             self.steps[index] += 1
-            exp_avg, exp_avg_sq = self.exp_avgs[index], self.exp_avg_sqs[index]
-            F.adam_step(
+            parameter.data[...], self.exp_avgs[index], self.exp_avg_sqs[index] = F.adam_step(
                 parameter.data,
                 parameter.grad,
-                exp_avg,
-                exp_avg_sq,
+                self.exp_avgs[index],
+                self.exp_avg_sqs[index],
                 self.steps[index],
                 self.lr,
                 self.betas,
                 self.eps,
                 self.weight_decay,
-                out=(parameter.data, exp_avg, exp_avg_sq),
             )

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from numpy_impl import functional as F
 from numpy_impl import nn
+from numpy_impl.fast import gather
 from numpy_impl.optim import Optimizer
 
 __all__ = ["Evaluation", "Step", "evaluate", "fit", "predict", "steps"]
@@ -76,29 +77,6 @@ def steps(
         model.backward(criterion.backward())
         optimizer.step()
         yield Step(number, logits, loss.item())
-
-
-def gather(
-    images: Float[ndarray, "M in"], labels: Int64[ndarray, " M"], batches: Iterable[ndarray]
-) -> Iterator[tuple[Float[ndarray, "N in"], Int64[ndarray, " N"]]]:
-    """The images and labels of each batch; the images are overwritten by those of the next.
-
-    Raises
-    ------
-    IndexError
-        For an index that is out of range.
-    ValueError
-        If there are not as many labels as images.
-    """
-    if len(images) != len(labels):
-        raise ValueError(f"labels has length {len(labels)}, expected {len(images)} as images has")
-    input = images[:0]
-    for indices in batches:
-        target = labels.take(indices)  # which raises IndexError, so `wrap` below meets none
-        if len(input) != len(indices):
-            input = np.empty((len(indices), images.shape[1]), images.dtype)
-        # Memory traffic, and a good part of a step: memory used before may still be in the cache.
-        yield images.take(indices, axis=0, out=input, mode="wrap"), target
 
 
 def fit(
