@@ -144,12 +144,12 @@ def condition(dims: Mapping[str, Dims]) -> str:
     for key, (names, optional, sized) in dims.items():
         is_float = f"{key}.dtype in FLOATS" if key == first else f"{key}.dtype is {first}.dtype"
         tests = [f"type({key}) is ndarray", is_float]
-        found = {name: f"{key}.shape[{axis}]" for axis, name in enumerate(names)}
-        if names[:1] == ["*shape"]:
-            found = {"*shape": f"{key}.shape"}
+        found = [(name, f"{key}.shape[{axis}]") for axis, name in enumerate(names)]
+        if names == ["*shape"]:
+            found = [("*shape", f"{key}.shape")]
         elif names != ["..."] and sized:
             tests.append(f"{key}.ndim == {len(names)}")
-        for name, size in found.items() if sized and names != ["..."] else ():
+        for name, size in found if sized and names != ["..."] else ():
             expected = name if name.isdigit() else sizes.setdefault(name, size)
             if expected != size:
                 tests.append(f"{size} == {expected}")
@@ -161,7 +161,7 @@ def condition(dims: Mapping[str, Dims]) -> str:
 def as_arrays(result: Any) -> Any:
     """The result, or each of a tuple, as an array; a None stays."""
     if isinstance(result, tuple):
-        return tuple(one if one is None else np.asarray(one) for one in result)
+        return tuple([one if one is None else np.asarray(one) for one in result])
     return np.asarray(result)
 
 
@@ -280,7 +280,8 @@ def check_target(function: str, input: ndarray, target: Any, reduction: Any = "m
 def check_grad_loss(function: str, grad_output: Any, input: ndarray, reduction: str) -> None:
     """Raise TypeError or ValueError if it is no gradient of the loss: () or, for "none", (N,)."""
     if not isinstance(grad_output, Real) and not is_float(grad_output):
-        came = getattr(grad_output, "dtype", type(grad_output).__name__)
+        plain = type(grad_output) is ndarray
+        came = grad_output.dtype if plain else type(grad_output).__name__
         raise TypeError(f"{function}: grad_output is {came}, expected a number or a float array")
     sizes: dict[str, tuple[Any, str]] = {"N": (len(input), "input")}
     expected = ["N"] if reduction == "none" else []
@@ -291,6 +292,7 @@ def check_step(function: str, step: Any) -> None:
     """Raise ValueError if `step` is no count from 1."""
     if not isinstance(step, int | np.integer) or step < 1:
         raise ValueError(f"{function}: step is {step!r}, expected a count from 1")
+    check_number(f"{function}: step", step)
 
 
 def check_window(

@@ -81,7 +81,8 @@ def convolve_backward(
     grad = np.ascontiguousarray(grad_output.T)  # (Wo, Ho, out, N)
     grad_input = None
     if needs_input_grad:
-        grad_columns = (np.matmul(flat(weight).T, column) for column in grad)  # Wo of (Ho, K, N)
+        spread = flat(weight).T  # (K, out)
+        grad_columns = (np.matmul(spread, column) for column in grad)  # Wo of (Ho, K, N)
         window = weight.shape[2], weight.shape[3]
         grad_input = fold(grad_columns, input.shape, input.dtype, window, stride, padding)
     products = np.matmul(columns, grad.swapaxes(2, 3))  # (Wo, Ho, K, out)

@@ -1,14 +1,18 @@
-"""What is there for speed alone, and changes no formula: the reason and the gain stand beside each.
+"""What is there for speed, or for quiet, and changes no number: the reason stands beside each.
 
 The formulas are in `functional.py`. The figures are of one thread on an AVX-512 machine.
 """
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int64
 from numpy import ndarray
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def blocks(input: Float[ndarray, "N in"], weight: Float[ndarray, "out in"]) -> list[slice]:
@@ -53,6 +57,16 @@ def in_fast_order(weight: Float[ndarray, "out in"]) -> Float[ndarray, "out in"]:
     return np.asfortranarray(weight) if len(weight) > 32 else weight
 
 
+def positive_part(input: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+    """max(x, 0), compared with an array of zeros that becomes the result.
+
+    Compared with the number 0 the images of a batch take twice as long: 310 instead of 150 µs for
+    800,000 numbers.
+    """
+    output = np.zeros_like(input)
+    return np.maximum(input, output, out=output)
+
+
 def shifted(input: Float[ndarray, "*shape"], dim: int) -> Float[ndarray, "*moved"]:
     """x minus its maximum along `dim`, so that no exp overflows, as a copy with that axis first.
 
@@ -80,3 +94,20 @@ def gather(
         if len(input) != len(indices):
             input = np.empty((len(indices), images.shape[1]), images.dtype)
         yield images.take(indices, axis=0, out=input, mode="wrap"), target
+
+
+def without_warnings(generator: Callable[P, Iterator[T]]) -> Callable[P, Iterator[T]]:
+    """Compute each item without NumPy's warnings of overflow: a training step raises an error."""
+
+    @functools.wraps(generator)
+    def quiet(*args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        items = generator(*args, **kwargs)
+        while True:  # around each item alone: who takes it keeps the warnings
+            with np.errstate(over="ignore", invalid="ignore"):
+                try:
+                    item = next(items)
+                except StopIteration:
+                    return
+            yield item
+
+    return quiet

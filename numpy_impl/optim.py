@@ -112,14 +112,16 @@ class Adam(Optimizer):
             if parameter.grad is None:
                 continue
             self.steps[index] += 1
-            parameter.data[...], self.exp_avgs[index], self.exp_avg_sqs[index] = F.adam_step(
+            exp_avg, exp_avg_sq = self.exp_avgs[index], self.exp_avg_sqs[index]
+            F.adam_step(
                 parameter.data,
                 parameter.grad,
-                self.exp_avgs[index],
-                self.exp_avg_sqs[index],
+                exp_avg,
+                exp_avg_sq,
                 self.steps[index],
                 self.lr,
                 self.betas,
                 self.eps,
                 self.weight_decay,
+                out=(parameter.data, exp_avg, exp_avg_sq),
             )

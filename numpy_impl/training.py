@@ -1,9 +1,8 @@
 """The training loop by hand. It differs from PyTorch's in one line: the backward."""
 
-import functools
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int64
@@ -11,13 +10,10 @@ from numpy import ndarray
 
 from numpy_impl import functional as F
 from numpy_impl import nn
-from numpy_impl.fast import gather
+from numpy_impl.fast import gather, without_warnings
 from numpy_impl.optim import Optimizer
 
 __all__ = ["Evaluation", "Step", "evaluate", "fit", "predict", "steps"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class Step(NamedTuple):
@@ -35,23 +31,6 @@ class Evaluation(NamedTuple):
     accuracy: float
 
 
-def without_warnings(generator: Callable[P, Iterator[T]]) -> Callable[P, Iterator[T]]:
-    """Compute each item without NumPy's warnings of overflow: a training step raises an error."""
-
-    @functools.wraps(generator)
-    def quiet(*args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
-        items = generator(*args, **kwargs)
-        while True:  # around each item alone: who takes it keeps the warnings
-            with np.errstate(over="ignore", invalid="ignore"):
-                try:
-                    item = next(items)
-                except StopIteration:
-                    return
-            yield item
-
-    return quiet
-
-
 @without_warnings
 def steps(
     model: nn.Module,
@@ -66,7 +45,13 @@ def steps(
     ------
     FloatingPointError
         When the loss is not finite; it names the step and the first tensor that is not.
+    IndexError
+        For an index that is out of range.
+    ValueError
+        If there are not as many labels as images.
     """
+    if len(images) != len(labels):
+        raise ValueError(f"labels has length {len(labels)}, expected {len(images)} as images has")
     criterion = nn.CrossEntropyLoss()
     for number, (input, target) in enumerate(gather(images, labels, batches), start=1):
         logits = model(input)

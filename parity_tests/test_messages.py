@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from numpy_impl import functional
-from numpy_impl.checks import dims, is_float, misfit
 
 F: Any = functional  # the mistakes are mistakes of type, too
 
@@ -362,30 +361,3 @@ def test_an_axis_too_many_is_named(function: str, argument: str) -> None:
     assert message(function, argument, array[None]) == (
         f"{function}: {argument} has shape {came}, expected {expected}"
     )
-
-
-# --- the words themselves -------------------------------------------------------------------------
-
-
-def test_an_argument_that_may_be_none_is_passed_over() -> None:
-    assert str(misfit("f", bias=(None, "out?"))) == "f: its arguments do not fit together"
-
-
-def test_what_comes_after_a_none_is_looked_at() -> None:
-    assert str(misfit("f", bias=(None, "out?"), x=(A, "N"))).startswith("f: x has shape")
-
-
-def test_what_may_be_none_is_looked_at_if_it_is_not() -> None:
-    assert str(misfit("f", x=(A, "3 out"), bias=(A, "out?"))) == (
-        "f: bias has shape (3, 4), expected 1 dimensions (out)"
-    )
-
-
-def test_none_is_no_float() -> None:
-    assert is_float(A, W)
-    assert not is_float(A, None, W)
-
-
-def test_what_is_no_array_has_any_dimensions() -> None:
-    assert dims(A) == "3 4"
-    assert dims([[1.0]]) == "..."
