@@ -332,6 +332,33 @@ def check_window(
             )
 
 
+# --- tensors by name ------------------------------------------------------------------------------
+
+
+def check_state_dict(
+    owner: str, expected: Mapping[str, ndarray], state_dict: Mapping[str, Any]
+) -> None:
+    """Raise ValueError if names are missing or too many, or one is no float array of its shape."""
+    problems = [f"{name} is missing" for name in expected if name not in state_dict]
+    problems += [f"{name} is unexpected" for name in state_dict if name not in expected]
+    for name in (name for name in expected if name in state_dict):
+        array, shape = state_dict[name], expected[name].shape
+        if np.shape(array) != shape:
+            problems.append(f"{name} has shape {np.shape(array)}, expected {shape}")
+        elif not is_float(array):
+            came = getattr(array, "dtype", type(array).__name__)
+            problems.append(f"{name} is {came}, expected a NumPy array of floats")
+    if problems:
+        raise ValueError(f"state_dict does not fit {owner}: {'; '.join(problems)}")
+
+
+def not_finite(step: int, tensors: Mapping[str, ndarray]) -> FloatingPointError:
+    """The error for a loss that is not finite: it names the first of the tensors that is not."""
+    names = [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()]
+    found = f", nor is {names[0]}" if names else ""
+    return FloatingPointError(f"step {step}: the loss is not finite{found}")
+
+
 # --- options --------------------------------------------------------------------------------------
 
 

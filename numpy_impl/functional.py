@@ -1,16 +1,14 @@
 """The operations by hand: each forward with its backward beside it.
 
 Those that slide a window over images have a file of their own, `convolution.py`.
-
 Argument names and order are those of `torch.nn.functional`. A backward takes `grad_output` first,
 then what it needs from the forward (ATen's convention), and returns the gradients in the order of
 the differentiable inputs. Every function is pure: nothing that comes in is changed.
 
 Any float dtype goes in and the same comes out, in the byte order of the machine; the float arrays
 of one call share one dtype. An array without dimensions stays one. Arguments that do not fit raise
-TypeError (types, dtypes) or ValueError (shapes, values), which name the argument, what came and
-what was expected: `checked` reads that from the annotations. What is computed in an unusual way to
-be fast is in `fast.py`.
+TypeError (types, dtypes) or ValueError (shapes, values) with a line that names the argument:
+`checked` compiles that from the annotations. What is computed as it is to be fast is in `fast.py`.
 """
 
 import math
@@ -24,25 +22,18 @@ from numpy_impl.checks import check_dim, check_grad_loss, check_step, check_targ
 from numpy_impl.convolution import avg_pool2d, avg_pool2d_backward, conv2d, conv2d_backward
 
 __all__ = [
-    "linear",
-    "linear_backward",
-    "sigmoid",
-    "sigmoid_backward",
-    "relu",
-    "relu_backward",
-    "softmax",
-    "softmax_backward",
-    "log_softmax",
-    "log_softmax_backward",
-    "cross_entropy",
-    "cross_entropy_backward",
-    "conv2d",
-    "conv2d_backward",
-    "avg_pool2d",
-    "avg_pool2d_backward",
-    "sgd_step",
-    "adam_step",
-]
+    "linear", "linear_backward",
+    "sigmoid", "sigmoid_backward",
+    "relu", "relu_backward",
+    "softmax", "softmax_backward",
+    "log_softmax", "log_softmax_backward",
+    "cross_entropy", "cross_entropy_backward",
+    "conv2d", "conv2d_backward",
+    "avg_pool2d", "avg_pool2d_backward",
+    "sgd_step", "adam_step",
+]  # fmt: skip
+
+Same = Float[ndarray, "*shape"]  # any shape, the same throughout a call
 
 
 @checked()
@@ -64,10 +55,8 @@ def linear_backward(
     input: Float[ndarray, "N in"],
     weight: Float[ndarray, "out in"],
     output_mask: tuple[bool, bool, bool] = (True, True, True),
-) -> tuple[
-    Float[ndarray, "N in"] | None, Float[ndarray, "out in"] | None, Float[ndarray, " out"] | None
-]:
-    """dx = dy W, dW = dyᵀ x, and db is dy summed over the batch.
+) -> tuple[ndarray | None, ndarray | None, ndarray | None]:
+    """dx = dy W (N, in), dW = dyᵀ x (out, in), and db (out,) is dy summed over the batch.
 
     `output_mask` (ATen's name) says which of the three are wanted; None stands for the others.
     """
@@ -78,55 +67,48 @@ def linear_backward(
 
 
 @checked()
-def sigmoid(input: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+def sigmoid(input: Same) -> Same:
     """y = 1 / (1 + exp(-x))."""
     with np.errstate(over="ignore"):  # 1 / (1 + inf) = 0 is right
         return 1 / (1 + np.exp(-input))
 
 
 @checked()
-def sigmoid_backward(
-    grad_output: Float[ndarray, "*shape"], output: Float[ndarray, "*shape"]
-) -> Float[ndarray, "*shape"]:
+def sigmoid_backward(grad_output: Same, output: Same) -> Same:
     """dx = dy y (1 - y)."""
     return grad_output * output * (1 - output)
 
 
 @checked()
-def relu(input: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+def relu(input: Same) -> Same:
     """y = max(x, 0)."""
     return fast.positive_part(input)
 
 
 @checked()
-def relu_backward(
-    grad_output: Float[ndarray, "*shape"], output: Float[ndarray, "*shape"]
-) -> Float[ndarray, "*shape"]:
+def relu_backward(grad_output: Same, output: Same) -> Same:
     """dx = dy, but 0 where y <= 0: at the kink the gradient is 0, as in PyTorch.
 
-    An infinite dy becomes NaN there, and 0 in PyTorch: np.where would do that, but takes ten times
-    as long.
+    An infinite dy becomes NaN there, and 0 in PyTorch: np.where takes ten times as long.
     """
     return grad_output * ~(output <= 0)
 
 
 @checked(check_dim)
-def softmax(input: Float[ndarray, "*shape"], dim: int = -1) -> Float[ndarray, "*shape"]:
+def softmax(input: Same, dim: int = -1) -> Same:
     """y_i = exp(x_i) / Σ_j exp(x_j) along `dim`; a constant added to x changes nothing."""
     exp = np.exp(fast.shifted(input, dim))
     return (exp / exp.sum(axis=0)).swapaxes(0, dim)
 
 
 @checked(check_dim)
-def softmax_backward(
-    grad_output: Float[ndarray, "*shape"], output: Float[ndarray, "*shape"], dim: int = -1
-) -> Float[ndarray, "*shape"]:
+def softmax_backward(grad_output: Same, output: Same, dim: int = -1) -> Same:
     """dx_i = y_i (dy_i - Σ_j dy_j y_j)."""
     return output * (grad_output - (grad_output * output).sum(axis=dim, keepdims=True))
 
 
 @checked(check_dim)
-def log_softmax(input: Float[ndarray, "*shape"], dim: int = -1) -> Float[ndarray, "*shape"]:
+def log_softmax(input: Same, dim: int = -1) -> Same:
     """y_i = x_i - log Σ_j exp(x_j) along `dim`; a constant added to x changes nothing."""
     output = fast.shifted(input, dim)
     output -= np.log(np.exp(output).sum(axis=0))
@@ -134,9 +116,7 @@ def log_softmax(input: Float[ndarray, "*shape"], dim: int = -1) -> Float[ndarray
 
 
 @checked(check_dim)
-def log_softmax_backward(
-    grad_output: Float[ndarray, "*shape"], output: Float[ndarray, "*shape"], dim: int = -1
-) -> Float[ndarray, "*shape"]:
+def log_softmax_backward(grad_output: Same, output: Same, dim: int = -1) -> Same:
     """dx_i = dy_i - softmax(x)_i Σ_j dy_j, where softmax(x) = exp(y)."""
     return grad_output - np.exp(output) * grad_output.sum(axis=dim, keepdims=True)
 
@@ -194,13 +174,8 @@ def nll_loss_backward(
 
 @checked()
 def sgd_step(
-    param: Float[ndarray, "*shape"],
-    grad: Float[ndarray, "*shape"],
-    lr: float,
-    weight_decay: float = 0.0,
-    *,
-    out: ndarray | None = None,
-) -> Float[ndarray, "*shape"]:
+    param: Same, grad: Same, lr: float, weight_decay: float = 0.0, *, out: ndarray | None = None
+) -> Same:
     """p - lr (g + λ p): a step of stochastic gradient descent with L2.
 
     The result is a new array, or lies in `out`, which may be `param` itself.
@@ -212,10 +187,10 @@ def sgd_step(
 
 @checked(check_step)
 def adam_step(
-    param: Float[ndarray, "*shape"],
-    grad: Float[ndarray, "*shape"],
-    exp_avg: Float[ndarray, "*shape"],
-    exp_avg_sq: Float[ndarray, "*shape"],
+    param: Same,
+    grad: Same,
+    exp_avg: Same,
+    exp_avg_sq: Same,
     step: int,
     lr: float = 1e-3,
     betas: tuple[float, float] = (0.9, 0.999),
@@ -223,7 +198,7 @@ def adam_step(
     weight_decay: float = 0.0,
     *,
     out: tuple[ndarray | None, ndarray | None, ndarray | None] = (None, None, None),
-) -> tuple[Float[ndarray, "*shape"], Float[ndarray, "*shape"], Float[ndarray, "*shape"]]:
+) -> tuple[Same, Same, Same]:
     """p - lr m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ); `step` t counts from 1.
 
     Returns the parameter and the running means m of the gradient and v of its square: new arrays,

@@ -16,18 +16,13 @@ from numpy import ndarray
 
 from numpy_impl import convolution, fast
 from numpy_impl import functional as F
-from numpy_impl.checks import Pair, check_pair, check_target, checked, is_float
+from numpy_impl.checks import Pair, check_pair, check_state_dict, check_target, checked
 
 __all__ = [
-    "AvgPool2d",
-    "Conv2d",
-    "CrossEntropyLoss",
-    "Linear",
-    "Module",
-    "Parameter",
-    "ReLU",
-    "Sigmoid",
-]
+    "AvgPool2d", "Conv2d", "CrossEntropyLoss", "Linear", "Module", "Parameter", "ReLU", "Sigmoid",
+]  # fmt: skip
+
+RNG = np.random.Generator | None
 
 
 class Parameter:
@@ -70,8 +65,7 @@ class Module:
 
     def parameters(self) -> Iterator[Parameter]:
         """The parameters, in the order of definition."""
-        for _, parameter in self.named_parameters():
-            yield parameter
+        return (parameter for _, parameter in self.named_parameters())
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -85,26 +79,12 @@ class Module:
     def load_state_dict(self, state_dict: Mapping[str, Float[ndarray, "..."]]) -> None:
         """Copy the arrays of `state_dict` into the parameters, cast to the parameters' dtype.
 
-        Raises
-        ------
-        ValueError
-            If names are missing or unexpected, or one is no float array of its parameter's shape;
-            nothing is loaded then.
+        Raises ValueError if names are missing or unexpected, or one is no float array of its
+        parameter's shape; nothing is loaded then.
         """
         parameters = dict(self.named_parameters())
-        faults = [f"{name} is missing" for name in parameters if name not in state_dict]
-        faults += [f"{name} is unexpected" for name in state_dict if name not in parameters]
-        for name, parameter in parameters.items():
-            if name not in state_dict:
-                continue
-            array, shape = state_dict[name], parameter.data.shape
-            if np.shape(array) != shape:
-                faults.append(f"{name} has shape {np.shape(array)}, expected {shape}")
-            elif not is_float(array):
-                what = getattr(array, "dtype", type(array).__name__)
-                faults.append(f"{name} is {what}, expected a NumPy array of floats")
-        if faults:
-            raise ValueError(f"state_dict does not fit {type(self).__name__}: {'; '.join(faults)}")
+        shapes = {name: parameter.data for name, parameter in parameters.items()}
+        check_state_dict(type(self).__name__, shapes, state_dict)
         for name, parameter in parameters.items():
             parameter.data[...] = state_dict[name]
 
@@ -117,12 +97,7 @@ class Linear(Module):
     """
 
     def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        *,
-        dtype: Any = np.float32,
-        rng: np.random.Generator | None = None,
+        self, in_features: int, out_features: int, *, dtype: Any = np.float32, rng: RNG = None
     ) -> None:
         bound = 1 / np.sqrt(in_features)
         rng = rng or np.random.default_rng()
@@ -131,7 +106,6 @@ class Linear(Module):
         self.bias = Parameter(rng.uniform(-bound, bound, out_features).astype(dtype))
 
     def forward(self, input: Float[ndarray, "N in"]) -> Float[ndarray, "N out"]:
-        """(N, in) to (N, out)."""
         self.input = input
         return F.linear(input, self.weight.data, self.bias.data)
 
@@ -164,7 +138,7 @@ class Conv2d(Module):
         padding: int | Pair = 0,
         *,
         dtype: Any = np.float32,
-        rng: np.random.Generator | None = None,
+        rng: RNG = None,
     ) -> None:
         self.kernel_size = check_pair("Conv2d", "kernel_size", kernel_size, 1)
         self.stride = check_pair("Conv2d", "stride", stride, 1)
@@ -187,14 +161,9 @@ class Conv2d(Module):
         self, grad_output: Float[ndarray, "N out Ho Wo"], needs_input_grad: bool = True
     ) -> Float[ndarray, "N in H W"] | Any:
         """(N, out, Ho, Wo) to (N, in, H, W), or None; adds to the gradients of the parameters."""
+        weight, window = self.weight.data, (self.stride, self.padding)
         grad_input, grad_weight, grad_bias = convolution.convolve_backward(
-            grad_output,
-            self.input,
-            self.weight.data,
-            self.stride,
-            self.padding,
-            self.columns,
-            needs_input_grad,
+            grad_output, self.input, weight, *window, self.columns, needs_input_grad
         )
         self.weight.accumulate(grad_weight)
         self.bias.accumulate(grad_bias)
@@ -208,12 +177,10 @@ class AvgPool2d(Module):
         self.kernel_size, self.stride = kernel_size, stride
 
     def forward(self, input: Float[ndarray, "N C H W"]) -> Float[ndarray, "N C Ho Wo"]:
-        """(N, C, H, W) to (N, C, Ho, Wo)."""
         self.input = input
         return F.avg_pool2d(input, self.kernel_size, self.stride)
 
     def backward(self, grad_output: Float[ndarray, "N C Ho Wo"]) -> Float[ndarray, "N C H W"]:
-        """(N, C, Ho, Wo) to (N, C, H, W)."""
         return F.avg_pool2d_backward(grad_output, self.input, self.kernel_size, self.stride)
 
 
@@ -221,12 +188,10 @@ class Sigmoid(Module):
     """y = 1 / (1 + exp(-x))."""
 
     def forward(self, input: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
-        """Any shape to the same."""
         self.output = F.sigmoid(input)
         return self.output
 
     def backward(self, grad_output: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
-        """Any shape to the same."""
         return F.sigmoid_backward(grad_output, self.output)
 
 
@@ -234,12 +199,10 @@ class ReLU(Module):
     """y = max(x, 0)."""
 
     def forward(self, input: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
-        """Any shape to the same."""
         self.output = F.relu(input)
         return self.output
 
     def backward(self, grad_output: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
-        """Any shape to the same."""
         return F.relu_backward(grad_output, self.output)
 
 

@@ -63,22 +63,22 @@ class SGD(Optimizer):
         self.velocities: list[ndarray | None] = [None] * len(self.parameters)
 
     def step(self) -> None:
-        """Update each parameter that has a gradient, in place."""
         for index, parameter in enumerate(self.parameters):
             if parameter.grad is None:
                 continue
-            direction, decay = parameter.grad, self.weight_decay
-            if self.momentum > 0:
-                grad = parameter.grad + self.weight_decay * parameter.data
-                velocity = self.velocities[index]
-                if velocity is None:
-                    velocity = grad
-                else:
-                    velocity = self.momentum * velocity + (1 - self.dampening) * grad
-                self.velocities[index] = velocity
-                direction = grad + self.momentum * velocity if self.nesterov else velocity
-                decay = 0.0
-            F.sgd_step(parameter.data, np.asarray(direction), self.lr, decay, out=parameter.data)
+            data, grad = parameter.data, parameter.grad
+            if self.momentum == 0:
+                F.sgd_step(data, grad, self.lr, self.weight_decay, out=data)
+                continue
+            grad = grad + self.weight_decay * data
+            velocity = self.velocities[index]
+            if velocity is None:
+                velocity = grad
+            else:
+                velocity = self.momentum * velocity + (1 - self.dampening) * grad
+            self.velocities[index] = velocity
+            direction = np.asarray(grad + self.momentum * velocity if self.nesterov else velocity)
+            F.sgd_step(data, direction, self.lr, out=data)
 
 
 class Adam(Optimizer):
@@ -107,21 +107,12 @@ class Adam(Optimizer):
         self.exp_avg_sqs = [np.zeros_like(parameter.data) for parameter in self.parameters]
 
     def step(self) -> None:
-        """Update each parameter that has a gradient, in place."""
         for index, parameter in enumerate(self.parameters):
             if parameter.grad is None:
                 continue
             self.steps[index] += 1
+            data, step = parameter.data, self.steps[index]
             exp_avg, exp_avg_sq = self.exp_avgs[index], self.exp_avg_sqs[index]
-            F.adam_step(
-                parameter.data,
-                parameter.grad,
-                exp_avg,
-                exp_avg_sq,
-                self.steps[index],
-                self.lr,
-                self.betas,
-                self.eps,
-                self.weight_decay,
-                out=(parameter.data, exp_avg, exp_avg_sq),
-            )
+            options = self.lr, self.betas, self.eps, self.weight_decay
+            out = data, exp_avg, exp_avg_sq
+            F.adam_step(data, parameter.grad, exp_avg, exp_avg_sq, step, *options, out=out)

@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from numpy_impl import functional as F
 from numpy_impl import nn
+from numpy_impl.checks import not_finite
 from numpy_impl.fast import gather, without_warnings
 from numpy_impl.optim import Optimizer
 
@@ -41,14 +42,8 @@ def steps(
 ) -> Iterator[Step]:
     """Train one step on each batch of indices, and yield after each.
 
-    Raises
-    ------
-    FloatingPointError
-        When the loss is not finite; it names the step and the first tensor that is not.
-    IndexError
-        For an index that is out of range.
-    ValueError
-        If there are not as many labels as images.
+    Raises FloatingPointError for a loss that is not finite, with the first tensor that is not;
+    IndexError for an index out of range; ValueError for more or fewer labels than images.
     """
     if len(images) != len(labels):
         raise ValueError(f"labels has length {len(labels)}, expected {len(images)} as images has")
@@ -57,7 +52,7 @@ def steps(
         logits = model(input)
         loss = criterion(logits, target)
         if not math.isfinite(loss.item()):
-            raise non_finite(number, model, input, logits)
+            raise not_finite(number, model.state_dict() | {"input": input, "logits": logits})
         optimizer.zero_grad()
         model.backward(criterion.backward())
         optimizer.step()
@@ -106,12 +101,3 @@ def predict(
         )
     starts = range(0, len(images), batch_size)
     return np.concatenate([model(images[start : start + batch_size]) for start in starts])
-
-
-def non_finite(number: int, model: nn.Module, input: ndarray, logits: ndarray) -> Exception:
-    """The error for a loss that is not finite: names the first of weights, input, logits."""
-    parameters = {name: parameter.data for name, parameter in model.named_parameters()}
-    for name, tensor in {**parameters, "input": input, "logits": logits}.items():
-        if not np.isfinite(tensor).all():
-            return FloatingPointError(f"step {number}: the loss is not finite, nor is {name}")
-    return FloatingPointError(f"step {number}: the loss is not finite")
