@@ -209,7 +209,8 @@ class Checker:
         if lost is not None or not trials:
             words = f"the run gave {lost or 'no call'}, so that nothing is known"
             return Result(name, "error", explanation=words)
-        unchecked, notes = self.unchecked(trials), ()
+        unchecked = self.unchecked(trials)
+        notes: tuple[str, ...] = ()
         faults = [(trial, misfit) for trial in trials if (misfit := fault(trial))]
         if faults:
             result = replace(self.explain(subject, trials, faults), unchecked=unchecked)

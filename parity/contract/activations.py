@@ -45,15 +45,11 @@ def other_forms(rng: Generator, input: ndarray) -> list[Call]:
         "three dimensions": (n, 2, m),
         "four dimensions": (n, 2, m, 2),
     }
-    return [
-        Call((strided(input),), label="not contiguous"),
-        *(
-            Call(
-                (both_signs(rng, 1, math.prod(shape)).reshape(shape),), label=label, may_raise=True
-            )
-            for label, shape in shapes.items()
-        ),
-    ]
+    calls = [Call((strided(input),), label="not contiguous")]
+    for label, shape in shapes.items():
+        array = both_signs(rng, 1, math.prod(shape)).reshape(shape)
+        calls.append(Call((array,), label=label, may_raise=True))
+    return calls
 
 
 def with_nan(input: ndarray) -> ndarray:

@@ -71,8 +71,11 @@ def test_code_in_another_style_is_right(name: str, seed: int) -> None:
     assert report.passed > 10
 
 
+RIGHT = ("pass", "partial")
+
+
 def ok(status: str) -> bool:
-    return status in ("pass", "partial", "missing")
+    return status in (*RIGHT, "missing")
 
 
 # --- what is wrong is named ----------------------------------------------------------------------
@@ -81,7 +84,8 @@ def ok(status: str) -> bool:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.mistake)
 def test_a_known_mistake_is_caught_and_named(row: Row) -> None:
     result = check_row(row)
-    assert result.status == ("pass" if row.diagnosis is None else "fail"), result.message
+    caught = ("fail", "unstable")
+    assert result.status in (RIGHT if row.diagnosis is None else caught), result.message
     assert result.diagnosis == row.diagnosis, result.message
 
 
@@ -93,8 +97,7 @@ def test_two_mistakes_in_one_function_are_both_named(pair: Pair) -> None:
 
 # What gives the same numbers as another mistake, in that function, on every probe.
 ALIASES = {
-    ("softmax", "integers"): "zeros",  # numbers below 1
-    ("sigmoid_backward", "integers"): "zeros",
+    ("sigmoid_backward", "integers"): "zeros",  # numbers below 1
     ("softmax_backward", "integers"): "zeros",
 }
 
@@ -196,7 +199,7 @@ def test_a_function_is_not_blamed_for_the_one_it_calls() -> None:
     )
     verdicts = {result.name: result for result in report.results if result.status != "missing"}
     assert verdicts["softmax"].diagnosis == "softmax-over-batch"
-    assert verdicts["cross_entropy_backward"].status == "pass"
+    assert verdicts["cross_entropy_backward"].status == "partial"
     assert "right once softmax is" in verdicts["cross_entropy_backward"].notes
 
 
