@@ -12,7 +12,9 @@ from rich.text import Text
 from parity.checking.checker import Result
 from parity.system import html
 
-__all__ = ["Report"]
+__all__ = ["Report", "Stability"]
+
+Stability = Literal["fail", "warn"]
 
 COLOURS = {
     "pass": "green",
@@ -39,7 +41,7 @@ class Report:
     isolation: str = "none"  # what it was shut in by
     seed: int = 0  # of the probes
     notes: Sequence[str] = ()  # how the file was read
-    stability: Literal["fail", "warn"] = "fail"  # what becomes of an unstable name
+    stability: Stability = "fail"  # what an unstable name counts as
 
     @property
     def passed(self) -> int:

@@ -126,6 +126,29 @@ def fit(
     return after
 
 
+def loss_and_grads(
+    params: dict[str, Tensor],
+    X: Tensor,  # noqa: N803 - as the courses call it
+    y: Tensor,
+    reg: float = 0.0,
+    activation: str = "relu",
+    biases: bool = True,
+    penalty: float = 0.5,
+) -> list[Tensor]:
+    """The loss, and the gradients from the last parameter to the first.
+
+    The penalty is `penalty` times `reg` times the squares of the weights; 0.5 in the contract.
+    """
+    params = {name: tensor.detach().requires_grad_() for name, tensor in params.items()}
+    shift1, shift2 = (params[name] if biases else torch.zeros(()) for name in ("b1", "b2"))
+    hidden = getattr(torch, activation)(X @ params["W1"].T + shift1)
+    loss = F.cross_entropy(hidden @ params["W2"].T + shift2, y)
+    loss = loss + penalty * reg * (params["W1"].square().sum() + params["W2"].square().sum())
+    last_first = [params[name] for name in reversed(params)]
+    grads = torch.autograd.grad(loss, last_first, allow_unused=True, materialize_grads=True)
+    return [loss.detach(), *grads]
+
+
 def evaluate(
     weight: Tensor, images: Tensor, labels: Tensor, batch_size: int = 1000, reduction: str = "mean"
 ) -> tuple[Tensor, Tensor]:

@@ -311,6 +311,28 @@ def same_state(one: dict[str, ndarray], other: dict[str, ndarray]) -> bool:
     return all(np.allclose(one[name], other[name], rtol=1e-6, atol=0) for name in other)
 
 
+def run_network(
+    namespace: Namespace,
+    subject: str,
+    params: dict[str, ndarray],
+    X: ndarray,  # noqa: N803 - as the courses call it
+    y: ndarray,
+    **options: Any,
+) -> Arrays:
+    """The loss, and the gradients from the last parameter to the first, None for a lacking one."""
+    function = namespace[subject]
+    value = function(params, X, y, **bind(function, 3, options))
+    if not isinstance(value, tuple | list) or len(value) != 2 or not isinstance(value[1], dict):
+        raise BadResult("returns something else than (loss, grads), with grads a dict")
+    loss, grads = value
+    unknown = sorted(map(str, grads.keys() - params.keys()))
+    if unknown or not grads:
+        came = f"grads[{unknown[0]!r}]" if unknown else "no gradient"
+        raise BadResult(f"returns {came}, expected gradients of {', '.join(params)}")
+    known = (grads.get(name) for name in reversed(params))
+    return [array_of(loss), *(None if grad is None else array_of(grad) for grad in known)]
+
+
 def run_evaluate(
     namespace: Namespace,
     subject: str,
@@ -344,6 +366,7 @@ METHODS: dict[str, Callable[..., Arrays]] = {
     "SoftmaxRegression": run_model,
     "FeedForward": run_model,
     "ConvNet": run_model,
+    "loss_and_grads": run_network,
     "fit": run_fit,
     "evaluate": run_evaluate,
 }
