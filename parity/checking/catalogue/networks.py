@@ -66,7 +66,7 @@ def with_fault(change: dict[str, Any]) -> Any:
     """The network with one thing changed."""
 
     def wrong(right: Right, *args: Any, **options: Any) -> Any:
-        return network(*args, **options, **change)
+        return network(*args, **{**options, **change})
 
     return wrong
 
