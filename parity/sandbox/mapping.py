@@ -122,7 +122,7 @@ class Mapped(Computed):
         name = name.removeprefix("grad_")
         if name == "weight" and value.ndim == 4 and self.says("images", "NHWC"):
             value = value.transpose(3, 2, 0, 1)
-        elif name == "bias" and value.ndim > 1:
+        elif name == "bias":
             shape = self.turned("bias", np.empty(value.size)).shape
             value = value.reshape(-1) if value.shape == shape else value
         elif name in ("input", "output") and value.ndim == 4 and self.says("images", "NHWC"):
