@@ -13,7 +13,8 @@ from parity.checking.judging import Misfit, expect, find_misfit, single_call
 from parity.checking.words import example, misfit_in_words
 from parity.contract.calls import Call
 from parity.contract.conventions import Conventions
-from parity.contract.operations import SUBJECTS, Subject
+from parity.contract.operations import SUBJECTS
+from parity.contract.subject import Subject
 
 __all__ = ["Checker", "Result", "Student"]
 
