@@ -5,7 +5,7 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint mutants results pages benchmarks clean
+.PHONY: demo test lint layouts mutants results pages benchmarks clean
 
 RESULTS := docs/results
 
@@ -23,6 +23,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Right homework of six courses is called right, over 200 seeds of the probes: about half an hour.
+layouts: $(INSTALLED)
+	PARITY_SEEDS=200 $(BIN)/python -m pytest -q parity_tests/checking/test_courses.py
 
 # How strong the suite is: mistakes are planted one at a time, and those that no test sees are shown.
 # About a quarter of an hour; docs/results/mutants.json has the numbers.

@@ -159,7 +159,7 @@ def call_back(forward: Subject, backward: Subject, rng: Generator, call: Call) -
     output = reference(forward.name)(*call.args, **call.options)
     output = output[0] if isinstance(output, tuple) else output
     # The gradient of a loss is a number, and at least 1.5, so that nobody takes it for the usual 1.
-    grad_output = numbers(rng, *output.shape) if output.ndim else 1.5 + float(abs(numbers(rng)))
+    grad_output = numbers(rng, *output.shape) if output.ndim else 1.5 + abs(numbers(rng, 1).item())
     known = dict(zip(forward.arguments, call.args, strict=False))
     known |= {"grad_output": grad_output, "output": output}
     options = {name: value for name, value in call.options.items() if name in backward.arguments}
