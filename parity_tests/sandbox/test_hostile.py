@@ -22,8 +22,10 @@ from parity.sandbox.isolation import Isolation
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are watched by /proc")
 
-MODES: list[Isolation] = ["required", "none"]
-both_modes = pytest.mark.parametrize("mode", MODES)
+bubblewrapped = pytest.mark.skipif(bool(isolation.unavailable()), reason="no bubblewrap")
+both_modes = pytest.mark.parametrize(
+    "mode", [pytest.param("required", marks=bubblewrapped), "none"]
+)
 
 RIGHT = "def relu(x):\n    return x * (x > 0)\n"
 HEAD = "import os, sys, time, signal, socket, threading, gc\nimport numpy as np\n"
@@ -71,12 +73,14 @@ SLEEPER = (
 
 HARM = {
     "a fork that ignores signals": (
-        "if not os.fork():\n    for one in range(1, 32):\n        try: signal.signal(one, signal.SIG_IGN)\n"
+        "if not os.fork():\n    for one in range(1, 32):\n"
+        "        try: signal.signal(one, signal.SIG_IGN)\n"
         "        except (OSError, ValueError): pass\n    {sleep}\nreturn x * 2",
         "fail",
     ),
     "a fork that leaves the session": (
-        "if not os.fork():\n    os.setsid()\n    if not os.fork():\n        {sleep}\n    os._exit(0)\nreturn x * 2",
+        "if not os.fork():\n    os.setsid()\n    if not os.fork():\n        {sleep}\n"
+        "    os._exit(0)\nreturn x * 2",
         "fail",
     ),
     "a fork that holds the pipe": (
@@ -91,7 +95,8 @@ HARM = {
         "timeout",
     ),
     "memory of many processes": (
-        "for one in range(20):\n    if not os.fork():\n        block = b'x' * (200 * 2**20)\n        time.sleep(60)\n"
+        "for one in range(20):\n    if not os.fork():\n"
+        "        block = b'x' * (200 * 2**20)\n        time.sleep(60)\n"
         "time.sleep(60)\nreturn x",
         "error",
     ),
@@ -151,7 +156,6 @@ def test_no_file_is_changed(tmp_path: Path, mode: Isolation) -> None:
     if mode == "required":
         assert victim.read_text() == "as it was"
         assert (tmp_path / "mine.py").read_text().startswith(HEAD)
-    assert sorted(one.name for one in tmp_path.iterdir()) >= ["mine.py"]
     assert not Path("mine.txt").exists()
 
 
@@ -167,6 +171,7 @@ SECRETS = {
 }
 
 
+@bubblewrapped
 @pytest.mark.parametrize("secret", SECRETS)
 def test_in_bubblewrap_nothing_else_is_in_sight(tmp_path: Path, secret: str) -> None:
     import socket
@@ -190,19 +195,18 @@ def test_in_bubblewrap_nothing_else_is_in_sight(tmp_path: Path, secret: str) -> 
     assert "Error" in result.explanation
 
 
-def test_the_environment_and_the_command_line_tell_nothing(tmp_path: Path) -> None:
-    os.environ["PARITY_SECRET"] = "1"
-    try:
-        for mode in MODES:
-            body = (
-                "assert 'PARITY_SECRET' not in os.environ\n"
-                "assert not [one for one in os.environ if 'SEED' in one]\n"
-                "assert b'seed' not in open('/proc/self/cmdline', 'rb').read()\n"
-                "return 1 / (1 + np.exp(-x))"
-            )
-            assert verdict(run(tmp_path, body, mode), "sigmoid").status == "pass"
-    finally:
-        del os.environ["PARITY_SECRET"]
+@both_modes
+def test_the_environment_and_the_command_line_tell_nothing(
+    tmp_path: Path, mode: Isolation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARITY_SECRET", "1")
+    body = (
+        "assert 'PARITY_SECRET' not in os.environ\n"
+        "assert not [one for one in os.environ if 'SEED' in one]\n"
+        "assert b'seed' not in open('/proc/self/cmdline', 'rb').read()\n"
+        "return 1 / (1 + np.exp(-x))"
+    )
+    assert verdict(run(tmp_path, body, mode), "sigmoid").status == "pass"
 
 
 @both_modes
@@ -244,7 +248,9 @@ NONSENSE = {
     "an array with the wrong size": '{"array": ["<f8", [99999999999], "AAAAAAAAAAA="]}',
     "a huge itemsize": '{"array": ["<f99", [1], "AAAA"]}',
     "a dict key that is a list": '{"dict": [[[1], 2]]}',
-    "two outcomes in one": '{"dict": [["outcomes", [{"dict": [["timeout", true], ["not_written", true]]}]]]}',
+    "two outcomes in one": (
+        '{"dict": [["outcomes", [{"dict": [["timeout", true], ["not_written", true]]}]]]}'
+    ),
     "bytes": "\\xff\\xfe",
 }
 
@@ -291,7 +297,7 @@ def test_an_outcome_for_each_call_and_nothing_else() -> None:
     found = answers.outcomes({"outcomes": [good]}, calls)
     assert found[0]["arrays"][0].shape == (2,)
     assert found[1]["raised"] == "answers with the results of 1 calls, expected 2"
-    for bad in (
+    senseless: tuple[dict[str, object], ...] = (
         {"arrays": [None]},
         {"arrays": []},
         {"arrays": [np.zeros(1)], "raised": "x"},
@@ -300,7 +306,8 @@ def test_an_outcome_for_each_call_and_nothing_else() -> None:
         {},
         {"arrays": "x"},
         {"raised": 3},
-    ):
+    )
+    for bad in senseless:
         (outcome,) = answers.outcomes({"outcomes": [bad]}, calls[:1])
         assert "raised" in outcome, bad
 

@@ -82,10 +82,7 @@ CELLS = [
 def notebook(path: Path, cells: list[str]) -> Path:
     """A notebook with these code cells, and a cell of text between."""
     content = [{"cell_type": "markdown", "source": ["# text"]}]
-    content += [
-        {"cell_type": "code", "source": cell.splitlines(keepends=True)}  # type: ignore[dict-item]
-        for cell in cells
-    ]
+    content += [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
     path.write_text(json.dumps({"cells": content, "nbformat": 4}))
     return path
 
@@ -139,7 +136,9 @@ WRITTEN = {
     ),
     "None unless": "def f(x):\n    out = None\n    if x:\n        out = x\n    return out\n",
     "no return": "def f(x):\n    y = x\n",
-    "a part that refuses": "def f(x):\n    if x:\n        raise NotImplementedError\n    return x\n",
+    "a part that refuses": (
+        "def f(x):\n    if x:\n        raise NotImplementedError\n    return x\n"
+    ),
     "counted up": "def f(x):\n    n = None\n    for n in x:\n        pass\n    return n\n",
     "TODO beside code": "def f(x):\n    # TODO: faster\n    return np.maximum(x, 0)\n",
 }
