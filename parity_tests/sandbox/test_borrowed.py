@@ -127,7 +127,7 @@ def test_no_cheat_passes(tmp_path: Path, code: str) -> None:
 
 @bubblewrapped
 def test_what_a_course_allows_is_in_sight(tmp_path: Path) -> None:
-    code = "import jaxtyping\ndef sigmoid(x):\n    jaxtyping.Float[float, 'n']\n    return x"
+    code = "import jaxtyping\ndef sigmoid(x):\n    assert jaxtyping.Float\n    return x"
     assert sigmoid(tmp_path, code).status == "borrowed"
     assert sigmoid(tmp_path, code, allowed=["jaxtyping"]).status == "fail"
 
