@@ -5,8 +5,7 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint notebooks mutants results pages benchmarks clean
-.PHONY: demo test lint mutants false-alarms results pages benchmarks clean
+.PHONY: demo test lint notebooks mutants results pages benchmarks clean false-alarms layouts
 
 RESULTS := docs/results
 
@@ -24,6 +23,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Right homework of six courses is called right, over 200 seeds of the probes: about half an hour.
+layouts: $(INSTALLED)
+	PARITY_SEEDS=200 $(BIN)/python -m pytest -q parity_tests/checking/test_courses.py
 
 # Every notebook of docs/notebooks from its first cell to its last; NOTEBOOK_FLAGS= keeps the outputs.
 NOTEBOOK_FLAGS ?= --check
