@@ -40,7 +40,7 @@ def pack(arrays: Mapping[str, ndarray], metadata: Mapping[str, str] | None = Non
 
 
 def unpack(content: bytes) -> tuple[dict[str, ndarray], dict[str, str]]:
-    """The arrays and the metadata of a file; DamagedError if a byte of what `pack` wrote has changed."""
+    """The arrays and the metadata of a file; raises what `check` raises."""
     metadata = check(content)
     try:
         return safetensors.numpy.load(content), metadata

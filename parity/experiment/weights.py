@@ -96,7 +96,7 @@ def read(path: Path, limit: int) -> Any:
 
 
 def check_archive(content: bytes, limit: int) -> None:
-    """Raise DamagedError for a .pt file that PyTorch would read although its checksums do not match.
+    """Raise DamagedError for a .pt file whose checksums do not match: PyTorch does not look.
 
     Those of PyTorch before 1.6 have none.
     """

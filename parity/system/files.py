@@ -6,11 +6,12 @@ import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from parity.errors import InputError
 from parity.system.scratch import clear, scratch_file
 
-__all__ = ["check_outputs", "check_writable", "read", "write"]
+__all__ = ["check_outputs", "check_writable", "open_file", "read", "write"]
 
 ROOM = 1 << 20  # bytes: more than an answer, a picture or a file of our models' weights takes
 
@@ -81,14 +82,10 @@ def read(path: Path, limit: int, option: str) -> bytes:
         If it is not there, larger, closed to us, or no file: a pipe might never end.
     """
     try:
-        with open(path, "rb", opener=without_waiting) as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise InputError(f"{option}: got {path}, expected a file that is there")
-            if found.st_size > limit:
-                raise InputError(
-                    f"{option}: {path} has {found.st_size:,} bytes, expected at most {limit:,}"
-                )
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > limit:
+                raise InputError(f"{option}: {path} has {size:,} bytes, expected at most {limit:,}")
             return file.read(limit)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise InputError(f"{option}: got {path}, expected a file that is there") from error
@@ -96,8 +93,22 @@ def read(path: Path, limit: int, option: str) -> bytes:
         raise InputError(f"{option}: cannot read {path}: {error.strerror}") from error
 
 
+def open_file(path: Path) -> BinaryIO:
+    """Open a file to read; OSError for a pipe or a device, which might never end."""
+    return open(path, "rb", opener=file_only)
+
+
+def file_only(path: str, flags: int) -> int:
+    """Open `path` if it is a file."""
+    descriptor = without_waiting(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file", path)
+    return descriptor
+
+
 def without_waiting(path: str, flags: int) -> int:
-    """Open a file; a pipe, too, at once, whether somebody is at its other end or not."""
+    """Open `path`; a pipe, too, at once, whether somebody is at its other end or not."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
 
 
