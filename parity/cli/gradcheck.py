@@ -72,7 +72,7 @@ class Gradcheck:
         """The parts of the recipe's model, on its first batch and its initial weights."""
         import numpy as np
 
-        from parity.backends import NumpySide, TorchSide
+        from parity.backends import NumpyBackend, TorchBackend
         from parity.experiment.prepare import prepare
         from parity.experiment.settings import Settings
         from parity.gradients.layers import check_model
@@ -85,8 +85,8 @@ class Gradcheck:
             dtype="float64",
         )
         experiment = prepare(self.target, settings)
-        numpy = NumpySide(experiment.recipe, "float64", self.seed)
-        torch = TorchSide(experiment.recipe, "float64", self.seed)
+        numpy = NumpyBackend(experiment.recipe, "float64", self.seed)
+        torch = TorchBackend(experiment.recipe, "float64", self.seed)
         for side in (numpy, torch):
             side.load(experiment.initial)
         images, labels = experiment.arrays("training", "float64")

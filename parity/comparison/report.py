@@ -6,12 +6,12 @@ from rich.table import Table
 from rich.text import Text
 
 from parity.comparison.result import CompareResult
-from parity.comparison.steps import Divergence
+from parity.comparison.steps import KINDS, Divergence
 from parity.experiment.prepare import Experiment
 from parity.experiment.published import FACTOR as FACTOR_OF_SPREAD
 from parity.experiment.published import PublishedRow
 from parity.system.console import written
-from parity.tolerance.table import FACTOR, KINDS
+from parity.tolerance.table import FACTOR
 
 __all__ = ["divergence_lines", "epoch_table", "headline", "published_table", "verdict"]
 

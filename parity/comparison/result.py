@@ -4,12 +4,11 @@ from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any
 
-from parity.backends import Side
+from parity.backends import Backend
 from parity.comparison.reproduce import Case
-from parity.comparison.steps import Divergence, StepReport
+from parity.comparison.steps import KINDS, Divergence, StepReport
 from parity.experiment.prepare import Experiment
 from parity.experiment.published import Checkpoint, PublishedRow, published_rows
-from parity.tolerance.table import KINDS
 
 __all__ = ["CompareResult", "Epoch"]
 
@@ -39,7 +38,7 @@ class CompareResult:
     steps: list[StepReport] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
-    sides: dict[str, Side] = field(default_factory=dict)  # as they were trained
+    sides: dict[str, Backend] = field(default_factory=dict)  # as they were trained
     prediction_agreement: float = 0.0  # on the held-out images
     first_answers: tuple[list[int], list[int], list[int]] = ([], [], [])  # labels, NumPy, PyTorch
     seconds: BySide = field(default_factory=dict)

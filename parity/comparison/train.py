@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from parity.backends import Outcome, Side, make_side
+from parity.backends import Backend, TrainingStep, make_backend
 from parity.experiment.prepare import Experiment
 from parity.experiment.published import Checkpoint
 
@@ -15,14 +15,14 @@ __all__ = ["TrainingRun", "evaluate", "train"]
 class TrainingRun:
     """The trained side, the loss of every step, and the figures on whole splits."""
 
-    side: Side
+    side: Backend
     losses: list[float] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
     seconds: float = 0.0  # in training steps alone
 
 
 def train(
-    experiment: Experiment, impl: str, on_step: Callable[[Outcome], None] | None = None
+    experiment: Experiment, impl: str, on_step: Callable[[TrainingStep], None] | None = None
 ) -> TrainingRun:
     """Train `impl` ("numpy" or "torch") on the experiment's batches; `on_step` hears each step.
 
@@ -32,7 +32,7 @@ def train(
         If the loss is not finite; it names the step and the first tensor that is not.
     """
     settings = experiment.settings
-    side = make_side(impl, experiment.recipe, settings.dtype, settings.seed, settings.device)
+    side = make_backend(impl, experiment.recipe, settings.dtype, settings.seed, settings.device)
     side.load(experiment.initial)
     run = TrainingRun(side)
     run.checkpoints += evaluate(experiment, {impl: side}, 0)
@@ -48,7 +48,7 @@ def train(
     return run
 
 
-def evaluate(experiment: Experiment, sides: dict[str, Side], step: int) -> list[Checkpoint]:
+def evaluate(experiment: Experiment, sides: dict[str, Backend], step: int) -> list[Checkpoint]:
     """Every side on each split that is due after `step` steps."""
     checkpoints = []
     for split in experiment.evaluated_after(step):

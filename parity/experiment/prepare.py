@@ -7,7 +7,7 @@ import torch
 from numpy import ndarray
 
 from parity import datasets
-from parity.backends import NumpySide
+from parity.backends import NumpyBackend
 from parity.errors import InputError
 from parity.experiment.settings import Settings
 from parity.experiment.weights import load
@@ -139,7 +139,7 @@ def initial_weights(recipe: Recipe, settings: Settings) -> dict[str, ndarray]:
 
     Or what is in the file `settings.load`.
     """
-    weights = NumpySide(recipe, settings.dtype, settings.seed).weights()
+    weights = NumpyBackend(recipe, settings.dtype, settings.seed).weights()
     if settings.load is not None:
         return load(settings.load, like=weights)
     if recipe.init == "default":

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from parity.comparison.result import CompareResult
+from parity.comparison.steps import KINDS
 from parity.errors import InputError
 from parity.pictures.saving import save
-from parity.tolerance.table import KINDS
 
 __all__ = ["make_folder", "training_curves"]
 
