@@ -58,8 +58,9 @@ def steps(
     images: Float[ndarray, "M in"],
     labels: Int64[ndarray, " M"],
     batches: Iterable[Int64[ndarray, " _"]],
+    first: int = 1,
 ) -> Iterator[Step]:
-    """Train one step on each batch of indices, and yield after each.
+    """Train one step on each batch of indices, and yield after each; the `first` has that number.
 
     Raises
     ------
@@ -67,7 +68,7 @@ def steps(
         When the loss is not finite; it names the step and the first tensor that is not.
     """
     criterion = nn.CrossEntropyLoss()
-    for number, (input, target) in enumerate(gather(images, labels, batches), start=1):
+    for number, (input, target) in enumerate(gather(images, labels, batches), start=first):
         logits = model(input)
         loss = criterion(logits, target)
         if not math.isfinite(loss.item()):

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 from parity.comparison.lockstep import Lockstep
 from parity.comparison.result import CompareResult
+from parity.comparison.resuming import comparison_state, restore_comparison
 from parity.comparison.steps import StepReport
 from parity.comparison.train import evaluate
+from parity.experiment.checkpoints import Checkpoints
 from parity.experiment.prepare import Experiment
 
 __all__ = ["compare"]
@@ -17,10 +19,12 @@ def compare(
     experiment: Experiment,
     on_step: Callable[[StepReport], None] | None = None,
     resync: bool = False,
+    checkpoints: Checkpoints | None = None,
 ) -> CompareResult:
     """Run the experiment to its end on both sides, a divergence or not; `on_step` hears each step.
 
-    With `resync`, every run is given PyTorch's state after each step.
+    With `resync`, every run is given PyTorch's state after each step. With `checkpoints`, it goes
+    on from the state in them, if there is one, and writes its own.
 
     Raises
     ------
@@ -32,7 +36,10 @@ def compare(
     lockstep = Lockstep(experiment, resync)
     both = {name: lockstep.sides[name] for name in ("numpy", "torch")}
     result = CompareResult(experiment, resync)
-    result.checkpoints += evaluate(experiment, both, 0)
+    if checkpoints is not None and checkpoints.state is not None:
+        restore_comparison(lockstep, result, checkpoints.state)
+    else:
+        result.checkpoints += evaluate(experiment, both, 0)
     for step in lockstep.steps():
         result.steps.append(step)
         result.checkpoints += evaluate(experiment, both, step.number)
@@ -40,6 +47,9 @@ def compare(
             result.end_epoch()
         if on_step is not None:
             on_step(step)
+        if checkpoints is not None:
+            last = step.number == experiment.num_steps
+            checkpoints.after(step.number, last, lambda: comparison_state(lockstep, result))
     images, labels = experiment.arrays(experiment.held_out, experiment.settings.dtype)
     numpy, torch = (side.predict(images).argmax(axis=1) for side in both.values())
     result.prediction_agreement = float((numpy == torch).mean())

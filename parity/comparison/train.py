@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 from parity.backends import Backend, TrainingStep, make_backend
+from parity.comparison.resuming import backend_state, restore_backend
+from parity.experiment.checkpoints import Checkpoints
 from parity.experiment.prepare import Experiment
 from parity.experiment.published import Checkpoint
 
@@ -22,9 +25,14 @@ class TrainingRun:
 
 
 def train(
-    experiment: Experiment, impl: str, on_step: Callable[[TrainingStep], None] | None = None
+    experiment: Experiment,
+    impl: str,
+    on_step: Callable[[TrainingStep], None] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainingRun:
     """Train `impl` ("numpy" or "torch") on the experiment's batches; `on_step` hears each step.
+
+    With `checkpoints`, it goes on from the state in them, if there is one, and writes its own.
 
     Raises
     ------
@@ -35,9 +43,14 @@ def train(
     side = make_backend(impl, experiment.recipe, settings.dtype, settings.seed, settings.device)
     side.load(experiment.initial)
     run = TrainingRun(side)
-    run.checkpoints += evaluate(experiment, {impl: side}, 0)
-    steps = side.steps(*experiment.arrays("training", settings.dtype), experiment.batches())
-    for number in range(1, experiment.num_steps + 1):
+    if checkpoints is not None and checkpoints.state is not None:
+        restore(run, checkpoints.state)
+    else:
+        run.checkpoints += evaluate(experiment, {impl: side}, 0)
+    done = len(run.losses)
+    data = experiment.arrays("training", settings.dtype)
+    steps = side.steps(*data, experiment.batches()[done:], first=done + 1)
+    for number in range(done + 1, experiment.num_steps + 1):
         start = perf_counter()
         outcome = next(steps)
         run.seconds += perf_counter() - start
@@ -45,7 +58,27 @@ def train(
         if on_step is not None:
             on_step(outcome)
         run.checkpoints += evaluate(experiment, {impl: side}, number)
+        if checkpoints is not None:
+            last = number == experiment.num_steps
+            checkpoints.after(number, last, lambda: state_of(run))
     return run
+
+
+def state_of(run: TrainingRun) -> dict[str, Any]:
+    """Everything that the next step depends on, and the figures so far."""
+    return {
+        "backend": backend_state(run.side),
+        "losses": run.losses,
+        "checkpoints": run.checkpoints,
+        "seconds": run.seconds,
+    }
+
+
+def restore(run: TrainingRun, state: dict[str, Any]) -> None:
+    """Put a training that has not begun where `state_of` saw it."""
+    run.losses, run.checkpoints = state["losses"], state["checkpoints"]
+    run.seconds = state["seconds"]
+    restore_backend(run.side, state["backend"], len(run.losses))
 
 
 def evaluate(experiment: Experiment, sides: dict[str, Backend], step: int) -> list[Checkpoint]:

@@ -1,0 +1,203 @@
+"""Checkpoints: what a run has come to, written to a folder as it goes, for another to go on from.
+
+One file for each, safetensors with a checksum: the arrays as they are, and all else (settings,
+position, figures so far) as JSON, which is kept as an array of bytes. No pickle.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_origin
+
+import numpy as np
+from numpy import ndarray
+
+from parity.errors import InputError
+from parity.experiment import tensorfile
+from parity.system import files
+
+__all__ = ["Checkpoints", "check_unused", "decode", "encode", "resume"]
+
+LAYOUT = 1  # of what a checkpoint holds: another number is another version's
+PATTERN = "step-*.safetensors"
+MAX_BYTES = 16 << 30
+
+State = Any  # dicts with keys of str, lists, tuples, arrays, numbers, strings and dataclasses
+Settings = Mapping[str, Any]  # what must be the same for a run to go on to the same bits
+
+
+class Checkpoints:
+    """The checkpoints of one run: the newest in `folder`, and the one before it.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there.
+    settings
+        Written with each, and compared by `resume`.
+    every
+        Steps from one to the next.
+    state
+        What the run goes on from; None for one that begins.
+    """
+
+    def __init__(
+        self, folder: Path, settings: Settings, every: int, state: State | None = None
+    ) -> None:
+        self.folder, self.settings, self.every, self.state = folder, settings, every, state
+        self.fault: InputError | None = None  # why the last one could not be written
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"checkpoint: cannot write to {folder}: {error.strerror}") from error
+        files.check_writable(self.path(0), "checkpoint")
+
+    def after(self, step: int, ends: bool, state: Callable[[], State]) -> None:
+        """Write the state if one is due after `step`, or if the run `ends` there.
+
+        A disk that is full costs the checkpoint, not the run: see `fault`.
+        """
+        if not ends and step % self.every:
+            return
+        content = encode(state(), {"settings": self.settings, "step": step})
+        try:
+            files.write(self.path(step), content, "checkpoint")
+        except InputError as error:
+            self.fault = error
+            return
+        self.fault = None
+        older = [path for path in in_order(self.folder) if path < self.path(step)]
+        for path in older[:-1]:
+            path.unlink(missing_ok=True)
+
+    def path(self, step: int) -> Path:
+        """The file of the checkpoint after `step`; in the order of the names, as of the steps."""
+        return self.folder / PATTERN.replace("*", f"{step:012d}")
+
+
+def check_unused(folder: Path) -> None:
+    """Raise InputError for a folder with another run's checkpoints, which a new run would remove.
+
+    Those of a run that goes on are its own.
+    """
+    if there := in_order(folder):
+        raise InputError(
+            f"checkpoint: {there[-1]} is there already; --resume {folder} goes on from it, and a "
+            "new run needs another folder"
+        )
+
+
+def resume(path: Path, settings: Settings, kinds: Iterable[type]) -> State:
+    """The state in the newest checkpoint of the folder `path`, or in that file.
+
+    Parameters
+    ----------
+    path
+        The folder, or one file of it.
+    settings
+        What the checkpoint must have been made with.
+    kinds
+        The dataclasses that the state may hold.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is damaged, another version's or made with other settings; the
+        message names the one before it, if that one is whole.
+    """
+    checkpoints = in_order(path) if path.is_dir() else [path]
+    if not checkpoints:
+        raise InputError(f"resume: got {path}, expected a folder with a checkpoint, {PATTERN}")
+    newest = checkpoints[-1]
+    try:
+        return read(newest, settings, kinds)
+    except InputError as error:
+        for other in reversed(in_order(newest.parent)):
+            if other < newest and is_whole(other, settings, kinds):
+                raise InputError(
+                    f"{error}; the one before it is whole: --resume {other}"
+                ) from error
+        raise
+
+
+def is_whole(path: Path, settings: Settings, kinds: Iterable[type]) -> bool:
+    """Whether a run with these settings can go on from the checkpoint."""
+    try:
+        read(path, settings, kinds)
+    except InputError:
+        return False
+    return True
+
+
+def read(path: Path, settings: Settings, kinds: Iterable[type]) -> State:
+    """The state in one checkpoint; raises InputError as `resume` does."""
+    try:
+        state, about = decode(files.read(path, MAX_BYTES, "resume"), kinds)
+    except tensorfile.DamagedError as error:
+        raise InputError(f"resume: {path} {error}") from error
+    theirs, ours = about["settings"], json.loads(json.dumps(settings))
+    differing = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
+    if differing:
+        made, has = (
+            ", ".join(f"{name} {values.get(name)}" for name in differing)
+            for values in (theirs, ours)
+        )
+        raise InputError(f"resume: {path} was made with {made}; this run has {has}")
+    return state
+
+
+def in_order(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, the newest last."""
+    return sorted(folder.glob(PATTERN))
+
+
+def encode(state: State, about: Mapping[str, Any]) -> bytes:
+    """`state` as a file, exact to the bit, and `about` beside it."""
+    arrays: dict[str, ndarray] = {}
+
+    def special(value: Any) -> Any:
+        if isinstance(value, ndarray):
+            name = f"array {len(arrays)}"
+            arrays[name] = value
+            return {"array": name}
+        if isinstance(value, np.generic):
+            return value.item()
+        if is_dataclass(value):
+            return {"kind": type(value).__name__, "fields": vars(value)}
+        raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}")
+
+    text = json.dumps({"about": about, "state": state}, default=special)
+    arrays["json"] = np.frombuffer(text.encode(), np.uint8)
+    return tensorfile.pack(arrays, {"layout": str(LAYOUT)})
+
+
+def decode(content: bytes, kinds: Iterable[type]) -> tuple[State, dict[str, Any]]:
+    """The state and what was said about it; DamagedError for what `encode` did not write."""
+    arrays, metadata = tensorfile.unpack(content)
+    layout = metadata.get("layout")
+    if layout != str(LAYOUT):
+        raise tensorfile.DamagedError(
+            f"is of layout {layout}, which another version wrote; expected layout {LAYOUT}"
+            if layout
+            else "is no checkpoint"
+        )
+    by_name = {kind.__name__: kind for kind in kinds}
+
+    def special(value: dict[str, Any]) -> Any:
+        if value.keys() == {"array"}:
+            return arrays[value["array"]]
+        if value.keys() == {"kind", "fields"}:
+            return build(by_name[value["kind"]], value["fields"])
+        return value
+
+    whole = json.loads(arrays["json"].tobytes(), object_hook=special)
+    return whole["state"], whole["about"]
+
+
+def build(kind: Any, values: dict[str, Any]) -> Any:
+    """The dataclass with these values; JSON has lists for tuples."""
+    for field in fields(kind):
+        if get_origin(field.type) is tuple and isinstance(values.get(field.name), list):
+            values[field.name] = tuple(values[field.name])
+    return kind(**{f.name: values[f.name] for f in fields(kind) if f.init})
