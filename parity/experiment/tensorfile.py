@@ -28,7 +28,7 @@ class DamagedError(ValueError):
 def pack(arrays: Mapping[str, ndarray], metadata: Mapping[str, str] | None = None) -> bytes:
     """The file with `arrays` bit for bit, and `metadata` beside them."""
     # safetensors writes the memory as it lies, and that of a transposed view lies in another order.
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     content = safetensors.numpy.save(contiguous)
     header, data = split(content)
     ours = {"sha256": ZEROS, "format": "pt", MARK: "numpy-torch-parity"}  # "pt": PyTorch's names
