@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from parity.comparison.lockstep import Lockstep
-from parity.comparison.result import CompareResult
+from parity.comparison.result import CompareResult, Epoch
 from parity.comparison.resuming import comparison_state, restore_comparison
 from parity.comparison.steps import StepReport
 from parity.comparison.train import evaluate
@@ -17,14 +17,17 @@ FIRST = 9  # held-out images whose answers are reported one by one
 
 def compare(
     experiment: Experiment,
-    on_step: Callable[[StepReport], None] | None = None,
+    on_step: Callable[[StepReport], object] | None = None,
     resync: bool = False,
+    on_epoch: Callable[[Epoch], object] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> CompareResult:
-    """Run the experiment to its end on both sides, a divergence or not; `on_step` hears each step.
+    """Run the experiment to its end on both sides, a divergence or not.
 
-    With `resync`, every run is given PyTorch's state after each step. With `checkpoints`, it goes
-    on from the state in them, if there is one, and writes its own.
+    With `resync`, every run is given PyTorch's state after each step. `on_step` hears each step; if
+    it returns something true, the run ends there and the result is marked as interrupted.
+    `on_epoch` hears each epoch, and what there was of the last one if the run was interrupted. With
+    `checkpoints`, it goes on from the state in them, if there is one, and writes its own.
 
     Raises
     ------
@@ -36,20 +39,30 @@ def compare(
     lockstep = Lockstep(experiment, resync)
     both = {name: lockstep.sides[name] for name in ("numpy", "torch")}
     result = CompareResult(experiment, resync)
+    heard = on_epoch or (lambda _: None)
+
+    def measure(step: int) -> None:
+        result.checkpoints += evaluate(experiment, both, step, result.interrupted)
+        if step and (result.interrupted or step % experiment.steps_per_epoch == 0):
+            result.end_epoch()
+            heard(result.epochs[-1])
+
     if checkpoints is not None and checkpoints.state is not None:
         restore_comparison(lockstep, result, checkpoints.state)
-    else:
-        result.checkpoints += evaluate(experiment, both, 0)
+        for epoch in result.epochs:
+            heard(epoch)
+    measure(lockstep.done)
     for step in lockstep.steps():
         result.steps.append(step)
-        result.checkpoints += evaluate(experiment, both, step.number)
-        if step.number % experiment.steps_per_epoch == 0:
-            result.end_epoch()
-        if on_step is not None:
-            on_step(step)
-        if checkpoints is not None:
-            last = step.number == experiment.num_steps
-            checkpoints.after(step.number, last, lambda: comparison_state(lockstep, result))
+        stop = on_step is not None and bool(on_step(step))
+        last = step.number == experiment.num_steps
+        result.interrupted = stop and not last
+        if checkpoints is not None:  # of the step alone: what is measured after it comes again
+            ends = last or result.interrupted
+            checkpoints.after(step.number, ends, lambda: comparison_state(lockstep, result))
+        measure(step.number)
+        if result.interrupted:
+            break
     images, labels = experiment.arrays(experiment.held_out, experiment.settings.dtype)
     numpy, torch = (side.predict(images).argmax(axis=1) for side in both.values())
     result.prediction_agreement = float((numpy == torch).mean())

@@ -81,8 +81,8 @@ def load(path: str | Path) -> tuple[Mapping[Key, ndarray], Mapping[Key, ndarray]
         side.load(weights)
         if moments:
             side.load_moments(moments, step - 1)
-        (step,) = side.steps(images, labels, [np.arange(len(images))])
-        both.append(tensors_of(side, step))
+        (outcome,) = side.steps(images, labels, [np.arange(len(images))])
+        both.append(tensors_of(side, outcome))
     return both[0], both[1]
 
 

@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from parity.errors import BadCaseError
 from parity.tolerance import allowance, distance, worst_element
-from parity.tolerance.table import BASE, HORIZON
+from parity.tolerance.table import BASE, HORIZON, SMALLEST
 
 __all__ = ["KINDS", "Comparison", "Divergence", "Key", "StepReport", "Tensors"]
 
@@ -49,6 +49,7 @@ class StepReport:
     numpy_error: dict[str, float] = field(default_factory=zeros)  # NumPy from the reference
     torch_error: dict[str, float] = field(default_factory=zeros)  # PyTorch from the reference
     used: dict[str, float] = field(default_factory=zeros)  # numpy_error over what the rule allows
+    used_by_tensor: dict[Key, float] = field(default_factory=dict)  # the same, in their order
     divergence: Divergence | None = None  # the first of this step
     drifted: bool = False  # an equally valid run is out of tolerance, or beyond the horizon
 
@@ -108,7 +109,7 @@ class Comparison:
                 raise BadCaseError(f"{where} {why_empty[key]}, which compares nothing")
             if kind == "loss":
                 scale = max(scale, logits)
-            self.scale[key] = scale
+            self.scale[key] = scale = max(scale, SMALLEST[self.dtype.name])
             torch_error = self.distance(torch[key], truth) / scale
             permuted_error = self.distance(permuted[key], truth) / scale
             if not np.isfinite(torch_error + permuted_error):
@@ -131,6 +132,7 @@ class Comparison:
             raise_to(report.numpy_error, kind, numpy_error)
             raise_to(report.torch_error, kind, torch_error)
             raise_to(report.used, kind, numpy_error / allowed)
+            report.used_by_tensor[key] = numpy_error / allowed
         return report
 
     def empty(self, reference: Tensors, scales: Mapping[Key, float]) -> dict[Key, str]:

@@ -22,16 +22,24 @@ class TrainingRun:
     losses: list[float] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
     seconds: float = 0.0  # in training steps alone
+    interrupted: bool = False  # before its last step
+
+    def last(self, split: str) -> Checkpoint:
+        """The latest figures on that split."""
+        return [point for point in self.checkpoints if point.split == split][-1]
 
 
 def train(
     experiment: Experiment,
     impl: str,
-    on_step: Callable[[TrainingStep], None] | None = None,
+    on_step: Callable[[TrainingStep], object] | None = None,
+    on_epoch: Callable[[TrainingRun], object] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> TrainingRun:
-    """Train `impl` ("numpy" or "torch") on the experiment's batches; `on_step` hears each step.
+    """Train `impl` ("numpy" or "torch") on the experiment's batches.
 
+    `on_step` hears each step; if it returns something true, the run ends there. `on_epoch` gets
+    the run so far after each epoch, and after the last step of a run that was interrupted.
     With `checkpoints`, it goes on from the state in them, if there is one, and writes its own.
 
     Raises
@@ -43,11 +51,17 @@ def train(
     side = make_backend(impl, experiment.recipe, settings.dtype, settings.seed, settings.device)
     side.load(experiment.initial)
     run = TrainingRun(side)
+
+    def measure(step: int) -> None:
+        run.checkpoints += evaluate(experiment, {impl: side}, step, run.interrupted)
+        ended = run.interrupted or step % experiment.steps_per_epoch == 0
+        if step and ended and on_epoch is not None:
+            on_epoch(run)
+
     if checkpoints is not None and checkpoints.state is not None:
         restore(run, checkpoints.state)
-    else:
-        run.checkpoints += evaluate(experiment, {impl: side}, 0)
     done = len(run.losses)
+    measure(done)
     data = experiment.arrays("training", settings.dtype)
     steps = side.steps(*data, experiment.batches()[done:], first=done + 1)
     for number in range(done + 1, experiment.num_steps + 1):
@@ -55,12 +69,14 @@ def train(
         outcome = next(steps)
         run.seconds += perf_counter() - start
         run.losses.append(outcome.loss)
-        if on_step is not None:
-            on_step(outcome)
-        run.checkpoints += evaluate(experiment, {impl: side}, number)
-        if checkpoints is not None:
-            last = number == experiment.num_steps
-            checkpoints.after(number, last, lambda: state_of(run))
+        stop = on_step is not None and bool(on_step(outcome))
+        last = number == experiment.num_steps
+        run.interrupted = stop and not last
+        if checkpoints is not None:  # of the step alone: what is measured after it comes again
+            checkpoints.after(number, last or run.interrupted, lambda: state_of(run))
+        measure(number)
+        if run.interrupted:
+            break
     return run
 
 
@@ -81,10 +97,13 @@ def restore(run: TrainingRun, state: dict[str, Any]) -> None:
     restore_backend(run.side, state["backend"], len(run.losses))
 
 
-def evaluate(experiment: Experiment, sides: dict[str, Backend], step: int) -> list[Checkpoint]:
-    """Every side on each split that is due after `step` steps."""
+def evaluate(
+    experiment: Experiment, sides: dict[str, Backend], step: int, interrupted: bool = False
+) -> list[Checkpoint]:
+    """Every side on each split that is due after `step` steps; one at least if it ends there."""
     checkpoints = []
-    for split in experiment.evaluated_after(step):
+    splits = experiment.evaluated_after(step)
+    for split in splits or [experiment.held_out] * interrupted:
         figures = {
             name: side.evaluate(*experiment.arrays(split, side.dtype))
             for name, side in sides.items()

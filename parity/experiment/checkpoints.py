@@ -23,7 +23,9 @@ LAYOUT = 1  # of what a checkpoint holds: another number is another version's
 PATTERN = "step-*.safetensors"
 MAX_BYTES = 16 << 30
 
-State = Any  # dicts with keys of str, lists, tuples, arrays, numbers, strings and dataclasses
+# Dicts with keys of str, lists, tuples, arrays, numbers, strings, and dataclasses of these, in which
+# keys may be tuples.
+State = Any
 Settings = Mapping[str, Any]  # what must be the same for a run to go on to the same bits
 
 
@@ -164,12 +166,20 @@ def encode(state: State, about: Mapping[str, Any]) -> bytes:
         if isinstance(value, np.generic):
             return value.item()
         if is_dataclass(value):
-            return {"kind": type(value).__name__, "fields": vars(value)}
+            values = {name: keyed(item) for name, item in vars(value).items()}
+            return {"kind": type(value).__name__, "fields": values}
         raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}")
 
     text = json.dumps({"about": about, "state": state}, default=special)
     arrays["json"] = np.frombuffer(text.encode(), np.uint8)
     return tensorfile.pack(arrays, {"layout": str(LAYOUT)})
+
+
+def keyed(value: Any) -> Any:
+    """What JSON can hold of a dict whose keys are tuples; anything else as it is."""
+    if isinstance(value, dict) and any(isinstance(key, tuple) for key in value):
+        return {"pairs": list(value.items())}
+    return value
 
 
 def decode(content: bytes, kinds: Iterable[type]) -> tuple[State, dict[str, Any]]:
@@ -189,6 +199,8 @@ def decode(content: bytes, kinds: Iterable[type]) -> tuple[State, dict[str, Any]
             return arrays[value["array"]]
         if value.keys() == {"kind", "fields"}:
             return build(by_name[value["kind"]], value["fields"])
+        if value.keys() == {"pairs"}:
+            return {tuple(key): item for key, item in value["pairs"]}
         return value
 
     whole = json.loads(arrays["json"].tobytes(), object_hook=special)

@@ -73,7 +73,7 @@ def test_a_comparison_goes_on_to_the_same_bits(
     whole = Kept(tmp_path / "whole")
     result = compare(made, resync=resync, checkpoints=whole)
     with pytest.raises(Killed):
-        compare(made, killed_after(4), resync, Kept(tmp_path / "killed"))
+        compare(made, killed_after(4), resync, checkpoints=Kept(tmp_path / "killed"))
     again = Kept(tmp_path / "killed", resume(tmp_path / "killed", {"seed": 0}, KINDS))
     resumed = compare(made, resync=resync, checkpoints=again)
     assert figures(again.last) == figures(whole.last)
@@ -133,7 +133,7 @@ def test_a_training_goes_on_to_the_same_bits(
     whole = Kept(tmp_path / "whole")
     train(made, impl, checkpoints=whole)
     with pytest.raises(Killed):
-        train(made, impl, killed_after(4), Kept(tmp_path / "killed"))
+        train(made, impl, killed_after(4), checkpoints=Kept(tmp_path / "killed"))
     again = Kept(tmp_path / "killed", resume(tmp_path / "killed", {"seed": 0}, KINDS))
     train(made, impl, checkpoints=again)
     assert figures(again.last) == figures(whole.last)

@@ -19,6 +19,7 @@ SETTINGS = {"recipe": "tutorial", "lr": 0.1, "seed": 0}
 class Point:
     where: tuple[int, ...]
     value: float
+    by_key: dict[tuple[str, str], float]
 
 
 def write(folder: Path, *steps: int, settings: Any = None) -> list[Path]:
@@ -40,7 +41,7 @@ def refusal(path: Path, settings: Any = None) -> str:
 def test_what_goes_in_comes_out() -> None:
     state: dict[str, Any] = {
         "arrays": [np.arange(6.0).reshape(2, 3).T, np.array([-0.0, np.nan, np.inf], np.float32)],
-        "point": Point((3, 4), 0.1 + 0.2),
+        "point": Point((3, 4), 0.1 + 0.2, {("step", "w"): 1.5}),
         "numbers": [1 / 3, -0.0, float("inf"), 2**70, None, True, "ü\n"],
         "scalar": np.float32(0.1),
         "scale": np.array(1.5),
