@@ -5,28 +5,41 @@ position, figures so far) as JSON, which is kept as an array of bytes. No pickle
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields, is_dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_origin
 
 import numpy as np
+import torch
 from numpy import ndarray
 
+from parity.datasets import Dataset
 from parity.errors import InputError
 from parity.experiment import tensorfile
+from parity.experiment.prepare import Experiment
+from parity.experiment.settings import Settings
 from parity.system import files
 
-__all__ = ["Checkpoints", "check_unused", "decode", "encode", "resume"]
+__all__ = [
+    "Checkpoints",
+    "Part",
+    "check_unused",
+    "decode",
+    "encode",
+    "resume",
+    "settings_of",
+    "sweep_settings",
+]
 
 LAYOUT = 1  # of what a checkpoint holds: another number is another version's
 PATTERN = "step-*.safetensors"
 MAX_BYTES = 16 << 30
 
-# Dicts with keys of str, lists, tuples, arrays, numbers, strings, and dataclasses of these, in which
-# keys may be tuples.
+# Dicts with keys of str, lists, tuples, arrays, numbers, strings, and dataclasses of these.
 State = Any
-Settings = Mapping[str, Any]  # what must be the same for a run to go on to the same bits
+Same = Mapping[str, Any]  # what must be the same for a run to go on to the same bits
 
 
 class Checkpoints:
@@ -45,7 +58,7 @@ class Checkpoints:
     """
 
     def __init__(
-        self, folder: Path, settings: Settings, every: int, state: State | None = None
+        self, folder: Path, settings: Same, every: int, state: State | None = None
     ) -> None:
         self.folder, self.settings, self.every, self.state = folder, settings, every, state
         self.fault: InputError | None = None  # why the last one could not be written
@@ -60,9 +73,12 @@ class Checkpoints:
 
         A disk that is full costs the checkpoint, not the run: see `fault`.
         """
-        if not ends and step % self.every:
-            return
-        content = encode(state(), {"settings": self.settings, "step": step})
+        if ends or step % self.every == 0:
+            self.write(step, state())
+
+    def write(self, step: int, state: State) -> None:
+        """Write the state after `step`, and remove what is older than the one before."""
+        content = encode(state, {"settings": self.settings, "step": step})
         try:
             files.write(self.path(step), content, "checkpoint")
         except InputError as error:
@@ -78,6 +94,19 @@ class Checkpoints:
         return self.folder / PATTERN.replace("*", f"{step:012d}")
 
 
+class Part(Checkpoints):
+    """Those of one part of a run, after the parts that are `done`, which took `before` steps."""
+
+    def __init__(self, whole: Checkpoints, done: Sequence[Any], before: int, every: int) -> None:
+        self.whole, self.done, self.before, self.every = whole, done, before, every
+        state = whole.state or {"done": None, "part": None}
+        self.state = state["part"] if state["done"] == list(done) else None
+
+    def write(self, step: int, state: State) -> None:
+        """Write the state after `step` of this part, with what the others came to."""
+        self.whole.write(self.before + step, {"done": self.done, "part": state})
+
+
 def check_unused(folder: Path) -> None:
     """Raise InputError for a folder with another run's checkpoints, which a new run would remove.
 
@@ -90,7 +119,7 @@ def check_unused(folder: Path) -> None:
         )
 
 
-def resume(path: Path, settings: Settings, kinds: Iterable[type]) -> State:
+def resume(path: Path, settings: Same, kinds: Iterable[type]) -> State:
     """The state in the newest checkpoint of the folder `path`, or in that file.
 
     Parameters
@@ -123,7 +152,7 @@ def resume(path: Path, settings: Settings, kinds: Iterable[type]) -> State:
         raise
 
 
-def is_whole(path: Path, settings: Settings, kinds: Iterable[type]) -> bool:
+def is_whole(path: Path, settings: Same, kinds: Iterable[type]) -> bool:
     """Whether a run with these settings can go on from the checkpoint."""
     try:
         read(path, settings, kinds)
@@ -132,7 +161,7 @@ def is_whole(path: Path, settings: Settings, kinds: Iterable[type]) -> bool:
     return True
 
 
-def read(path: Path, settings: Settings, kinds: Iterable[type]) -> State:
+def read(path: Path, settings: Same, kinds: Iterable[type]) -> State:
     """The state in one checkpoint; raises InputError as `resume` does."""
     try:
         state, about = decode(files.read(path, MAX_BYTES, "resume"), kinds)
@@ -147,6 +176,50 @@ def read(path: Path, settings: Settings, kinds: Iterable[type]) -> State:
         )
         raise InputError(f"resume: {path} was made with {made}; this run has {has}")
     return state
+
+
+def settings_of(experiment: Experiment, **others: Any) -> dict[str, Any]:
+    """What must be the same for a run of the experiment to go on to the same bits."""
+    words = ("title", "published", "on_digits")
+    recipe = {name: value for name, value in asdict(experiment.recipe).items() if name not in words}
+    settings, splits = experiment.settings, experiment.splits
+    return {
+        **recipe,
+        "data": settings.data,
+        "dtype": settings.dtype,
+        "seed": settings.seed,
+        "device": settings.device,
+        **{f"{name} images": len(split) for name, split in splits.items()},
+        "labels": digest([split.labels for split in splits.values()]),
+        "initial weights": digest(experiment.initial.values()),
+        **versions(),
+        **others,
+    }
+
+
+def sweep_settings(
+    recipe: str, settings: Settings, cells: Sequence[Mapping[str, Any]], dataset: Dataset
+) -> dict[str, Any]:
+    """What must be the same for a sweep over the cells to go on to the same bits."""
+    chosen = {name: value for name, value in asdict(settings).items() if name != "data_root"}
+    labels = digest([dataset.train.labels, dataset.test.labels])
+    return {"command": "sweep", "recipe": recipe, "cells": list(cells), **chosen} | {
+        "labels": labels,
+        **versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of what computes: another may round otherwise."""
+    return {"numpy": np.__version__, "torch": torch.__version__}
+
+
+def digest(arrays: Iterable[ndarray]) -> str:
+    """The first digits of the SHA-256 of all bytes."""
+    total = sha256()
+    for array in arrays:
+        total.update(np.asarray(array, order="C").data)
+    return total.hexdigest()[:12]
 
 
 def in_order(folder: Path) -> list[Path]:
