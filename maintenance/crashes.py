@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 from parity.cli import main
 from parity.cli.parsing import script
@@ -47,6 +47,8 @@ class Crashes:
 
     moments: int = 100
     """How often each command is killed."""
+    only: tuple[Literal["train", "compare", "sweep", "predict"], ...] = ()
+    """Which commands; all of them if none is named."""
     seed: int = 0
     """Draws the moments."""
     json: Path | None = None
@@ -59,7 +61,7 @@ class Crashes:
         jsonfile.check_writable(self.json)
         found = {}
         with TemporaryDirectory() as folder:
-            for name in COMMANDS:
+            for name in self.only or COMMANDS:
                 found[name] = crash(name, self.moments, self.seed, Path(folder) / name)
                 print(f"{name}: {found[name]}", flush=True)
         if self.json is not None:
@@ -71,10 +73,10 @@ def crash(name: str, moments: int, seed: int, folder: Path) -> dict[str, Any]:
     """Kill one command so often; returns the counts, and what was lost in words."""
     arguments = (*COMMANDS[name], "--json", "answer.json")
     old, new, place = folder / "old", folder / "new", folder / "killed"
-    for where, more in ((old, OTHER), (new, ())):
+    for home, more in ((old, OTHER), (new, ())):
         start = time.perf_counter()
-        if (code := wait(begin((*arguments, *more), where))) != 0:
-            raise InputError(f"{name} ended with exit code {code}, expected 0: see {where}/output")
+        if (code := wait(begin((*arguments, *more), home))) != 0:
+            raise InputError(f"{name} ended with exit code {code}, expected 0")
     seconds = time.perf_counter() - start
     draw = random.Random(f"{name} {seed}")
     lost: list[str] = []

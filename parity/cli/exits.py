@@ -39,9 +39,9 @@ def guarded(run: Callable[[], int], program: str = "parity") -> int:
     except FloatingPointError as error:
         print(f"{program}: stopped: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as ending:
         print(f"{program}: interrupted", file=sys.stderr)
-        return 128 + latest()
+        return 128 + latest() if isinstance(ending, Ending) else INTERRUPTED
     except BrokenPipeError:  # `parity ... | head` has read enough, but not the answer
         drop_output()
         return UNREAD
