@@ -5,12 +5,12 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint mutants results pages benchmarks clean
+.PHONY: demo test lint notebooks mutants results pages benchmarks clean
 
 RESULTS := docs/results
 
 demo: $(INSTALLED)
-	$(BIN)/parity compare feedforward --epochs 15 --batch-size 16 --lr 0.5
+	$(BIN)/parity compare feedforward
 
 # One thread in each worker: their pools would take each other's cores.
 test: export OMP_NUM_THREADS = 1
@@ -24,15 +24,22 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Every notebook of docs/notebooks from its first cell to its last; NOTEBOOK_FLAGS= keeps the outputs.
+NOTEBOOK_FLAGS ?= --check
+notebooks: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks]"
+	$(BIN)/python -m maintenance.notebooks $(NOTEBOOK_FLAGS)
+
 # How strong the suite is: mistakes are planted one at a time, and those that no test sees are shown.
 # About a quarter of an hour; docs/results/mutants.json has the numbers.
 mutants: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[mutants]"
-	$(BIN)/python -m parity_tests.mutants
+	$(BIN)/python -m maintenance.mutants
 
 $(INSTALLED): pyproject.toml constraints.txt
+	@echo "Making .venv and installing NumPy, PyTorch and the tests' packages into it (once, some minutes)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable ".[test]"
 	touch $@
 
 # The runs behind the tables of the README, on real MNIST: about half an hour.
@@ -52,8 +59,8 @@ results: $(INSTALLED)
 # The tables and pictures of the README and the pages, from docs/results.
 pages: demo
 	cp reports/feedforward-digits-float32.png docs/demo.png
-	$(BIN)/python -m parity.pages
-	$(BIN)/python -m parity_tests.pages
+	$(BIN)/python -m maintenance.pages
+	$(BIN)/python -m maintenance.suite_pages
 
 # The tables and charts of README and docs/benchmarks.md, on real MNIST: about half an hour on a quiet machine.
 benchmarks: $(INSTALLED)

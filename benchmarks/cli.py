@@ -1,6 +1,6 @@
 """The command line of `python -m benchmarks`.
 
-Exit codes: 0 it was measured, 1 the two sides are not the same or a peer failed, 2 bad input;
+Exit codes: 0 it was measured, 1 the two sides are not the same or a program failed, 2 bad input;
 130 interrupted, 141 the output was not read to its end.
 """
 
@@ -25,7 +25,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's own); returns the exit code."""
-    from parity.faults import guarded
+    from parity.cli.exits import guarded
 
     return guarded(lambda: measure(parse(arguments)), "benchmarks")
 
@@ -48,7 +48,7 @@ def measure(options: argparse.Namespace) -> int:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options; exits with 2 and one line for a command line that is wrong."""
-    from data import NAMES
+    from parity.datasets import NAMES
     from parity.recipes import RECIPES
 
     recipes = [name for name in RECIPES if name != "tutorial"]  # logistic, on fewer images
@@ -77,7 +77,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--threads",
         type=count,
         metavar="N",
-        help="threads of every peer (default: one for each core that this process may use)",
+        help="threads of every program (default: one for each core that this process may use)",
     )
     add("--data", choices=NAMES, default="mnist", help="which images (default: mnist)")
     add(

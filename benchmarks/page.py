@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import charts, report
+from maintenance.pages import ROOT, replace_block
+from parity.cli.exits import guarded
 from parity.errors import InputError
-from parity.faults import guarded
-from parity.pages import ROOT, replace_block
 
 __all__ = ["rebuild"]
 

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy import ndarray
 
-import data
+from parity import datasets
 from parity.recipes import Recipe
 
 __all__ = ["Case", "Work"]
@@ -30,7 +30,7 @@ class Work:
     def epoch(self) -> list[ndarray]:
         """The index arrays of an epoch. All are whole: a smaller last one would be another step."""
         size, batch_size = len(self.labels), self.recipe.batch_size
-        return list(data.batches(size, batch_size, 1, self.seed, drop_last=True))
+        return list(datasets.batches(size, batch_size, 1, self.seed, drop_last=True))
 
     def batches(self) -> Iterator[ndarray]:
         """The same epoch over and over."""

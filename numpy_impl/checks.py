@@ -34,8 +34,8 @@ def checked(
 
     - `Float[ndarray, "N in"]` is a NumPy array, of no subclass, of a float dtype that all such
       arguments of a call share. A name stands for one size throughout the call, a number for
-      itself, `*shape` for one shape, `...` for any. With `| None` the argument may be None. An
-      array in another byte order than that of the machine is converted.
+      itself, `*shape` for one shape, or for the rest of one, `...` for any. With `| None` the
+      argument may be None. An array in another byte order than that of the machine is converted.
     - `float` is a finite number of at least 0, `tuple[float, float]` two numbers in [0, 1). The
       function gets Python's floats, which widen no dtype.
     - What annotations cannot say is checked by `rules`. A rule takes the name of the function,
@@ -147,6 +147,10 @@ def condition(dims: Mapping[str, Dims]) -> str:
         found = [(name, f"{key}.shape[{axis}]") for axis, name in enumerate(names)]
         if names == ["*shape"]:
             found = [("*shape", f"{key}.shape")]
+        elif names[-1].startswith("*"):
+            rest = len(names) - 1
+            found[-1] = names[-1], f"{key}.shape[{rest}:]"
+            tests.append(f"{key}.ndim >= {rest}")
         elif names != ["..."] and sized:
             tests.append(f"{key}.ndim == {len(names)}")
         for name, size in found if sized and names != ["..."] else ():
@@ -232,6 +236,14 @@ def check_shape(
 ) -> None:
     """Raise ValueError if the shape is not as expected; its names are added to the known sizes."""
     came, fits = f"{function}: {name} has shape {shape}, expected", ", ".join(expected)
+    if expected and expected[-1].startswith("*"):
+        rest = len(expected) - 1
+        if len(shape) < rest:
+            raise ValueError(f"{came} at least {rest} dimensions ({fits})")
+        known, witness = sizes.setdefault(expected[-1], (shape[rest:], name))
+        if known != shape[rest:]:
+            raise ValueError(f"{came} ({fits}) with {expected[-1]} = {known} as {witness} has")
+        expected, shape = expected[:-1], shape[:rest]
     if len(shape) != len(expected):
         raise ValueError(f"{came} {len(expected)} dimensions ({fits})")
     for dim, size in zip(expected, shape, strict=True):

@@ -1,6 +1,8 @@
 """The operations by hand: each forward with its backward beside it.
 
-Those that slide a window over images have a file of their own, `convolution.py`.
+Those that slide a window over images, normalize, or take a step of an optimizer have files of
+their own.
+
 Argument names and order are those of `torch.nn.functional`. A backward takes `grad_output` first,
 then what it needs from the forward (ATen's convention), and returns the gradients in the order of
 the differentiable inputs. Every function is pure: nothing that comes in is changed.
@@ -11,26 +13,31 @@ TypeError (types, dtypes) or ValueError (shapes, values) with a line that names 
 `checked` compiles that from the annotations. What is computed as it is to be fast is in `fast.py`.
 """
 
-import math
-
 import numpy as np
 from jaxtyping import Float, Integer
 from numpy import ndarray
 
 from numpy_impl import fast
-from numpy_impl.checks import check_dim, check_grad_loss, check_step, check_target, checked
+from numpy_impl.checks import check_dim, check_grad_loss, check_target, checked
 from numpy_impl.convolution import avg_pool2d, avg_pool2d_backward, conv2d, conv2d_backward
+from numpy_impl.normalization import batch_norm, batch_norm_backward, dropout, dropout_backward
+from numpy_impl.pooling import max_pool2d, max_pool2d_backward
+from numpy_impl.steps import adam_step, adamw_step, momentum_step, rmsprop_step, sgd_step
 
 __all__ = [
     "linear", "linear_backward",
     "sigmoid", "sigmoid_backward",
+    "tanh", "tanh_backward",
     "relu", "relu_backward",
     "softmax", "softmax_backward",
     "log_softmax", "log_softmax_backward",
     "cross_entropy", "cross_entropy_backward",
     "conv2d", "conv2d_backward",
     "avg_pool2d", "avg_pool2d_backward",
-    "sgd_step", "adam_step",
+    "max_pool2d", "max_pool2d_backward",
+    "batch_norm", "batch_norm_backward",
+    "dropout", "dropout_backward",
+    "sgd_step", "momentum_step", "rmsprop_step", "adam_step", "adamw_step",
 ]  # fmt: skip
 
 Same = Float[ndarray, "*shape"]  # any shape, the same throughout a call
@@ -77,6 +84,18 @@ def sigmoid(input: Same) -> Same:
 def sigmoid_backward(grad_output: Same, output: Same) -> Same:
     """dx = dy y (1 - y)."""
     return grad_output * output * (1 - output)
+
+
+@checked()
+def tanh(input: Same) -> Same:
+    """y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
+    return np.tanh(input)
+
+
+@checked()
+def tanh_backward(grad_output: Same, output: Same) -> Same:
+    """dx = dy (1 - y²)."""
+    return grad_output * (1 - output * output)
 
 
 @checked()
@@ -170,51 +189,3 @@ def nll_loss_backward(
     grad_input[np.arange(len(target)), target] -= 1
     grad_input *= grad_output / len(target) if reduction == "mean" else grad_output[..., None]
     return grad_input
-
-
-@checked()
-def sgd_step(
-    param: Same, grad: Same, lr: float, weight_decay: float = 0.0, *, out: ndarray | None = None
-) -> Same:
-    """p - lr (g + λ p): a step of stochastic gradient descent with L2.
-
-    The result is a new array, or lies in `out`, which may be `param` itself.
-    """
-    if weight_decay:
-        grad = grad + weight_decay * param
-    return np.subtract(param, lr * grad, out=out)
-
-
-@checked(check_step)
-def adam_step(
-    param: Same,
-    grad: Same,
-    exp_avg: Same,
-    exp_avg_sq: Same,
-    step: int,
-    lr: float = 1e-3,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
-    weight_decay: float = 0.0,
-    *,
-    out: tuple[ndarray | None, ndarray | None, ndarray | None] = (None, None, None),
-) -> tuple[Same, Same, Same]:
-    """p - lr m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ); `step` t counts from 1.
-
-    Returns the parameter and the running means m of the gradient and v of its square: new arrays,
-    or those of `out`, which may be `param`, `exp_avg` and `exp_avg_sq` themselves.
-    """
-    beta1, beta2 = betas
-    if weight_decay:
-        grad = grad + weight_decay * param
-    exp_avg = np.multiply(beta1, exp_avg, out=out[1])
-    exp_avg += (1 - beta1) * grad
-    exp_avg_sq = np.multiply(beta2, exp_avg_sq, out=out[2])
-    exp_avg_sq += (1 - beta2) * grad * grad
-    # √v̂ + ε = (√v + ε r) / r, so that r = √(1 - β₂ᵗ) costs no pass of its own over the array.
-    root = math.sqrt(1 - beta2**step)
-    update = np.sqrt(exp_avg_sq)
-    update += eps * root
-    update = exp_avg / update
-    update *= lr * root / (1 - beta1**step)
-    return np.subtract(param, update, out=out[0]), exp_avg, exp_avg_sq

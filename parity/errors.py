@@ -1,4 +1,4 @@
-"""The two ways in which a run ends without an answer."""
+"""The ways in which a run ends without an answer."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,10 @@ class InputError(ValueError):
 
 class BadCaseError(ValueError):
     """A comparison that could not fail, and therefore proves nothing."""
+
+
+class DataError(ValueError):
+    """A data file is missing, damaged, or could not be fetched.
+
+    The message is one line: the file or folder, what was found, what was expected.
+    """

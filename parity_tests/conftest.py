@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from jaxtyping import config, install_import_hook
 
-install_import_hook(["data", "numpy_impl", "torch_impl", "parity"], typechecker="beartype.beartype")
+install_import_hook(["numpy_impl", "torch_impl", "parity"], typechecker="beartype.beartype")
 
 # No deadline: the first call into PyTorch loads its kernels. `--hypothesis-profile deep` looks
 # ten times as hard.

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from parity.experiment import Experiment, prepare
-from parity.settings import Settings
+from parity.experiment.prepare import Experiment, prepare
+from parity.experiment.settings import Settings
 
 
 def small(recipe: str = "feedforward", **choices: Any) -> Experiment:

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from parity.checking.calls import Call
-from parity.checking.conventions import Conventions
 from parity.checking.judging import Misfit
-from parity.checking.subjects import Subject
+from parity.contract.calls import Call
+from parity.contract.conventions import Conventions
+from parity.contract.subject import Subject
 
 __all__ = ["example", "misfit_in_words"]
 

@@ -13,6 +13,7 @@ states its own bound, and a direction too coarse to see 0.1% of a typical elemen
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any, Literal
 
 import numpy as np
@@ -27,19 +28,18 @@ from parity.gradients.guards import (
     as_output,
     check_finite,
     fault_of,
-    first,
-    spelled,
     unchanging,
 )
 from parity.gradients.slopes import Probe, draw, inner
-from parity.tolerances import BASE
+from parity.system import html
+from parity.tolerance import allowance, index_of, spelled, worst_element
 
 __all__ = ["Element", "GradcheckResult", "InputCheck", "Part", "gradcheck"]
 
 BLOCK = 128  # a larger block of elements is halved, a smaller one looked at one by one
 ENOUGH = 1024  # elements to look at when some are wrong, for then all may be
 ENOUGH_KINKS = 4096  # and when there is nothing but kinks
-SAME = BASE["float64"]["gradients"]  # of the largest element: what two float64 programs differ by
+SAME = allowance("float64", 1.0)  # of the largest element: what two float64 programs differ by
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class InputCheck:
     elements: tuple[Element, ...] = ()  # the wrong ones, the worst first, then those at a kink
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradcheckResult:
     """The verdicts in the order of the inputs."""
 
@@ -89,6 +89,25 @@ class GradcheckResult:
 
     def __str__(self) -> str:
         return "\n".join(f"{it.name}: {it.message or it.verdict}" for it in self.inputs)
+
+    def __repr__(self) -> str:
+        verdicts = ", ".join(f"{it.name} {it.verdict}" for it in self.inputs)
+        return f"<GradcheckResult {verdicts}>"
+
+    def _repr_html_(self) -> str:
+        """A row for each input, in a notebook."""
+        header = ("gradient of", "by differences", "by backward", "error", "tolerance", "verdict")
+        rows = [
+            (
+                it.name,
+                *(f"{value:.6g}" for value in (it.difference, it.analytic)),
+                *(f"{value:.1e}" for value in (it.error, it.tolerance)),
+                it.verdict,
+            )
+            for it in self.inputs
+        ]
+        lines = "".join(f"<p>{escape(it.message)}</p>" for it in self.inputs if it.message)
+        return html.table(header, rows) + lines
 
 
 @dataclass(frozen=True)
@@ -266,7 +285,7 @@ def scan(probe: Probe, rng: np.random.Generator, wanted: float) -> tuple[int, li
 
 def look_at(probe: Probe, flat: int, wanted: float) -> Element | None:
     """The element of flat index `flat` if it is wrong or at a kink."""
-    index = tuple(int(i) for i in np.unravel_index(flat, probe.x.shape))
+    index = index_of(flat, probe.x.shape)
     direction = np.zeros_like(probe.x)
     direction[index] = unit = probe.scale[index]
     slope = probe.slope(direction, wanted)
@@ -306,7 +325,7 @@ def by_autograd(
     wrong = error > SAME * largest
     if check.verdict == "fail" or not wrong.any():
         return check
-    index = first(error == error.max())
+    index = worst_element(error, np.zeros_like(error))
     worst = Element(
         index, float(probe.gradient[index]), float(reference[index]), SAME * largest, kink=False
     )

@@ -1,0 +1,1 @@
+"""The maintainers' scripts, which rebuild tables and measure; not a part of the library."""

@@ -1,0 +1,257 @@
+"""What tutorials of these systems get wrong, and how much each mistake changes the result.
+
+    python -m maintenance.tutorial_mistakes [--data mnist] [--write docs/tutorial-mistakes.md]
+
+Each mistake is here in a few lines, by hand in NumPy and float64, beside what is right; training
+starts from the same weights and sees the same batches both times.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from jaxtyping import Float, Integer
+from numpy import ndarray
+from rich.table import Table
+
+from maintenance.pages import markdown_table, read_page, replace_block
+from numpy_impl import functional as F
+from parity import datasets
+from parity.backends import NumpyBackend
+from parity.cli.parsing import script
+from parity.experiment.prepare import Experiment, prepare
+from parity.experiment.settings import Settings
+from parity.system import files
+from parity.system.console import console
+from parity.system.threads import limit_threads
+
+__all__ = [
+    "Finding",
+    "accuracy_of_first_batch",
+    "divided_twice",
+    "findings",
+    "mean_of_batch_means",
+    "softmax_first",
+]
+
+Gradient = Callable[[ndarray, ndarray], Any]  # of the loss, (N, C), from logits and targets
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One figure of a mistake: as it should be, and as it is with the mistake."""
+
+    mistake: str
+    figure: str
+    right: float | int
+    wrong: float | int
+    form: str = ".4f"
+
+
+def mean_gradient(
+    logits: Float[ndarray, "N C"], target: Integer[ndarray, " N"]
+) -> Float[ndarray, "N C"]:
+    """Right: of the mean cross-entropy."""
+    return F.cross_entropy_backward(1.0, logits, target)
+
+
+def divided_twice(
+    logits: Float[ndarray, "N C"], target: Integer[ndarray, " N"]
+) -> Float[ndarray, "N C"]:
+    """Wrong: `loss = criterion(logits, target) / N`, though `criterion` returns the mean."""
+    return F.cross_entropy_backward(1.0 / len(target), logits, target)
+
+
+def softmax_first(
+    logits: Float[ndarray, "N C"], target: Integer[ndarray, " N"]
+) -> Float[ndarray, "N C"]:
+    """Wrong: `criterion(softmax(logits), target)`, though `criterion` takes logits."""
+    probabilities = F.softmax(logits)
+    return F.softmax_backward(F.cross_entropy_backward(1.0, probabilities, target), probabilities)
+
+
+def accuracy_of_first_batch(
+    logits: Float[ndarray, "N C"], labels: Integer[ndarray, " N"], batch_size: int = 500
+) -> float:
+    """Wrong: the `return` belongs one indentation further left."""
+    right, total = 0, 0
+    for start in range(0, len(labels), batch_size):
+        batch = slice(start, start + batch_size)
+        right += int((logits[batch].argmax(axis=1) == labels[batch]).sum())
+        total += len(labels[batch])
+        return right / total
+    raise ValueError("accuracy_of_first_batch: got no images, expected at least 1")
+
+
+def mean_of_batch_means(losses: Float[ndarray, " N"], batch_size: int) -> float:
+    """Wrong: the examples of the last, smaller batch weigh more than the others."""
+    means = [losses[i : i + batch_size].mean() for i in range(0, len(losses), batch_size)]
+    return float(sum(means) / len(means))
+
+
+def findings(dataset: datasets.Dataset, settings: Settings) -> Iterator[Finding]:
+    """Measure every mistake on the systems of the recipes "tutorial" and "logistic"."""
+    tutorial = prepare("tutorial", settings, dataset)
+    right = train(tutorial, mean_gradient)
+    yield from dividing_twice(tutorial, right)
+    yield from returning_early(tutorial, right)
+    yield from putting_softmax_first(tutorial, right)
+    yield from averaging_averages(prepare("logistic", settings, dataset))
+    for batch_size in (64, 1024):
+        choice = replace(settings, batch_size=batch_size)
+        yield from dropping_a_batch(prepare("tutorial", choice, dataset))
+
+
+def dividing_twice(experiment: Experiment, right: NumpyBackend) -> Iterator[Finding]:
+    """The gradient is N times too small, and training N times too slow."""
+    name = "loss divided by the batch size twice"
+    wrong = train(experiment, divided_twice)
+    images, labels = experiment.arrays("training", "float64")
+    batch = experiment.batches()[0]
+    logits = untrained(experiment).predict(images[batch])
+    loss = float(F.cross_entropy(logits, labels[batch]))
+    yield Finding(name, "training loss that is printed first", loss, loss / len(batch))
+    yield from judged(name, experiment, right, wrong)
+
+
+def returning_early(experiment: Experiment, side: NumpyBackend) -> Iterator[Finding]:
+    """The accuracy of the first 500 images passes for that of all."""
+    name = "`return` inside the loop over batches of 500"
+    for split in experiment.splits:
+        images, labels = experiment.arrays(split, "float64")
+        logits = side.predict(images)
+        figure = f"{split} accuracy, {len(labels):,} images"
+        exact = float((logits.argmax(axis=1) == labels).mean())
+        yield Finding(name, figure, exact, accuracy_of_first_batch(logits, labels), ".2%")
+
+
+def putting_softmax_first(experiment: Experiment, right: NumpyBackend) -> Iterator[Finding]:
+    """The gradient shrinks, and the loss that is printed cannot go below 1.4612."""
+    name = "softmax before the cross-entropy that takes logits"
+    wrong = train(experiment, softmax_first)
+    images, labels = experiment.arrays(experiment.held_out, "float64")
+    exact = float(F.cross_entropy(right.predict(images), labels))
+    printed = float(F.cross_entropy(F.softmax(wrong.predict(images)), labels))
+    yield Finding(name, f"{experiment.held_out} loss that is printed last", exact, printed)
+    yield from judged(name, experiment, right, wrong)
+
+
+def averaging_averages(experiment: Experiment) -> Iterator[Finding]:
+    """The last batch of the evaluation counts as much as a full one."""
+    name = "validation loss averaged over unequal batches"
+    side, size = train(experiment, mean_gradient), experiment.recipe.batch_size
+    images, labels = experiment.arrays(experiment.held_out, "float64")
+    logits = side.predict(images)
+    hits = (logits.argmax(axis=1) == labels).astype(float)
+    for figure, values, form in (
+        ("loss", F.cross_entropy(logits, labels, "none"), ".4f"),
+        ("accuracy", hits, ".2%"),
+    ):
+        last = f"{len(values):,} images by {size}, the last batch {len(values) % size}"
+        figure = f"validation {figure}, {last}"
+        yield Finding(name, figure, float(values.mean()), mean_of_batch_means(values, size), form)
+
+
+def dropping_a_batch(experiment: Experiment) -> Iterator[Finding]:
+    """An epoch is shorter than it says, by up to a batch."""
+    size, count = experiment.recipe.batch_size, len(experiment.splits["training"])
+    name = f"smaller last batch dropped, batch size {size}"
+    whole = replace(experiment, recipe=replace(experiment.recipe, drop_last=False))
+    yield Finding(name, "training images an epoch", count, count - count % size, ",d")
+    yield from judged(
+        name, experiment, train(whole, mean_gradient), train(experiment, mean_gradient)
+    )
+
+
+def judged(
+    name: str, experiment: Experiment, right: NumpyBackend, wrong: NumpyBackend
+) -> Iterator[Finding]:
+    """True loss and accuracy of both models on the held-out images."""
+    split = experiment.held_out
+    exact, mistaken = (
+        side.evaluate(*experiment.arrays(split, "float64")) for side in (right, wrong)
+    )
+    yield Finding(name, f"{split} loss after training", exact[0], mistaken[0])
+    yield Finding(name, f"{split} accuracy after training", exact[1], mistaken[1], ".2%")
+
+
+def train(experiment: Experiment, gradient: Gradient) -> NumpyBackend:
+    """The training loop of `numpy_impl`, with `gradient` in the place of the criterion's."""
+    side = untrained(experiment)
+    images, labels = experiment.arrays("training", "float64")
+    for batch in experiment.batches():
+        logits = side.model(images[batch])
+        side.optimizer.zero_grad()
+        side.model.backward(gradient(logits, labels[batch]))
+        side.optimizer.step()
+    return side
+
+
+def untrained(experiment: Experiment) -> NumpyBackend:
+    """The experiment's model with its initial weights."""
+    side = NumpyBackend(experiment.recipe, "float64", experiment.settings.seed)
+    side.load(experiment.initial)
+    return side
+
+
+HEADER = ("mistake", "figure", "right", "with the mistake")
+
+
+def cells(found: list[Finding]) -> list[tuple[str, str, str, str]]:
+    """The rows of the table; a mistake is named once."""
+    names = [finding.mistake for finding in found]
+    return [
+        (
+            "" if index and names[index - 1] == finding.mistake else finding.mistake,
+            finding.figure,
+            format(finding.right, finding.form),
+            format(finding.wrong, finding.form),
+        )
+        for index, finding in enumerate(found)
+    ]
+
+
+BLOCK = "tutorial mistakes"
+
+
+@dataclass(kw_only=True)
+class TutorialMistakes:
+    """Print how much each mistake changes the result."""
+
+    data: Literal["digits", "mnist", "fashion-mnist"] = "digits"
+    """Which images."""
+    data_root: Path | None = None
+    """The folder of the images; None for PARITY_DATA_ROOT, else ~/.cache/parity."""
+    seed: int = 0
+    """Draws the initial weights and the order of the batches."""
+    write: Path | None = None
+    """Put the table into this page, too, between its markers."""
+
+    def run(self) -> int:
+        """Exit code 0."""
+        if self.write is not None:
+            read_page(self.write, BLOCK)  # now, before the work
+            files.check_writable(self.write, "write")
+        settings = Settings(
+            data=self.data, data_root=self.data_root, seed=self.seed, dtype="float64"
+        )
+        with limit_threads():
+            found = list(measure(settings))
+        table = Table(*HEADER)
+        for row in cells(found):
+            table.add_row(*row)
+        console.print(table)
+        if self.write is not None:
+            replace_block(self.write, BLOCK, markdown_table(HEADER, cells(found)))
+        return 0
+
+
+def measure(settings: Settings) -> Iterator[Finding]:
+    """The findings on the data of `settings`."""
+    return findings(datasets.load(settings.data, settings.data_root), settings)
+
+
+if __name__ == "__main__":
+    sys.exit(script(TutorialMistakes, "python -m maintenance.tutorial_mistakes"))

@@ -1,0 +1,63 @@
+"""The command `parity`: reads the command line, runs one command.
+
+Exit codes: 0 parity holds, 1 it does not, 2 bad input; 130 interrupted, 141 the output was not
+read to its end.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import tyro
+
+from parity.cli.check import Check
+from parity.cli.compare import Compare
+from parity.cli.data import Data
+from parity.cli.exits import guarded, refuse
+from parity.cli.gradcheck import Gradcheck
+from parity.cli.mistakes import Mistakes
+from parity.cli.parsing import parse
+from parity.cli.predict import Predict
+from parity.cli.sweep import Sweep
+from parity.cli.template import Template
+from parity.cli.train import Train
+
+__all__ = ["main"]
+
+COMMANDS: dict[str, Any] = {
+    "compare": Compare,
+    "train": Train,
+    "sweep": Sweep,
+    "predict": Predict,
+    "mistakes": Mistakes,
+    "check": Check,
+    "template": Template,
+    "gradcheck": Gradcheck,
+    "data": Data,
+}
+
+DESCRIPTION = "The same classifiers by hand in NumPy and in PyTorch, compared number by number."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `arguments` (default: the process's own); returns the exit code."""
+    return guarded(lambda: run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; returns its exit code; exits with 2 for options that are wrong."""
+    name = arguments[0] if arguments else ""
+    if name not in COMMANDS and not name.startswith("-"):
+        came = f"is {name!r}" if name else "is missing"
+        return refuse(f"command {came}, expected one of {', '.join(COMMANDS)}; see parity --help")
+    command = parse(
+        lambda: tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="parity",
+            description=DESCRIPTION,
+            args=arguments,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.HelptextFromCommentsOff),
+        ),
+        f"parity {name}" if name in COMMANDS else "parity",
+    )
+    return command.run()

@@ -1,0 +1,196 @@
+"""`parity sweep`: the comparison with every combination of some settings."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+from rich.table import Table
+from rich.text import Text
+
+from parity.cli.exits import INTERRUPTED
+from parity.experiment.settings import HINT, Count, Init, Settings
+from parity.recipes import find
+from parity.system.console import Column, console, show_path, table, track, written
+
+if TYPE_CHECKING:
+    from parity.comparison.sweep import Cell
+
+__all__ = ["Sweep"]
+
+Counts = Annotated[tuple[int, ...], tyro.conf.arg(help_behavior_hint=HINT)]
+Factors = Annotated[tuple[float, ...], tyro.conf.arg(help_behavior_hint=HINT)]
+
+NAMES = ("batch_size", "lr", "weight_decay", "train_size")
+
+
+@dataclass(kw_only=True)
+class Sweep:
+    """Compare both sides under every combination of the settings that are given several values."""
+
+    recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
+    """Which system: tutorial, logistic, feedforward, linear-adam or cnn-adam."""
+    batch_size: Counts = ()
+    """Images in a batch."""
+    lr: Factors = ()
+    """The learning rates."""
+    weight_decay: Factors = ()
+    """The L2 factors."""
+    train_size: Counts = ()
+    """Train on the first so many of the recipe's training images only."""
+    data: Literal["digits", "mnist", "fashion-mnist"] = "digits"
+    """Which images."""
+    data_root: Path | None = None
+    """The folder of the images; None for PARITY_DATA_ROOT, else ~/.cache/parity."""
+    seed: int = 0
+    """Draws the initial weights and the order of the batches, the same in every cell."""
+    dtype: Literal["float32", "float64"] = "float32"
+    """The dtype of both sides."""
+    epochs: Count = None
+    """How often each training image is seen."""
+    init: Init = None
+    """Initial weights: PyTorch's default, or randn / sqrt(fan_in) with zero biases."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the torch side runs."""
+    json: Path | None = None
+    """Write the answer to this file, too, as JSON."""
+    report: Path = Path("reports")
+    """The folder of the picture and of the page; made if it is not there."""
+
+    def run(self) -> int:
+        """Exit code 0 if parity holds in every cell, 1 if not, 130 if Ctrl-C ended it."""
+        find(self.recipe)  # before the seconds that PyTorch takes to load
+        from parity import datasets
+        from parity.comparison.sweep import Cell, cells_of, check, run_cell
+        from parity.pictures import pages
+        from parity.pictures.saving import make_folder, save
+        from parity.pictures.sweep import sweep_curves
+        from parity.system import jsonfile
+        from parity.system.threads import limit_threads
+
+        jsonfile.check_writable(self.json)
+        picture = make_folder(self.report) / f"{self.recipe}-{self.data}-{self.dtype}-sweep.png"
+        choices = cells_of({name: getattr(self, name) for name in NAMES})
+        settings, dataset = self.settings(), datasets.load(self.data, self.data_root)
+        steps = check(self.recipe, settings, choices, dataset)
+        count = f"{len(choices)} cell" + "s" * (len(choices) > 1)
+        console.print(
+            f"[bold]{self.recipe}[/]: {count}, {sum(steps):,} steps; {self.data}, {self.dtype}, "
+            f"seed {self.seed}"
+        )
+        cells: list[Cell] = []
+        with limit_threads(), track("sweeping", sum(steps)) as advance:
+            for one in choices:
+                cells.append(run_cell(self.recipe, settings, one, dataset, advance))
+                if cells[-1].interrupted:
+                    break
+                console.print(line_of(cells[-1]))
+        console.print(table_of(cells))
+        console.print(verdict(cells))
+        if cells[-1].interrupted:
+            console.print(f"[bold yellow]interrupted[/] in cell {len(cells)} of {len(choices)}")
+        title = f"{self.recipe} on {self.data}, {self.dtype}: {count}"
+        save(sweep_curves(title, cells), picture, "report")
+        show_path("picture", picture)
+        page = picture.with_suffix(".html")
+        command = f"parity sweep {self.recipe}{pages.options(self)}"
+        pages.save(pages.sweep_page(title, cells, command), page, "report")
+        show_path("report", page)
+        if self.json is not None:
+            jsonfile.write(self.json, self.as_json(cells))
+            show_path("json", self.json)
+        if cells[-1].interrupted:
+            return INTERRUPTED
+        return 0 if all(cell.parity for cell in cells) else 1
+
+    def settings(self) -> Settings:
+        """What all cells share."""
+        names = ("data", "data_root", "seed", "dtype", "epochs", "init", "device")
+        return Settings(**{name: getattr(self, name) for name in names})
+
+    def as_json(self, cells: list["Cell"]) -> dict[str, Any]:
+        """The answer for machines."""
+        return {
+            "recipe": self.recipe,
+            "data": self.data,
+            "dtype": self.dtype,
+            "seed": self.seed,
+            "device": self.device,
+            "parity": all(cell.parity for cell in cells),
+            "interrupted": cells[-1].interrupted,
+            "cells": [{**asdict(cell), "parity": cell.parity} for cell in cells],
+        }
+
+
+def line_of(cell: "Cell") -> str:
+    """A cell that has just ended, before the table has them all."""
+    accuracy = "" if cell.stopped else f": {cell.curve[-1].accuracy['numpy']:.2%}, parity"
+    return f"{cell.name}{accuracy} {word(cell)}"
+
+
+def table_of(cells: list["Cell"]) -> Table:
+    """A row for each cell."""
+    columns = [
+        *(
+            Column(name.replace("_", "\n") if "_" in name else f"\n{name}")
+            for name in cells[0].choices
+        ),
+        Column("\nsteps"),
+        Column("loss\nNumPy"),
+        Column("\nPyTorch", optional=True),
+        Column("accuracy\nNumPy"),
+        Column("\nPyTorch"),
+        Column("\nparity"),
+        Column("seconds\nNumPy", optional=True),
+        Column("\nPyTorch", optional=True),
+    ]
+    rows: list[list[str | Text]] = [
+        [
+            *(f"{value:g}" for value in cell.choices.values()),
+            f"{cell.steps:,}",
+            *figures(cell),
+            word(cell),
+            *(f"{cell.seconds[side]:.2f}" if cell.seconds else "" for side in ("numpy", "torch")),
+        ]
+        for cell in cells
+    ]
+    caption = f"loss and accuracy: of the {cells[0].split} images, after training"
+    return table(columns, rows, caption=caption)
+
+
+def word(cell: "Cell") -> Text:
+    """The cell's verdict in a word or three."""
+    return Text(cell.in_short, style="green" if cell.parity else "bold red")
+
+
+def figures(cell: "Cell") -> list[str]:
+    """Loss and accuracy at the end, both sides' each."""
+    if not cell.curve:
+        return [""] * 4
+    last = cell.curve[-1]
+    return [
+        *(written(last.loss[side]) for side in ("numpy", "torch")),
+        *(f"{last.accuracy[side]:.2%}" for side in ("numpy", "torch")),
+    ]
+
+
+def verdict(cells: list["Cell"]) -> str:
+    """The answer in one line, and one for each cell without parity."""
+    wrong = [cell for cell in cells if not cell.parity]
+    drifted = any(cell.noise_horizon for cell in cells)
+    extent = "up to the noise horizon of each" if drifted else "at all their steps"
+    if not wrong:
+        return f"[bold green]parity holds[/] in {every(len(cells))}, {extent}."
+    lines = [f"[bold red]parity holds[/] in {len(cells) - len(wrong)} of {len(cells)} cells only."]
+    for cell in wrong:
+        found = cell.first_divergence
+        why = (
+            f"first divergence at step {found.step}, {found.phase}, {found.tensor}" if found else ""
+        )
+        lines.append(f"  {cell.name}: {cell.stopped or why}")
+    return "\n".join(lines)
+
+
+def every(count: int) -> str:
+    """In words, for one cell as for many."""
+    return f"all {count} cells" if count > 1 else "the one cell"

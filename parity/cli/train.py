@@ -1,0 +1,83 @@
+"""`parity train`: train one side alone."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, Literal
+
+import tyro
+
+from parity.cli.exits import INTERRUPTED
+from parity.experiment.settings import Settings
+from parity.recipes import find
+
+__all__ = ["Train"]
+
+
+@dataclass(kw_only=True)
+class Train(Settings):
+    """Train one side, and print its loss and accuracy after each epoch."""
+
+    recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
+    """Which system: tutorial, logistic, feedforward, linear-adam or cnn-adam."""
+    impl: Literal["numpy", "torch"]
+    """Which implementation."""
+    save: Path | None = None
+    """Write the trained weights to this file, for both sides: FILE.safetensors."""
+    json: Path | None = None
+    """Write the answer to this file, too, as JSON."""
+
+    def run(self) -> int:
+        """Exit code 0 once it is trained, 130 if Ctrl-C ended it."""
+        find(self.recipe)  # before the seconds that PyTorch takes to load
+        from parity.comparison import report
+        from parity.comparison.train import TrainingRun, train
+        from parity.experiment import weights
+        from parity.experiment.prepare import prepare
+        from parity.system import jsonfile
+        from parity.system.console import Rows, console, show_path, track, written
+        from parity.system.threads import limit_threads
+
+        jsonfile.check_writable(self.json)
+        weights.check_writable(self.save)
+        experiment = prepare(self.recipe, self)
+        split, every = experiment.held_out, experiment.steps_per_epoch
+        console.print(f"{report.headline(experiment)}, {self.impl} alone")
+        titles = ("\nepoch", "training\nloss", f"{split}\nloss", f"{split}\naccuracy")
+        rows = Rows([(title, 10) for title in titles], range(len(titles)))
+
+        def show(run: TrainingRun) -> None:
+            last, count = run.last(split), len(run.losses)
+            rows.add(
+                str(-(-count // every)),
+                written(fmean(run.losses[(count - 1) // every * every :])),
+                written(last.loss[self.impl]),
+                f"{last.accuracy[self.impl]:.2%}",
+            )
+
+        with limit_threads(), track("training", experiment.num_steps) as advance:
+            run = train(experiment, self.impl, advance, show)
+        ended = "[bold yellow]interrupted[/] after" if run.interrupted else "trained in"
+        console.print(f"\n{ended} {len(run.losses):,} steps; {run.seconds:.2f} s in them")
+        if self.save is not None:
+            weights.save(self.save, run.side.weights())
+            show_path("weights", self.save)
+        if self.json is not None:
+            last = run.last(split)
+            answer = {
+                "recipe": experiment.recipe.name,
+                "impl": self.impl,
+                "data": self.data,
+                "dtype": self.dtype,
+                "seed": self.seed,
+                "device": self.device,
+                "steps": len(run.losses),
+                "interrupted": run.interrupted,
+                "accuracy": last.accuracy[self.impl],
+                "loss": last.loss[self.impl],
+                "seconds": run.seconds,
+                "checkpoints": [asdict(point) for point in run.checkpoints],
+            }
+            jsonfile.write(self.json, answer)
+            show_path("json", self.json)
+        return INTERRUPTED if run.interrupted else 0

@@ -1,1 +1,0 @@
-"""The commands of `parity`, a file each: a dataclass of options with a method `run`."""

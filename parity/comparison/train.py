@@ -1,0 +1,81 @@
+"""One side alone, from the same initial weights and the same batches as in a comparison."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from parity.backends import Backend, TrainingStep, make_backend
+from parity.experiment.prepare import Experiment
+from parity.experiment.published import Checkpoint
+
+__all__ = ["TrainingRun", "evaluate", "train"]
+
+
+@dataclass
+class TrainingRun:
+    """The trained side, the loss of every step, and the figures on whole splits."""
+
+    side: Backend
+    losses: list[float] = field(default_factory=list)
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    seconds: float = 0.0  # in training steps alone
+    interrupted: bool = False  # before its last step
+
+    def last(self, split: str) -> Checkpoint:
+        """The latest figures on that split."""
+        return [point for point in self.checkpoints if point.split == split][-1]
+
+
+def train(
+    experiment: Experiment,
+    impl: str,
+    on_step: Callable[[TrainingStep], object] | None = None,
+    on_epoch: Callable[[TrainingRun], object] | None = None,
+) -> TrainingRun:
+    """Train `impl` ("numpy" or "torch") on the experiment's batches.
+
+    `on_step` hears each step; if it returns something true, the run ends there. `on_epoch` gets
+    the run so far after each epoch, and after the last step of a run that was interrupted.
+
+    Raises
+    ------
+    FloatingPointError
+        If the loss is not finite; it names the step and the first tensor that is not.
+    """
+    settings = experiment.settings
+    side = make_backend(impl, experiment.recipe, settings.dtype, settings.seed, settings.device)
+    side.load(experiment.initial)
+    run = TrainingRun(side)
+    run.checkpoints += evaluate(experiment, {impl: side}, 0)
+    steps = side.steps(*experiment.arrays("training", settings.dtype), experiment.batches())
+    for number in range(1, experiment.num_steps + 1):
+        start = perf_counter()
+        outcome = next(steps)
+        run.seconds += perf_counter() - start
+        run.losses.append(outcome.loss)
+        stop = on_step is not None and bool(on_step(outcome))
+        run.interrupted = stop and number < experiment.num_steps
+        run.checkpoints += evaluate(experiment, {impl: side}, number, run.interrupted)
+        ended = run.interrupted or number % experiment.steps_per_epoch == 0
+        if ended and on_epoch is not None:
+            on_epoch(run)
+        if run.interrupted:
+            break
+    return run
+
+
+def evaluate(
+    experiment: Experiment, sides: dict[str, Backend], step: int, interrupted: bool = False
+) -> list[Checkpoint]:
+    """Every side on each split that is due after `step` steps; one at least if it ends there."""
+    checkpoints = []
+    splits = experiment.evaluated_after(step)
+    for split in splits or [experiment.held_out] * interrupted:
+        figures = {
+            name: side.evaluate(*experiment.arrays(split, side.dtype))
+            for name, side in sides.items()
+        }
+        loss = {name: loss for name, (loss, _) in figures.items()}
+        accuracy = {name: accuracy for name, (_, accuracy) in figures.items()}
+        checkpoints.append(Checkpoint(step, split, loss, accuracy))
+    return checkpoints

@@ -1,0 +1,144 @@
+"""Labelled images in memory: a `Split`, and the `Dataset` of two that `datasets.load` returns."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, Int64
+
+from parity.datasets.checks import integer
+
+
+# eq=False: two splits are equal when they are the same object; `==` on arrays has no one answer.
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images and their labels, row by row.
+
+    Parameters
+    ----------
+    images : (N, P) floating point array
+        One image a row, every value finite and in [0, 1].
+    labels : (N,) int64 array
+        The class of each image, 0 or more.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, or has another dtype.
+    ValueError
+        If a shape, a length or a value is wrong, or there is no example at all.
+    """
+
+    images: Float[np.ndarray, "N P"]
+    labels: Int64[np.ndarray, " N"]
+
+    def __post_init__(self) -> None:
+        _check_images(self.images)
+        _check_labels(self.labels, len(self.images))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: slice | Int[np.ndarray, " B"]) -> "Split":
+        """Select examples: ``split[:100]``, or ``split[batch]`` with an index array.
+
+        A slice shares memory with this split; an index array makes a copy.
+
+        Raises
+        ------
+        TypeError
+            If `index` is neither a slice nor a 1-D integer array.
+        ValueError
+            If `index` selects nothing, or reaches outside the split. Python would quietly
+            shorten such a slice, and train on fewer examples than were asked for.
+        """
+        if isinstance(index, slice):
+            _check_slice(index, len(self))
+        else:
+            _check_index_array(index, len(self))
+        labels = self.labels[index]
+        if len(labels) == 0:
+            raise ValueError(f"index: {index!r} selects no example of {len(self)}")
+        return Split(self.images[index], labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A training and a test split of the same classes and the same image size.
+
+    Parameters
+    ----------
+    train, test : Split
+        The two splits.
+    name : str
+        What reports call it.
+    num_classes : int
+        Labels run from 0 to ``num_classes - 1``.
+
+    Raises
+    ------
+    TypeError
+        If `num_classes` is no integer.
+    ValueError
+        If a label is out of range, or the splits' images differ in size.
+    """
+
+    train: Split
+    test: Split
+    name: str = "unnamed"
+    num_classes: int = 10
+
+    def __post_init__(self) -> None:
+        integer("num_classes", self.num_classes, 1)
+        for part, split in (("train", self.train), ("test", self.test)):
+            if (largest := int(split.labels.max())) >= self.num_classes:
+                row = int(split.labels.argmax())
+                raise ValueError(
+                    f"{part}: got labels[{row}] = {largest}, "
+                    f"expected labels from 0 to {self.num_classes - 1}"
+                )
+        widths = self.train.images.shape[1], self.test.images.shape[1]
+        if widths[0] != widths[1]:
+            raise ValueError(f"test: got images of {widths[1]} pixels, expected {widths[0]}")
+
+
+def _check_images(images: object) -> None:
+    if not isinstance(images, np.ndarray):
+        raise TypeError(f"images: got {type(images).__name__}, expected a NumPy array")
+    if not np.issubdtype(images.dtype, np.floating):
+        raise TypeError(f"images: got dtype {images.dtype}, expected floating point")
+    if images.ndim != 2 or images.size == 0:
+        raise ValueError(f"images: got shape {images.shape}, expected (N, P), both at least 1")
+    # NaN passes through min and max and fails both comparisons, so this sees it too.
+    if not (images.min() >= 0 and images.max() <= 1):
+        row, column = np.argwhere(~((images >= 0) & (images <= 1)))[0]
+        value = images[row, column]
+        raise ValueError(f"images: got images[{row}, {column}] = {value}, expected 0 to 1")
+
+
+def _check_labels(labels: object, count: int) -> None:
+    if not isinstance(labels, np.ndarray):
+        raise TypeError(f"labels: got {type(labels).__name__}, expected a NumPy array")
+    if labels.dtype != np.int64:
+        raise TypeError(f"labels: got dtype {labels.dtype}, expected int64")
+    if labels.shape != (count,):
+        raise ValueError(f"labels: got shape {labels.shape}, expected ({count},) as images has")
+    if labels.min() < 0:
+        row = int(labels.argmin())
+        raise ValueError(f"labels: got labels[{row}] = {labels[row]}, expected 0 or more")
+
+
+def _check_slice(index: slice, count: int) -> None:
+    for end in (index.start, index.stop):
+        if end is not None and not -count <= end <= count:
+            raise ValueError(f"index: got {index!r}, expected both ends within {count} examples")
+
+
+def _check_index_array(index: object, count: int) -> None:
+    if not isinstance(index, np.ndarray) or not np.issubdtype(index.dtype, np.integer):
+        got = f"an array of {index.dtype}" if isinstance(index, np.ndarray) else repr(index)
+        raise TypeError(f"index: got {got}, expected a slice or an integer array")
+    if index.ndim != 1:
+        raise ValueError(f"index: got shape {index.shape}, expected (B,)")
+    outside = index[(index < -count) | (index >= count)]
+    if outside.size:
+        raise ValueError(f"index: got {outside[0]}, expected {-count} to {count - 1}")

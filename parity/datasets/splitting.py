@@ -1,0 +1,71 @@
+"""Put splits together and take them apart."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from parity.datasets.checks import integer
+from parity.datasets.dataset import Split
+
+
+def concatenate(*splits: Split) -> Split:
+    """Join splits in the order given, as a copy.
+
+    Parameters
+    ----------
+    *splits : Split
+        At least one; images of one width and one dtype.
+
+    Raises
+    ------
+    ValueError
+        If there is no split, or their images differ in width or dtype.
+    """
+    if not splits:
+        raise ValueError("splits: got none, expected at least one")
+    first = splits[0].images
+    for position, split in enumerate(splits):
+        images = split.images
+        if (images.shape[1], images.dtype) != (first.shape[1], first.dtype):
+            raise ValueError(
+                f"splits[{position}]: got images of {images.shape[1]} pixels in {images.dtype}, "
+                f"expected {first.shape[1]} in {first.dtype} as in splits[0]"
+            )
+    return Split(
+        np.concatenate([split.images for split in splits]),
+        np.concatenate([split.labels for split in splits]),
+    )
+
+
+def random_split(split: Split, lengths: Sequence[int], seed: int) -> tuple[Split, ...]:
+    """Deal a split's examples out at random, each to exactly one part.
+
+    The namesake of ``torch.utils.data.random_split``, drawn with NumPy's
+    ``default_rng(seed)``: the same seed gives the same parts.
+
+    Parameters
+    ----------
+    split : Split
+        What to take apart.
+    lengths : sequence of int
+        How many examples each part gets, each at least 1; they add up to ``len(split)``.
+    seed : int
+        0 or more.
+
+    Returns
+    -------
+    tuple of Split
+        One part (a copy) per length.
+
+    Raises
+    ------
+    TypeError
+        If a length or the seed is no integer.
+    ValueError
+        If one is too small, or the lengths do not add up.
+    """
+    sizes = [integer(f"lengths[{i}]", length, 1) for i, length in enumerate(lengths)]
+    if sum(sizes) != len(split):
+        raise ValueError(f"lengths: got {sizes}, in all {sum(sizes)}, expected {len(split)} in all")
+    order = np.random.default_rng(integer("seed", seed, 0)).permutation(len(split))
+    return tuple(split[part] for part in np.split(order, np.cumsum(sizes)[:-1]))

@@ -1,0 +1,1 @@
+"""An experiment: its settings, what is drawn once, published figures, weight files."""

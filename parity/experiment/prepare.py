@@ -1,0 +1,176 @@
+"""What a run needs before its first step, drawn once and handed to every side."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy import ndarray
+
+from parity import datasets
+from parity.backends import NumpyBackend
+from parity.errors import InputError
+from parity.experiment.settings import Settings
+from parity.experiment.weights import load
+from parity.recipes import Recipe, find
+
+__all__ = ["Experiment", "changes", "prepare"]
+
+Arrays = tuple[ndarray, ndarray]  # images (N, 784) and labels (N,)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A recipe with its images, the order of its batches and its initial weights."""
+
+    recipe: Recipe
+    settings: Settings
+    splits: dict[str, datasets.Split]  # "training" and "validation", "test" or both; float32 images
+    initial: dict[str, ndarray]
+    cast: dict[tuple[str, str], Arrays] = field(default_factory=dict)
+
+    @property
+    def held_out(self) -> str:
+        """The split that the model is judged by as it trains."""
+        return "validation" if "validation" in self.splits else "test"
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many batches an epoch has."""
+        return datasets.num_batches(
+            len(self.splits["training"]), self.recipe.batch_size, 1, self.recipe.drop_last
+        )
+
+    @property
+    def num_steps(self) -> int:
+        """How many batches all epochs have."""
+        return self.steps_per_epoch * self.recipe.epochs
+
+    def batches(self) -> list[ndarray]:
+        """The index arrays of all epochs, in order."""
+        recipe = self.recipe
+        return list(
+            datasets.batches(
+                len(self.splits["training"]),
+                recipe.batch_size,
+                recipe.epochs,
+                self.settings.seed,
+                recipe.drop_last,
+            )
+        )
+
+    def evaluated_after(self, step: int) -> list[str]:
+        """The splits to evaluate on after `step` training steps; 0 is before the first."""
+        every = self.recipe.evaluate_every or self.steps_per_epoch
+        due = step % every == 0 or step % self.steps_per_epoch == 0
+        splits = [self.held_out] if due else []
+        if due and self.recipe.evaluate_training:
+            splits.append("training")
+        if step == self.num_steps and self.held_out == "validation" and "test" in self.splits:
+            splits.append("test")
+        return splits
+
+    def arrays(self, split: str, dtype: str) -> Arrays:
+        """A split's images (N, 784) in `dtype`, cast once, and its labels (N,); only to be read.
+
+        Raises KeyError for a split that the recipe does not have.
+        """
+        if (split, dtype) not in self.cast:
+            images = self.splits[split].images.astype(dtype, copy=False)
+            self.cast[split, dtype] = images, self.splits[split].labels
+        return self.cast[split, dtype]
+
+
+def prepare(
+    recipe_name: str, settings: Settings, dataset: datasets.Dataset | None = None
+) -> Experiment:
+    """Load the data (unless it is given), fit the recipe to the settings, draw the weights.
+
+    Raises
+    ------
+    InputError, datasets.DataError
+        For whatever the user gave that is unknown, impossible or not there.
+    """
+    recipe = replace(find(recipe_name).settings_for(settings.data), **changes(settings))
+    check_choices(recipe, settings)
+    dataset = dataset or datasets.load(settings.data, settings.data_root)
+    splits = divide(recipe, dataset, settings.seed)
+    if settings.train_size is not None:
+        limit = len(splits["training"])
+        check_at_most("train-size", settings.train_size, limit)
+        splits["training"] = splits["training"][: settings.train_size]
+    check_at_most("batch-size", recipe.batch_size, len(splits["training"]))
+    return Experiment(recipe, settings, splits, initial_weights(recipe, settings))
+
+
+def changes(settings: Settings) -> dict[str, Any]:
+    """The training settings that were chosen instead of the recipe's own."""
+    names = ("epochs", "batch_size", "lr", "weight_decay", "init")
+    return {name: value for name in names if (value := getattr(settings, name)) is not None}
+
+
+def divide(recipe: Recipe, loaded: datasets.Dataset, seed: int) -> dict[str, datasets.Split]:
+    """The splits that the recipe asks for; smaller data is divided in the same proportion."""
+    pool, test = loaded.train, {"test": loaded.test}
+    if recipe.pool == "train+test":
+        pool, test = datasets.concatenate(loaded.train, loaded.test), {}
+    if recipe.denominator != 255:
+        pixels = np.rint(pool.images * np.float32(255)) / np.float32(recipe.denominator)
+        pool = datasets.Split(pixels, pool.labels)
+    if recipe.train_size is None or recipe.validation_size is None:
+        return {"training": pool, **test}
+    wanted = recipe.train_size + recipe.validation_size
+    used = min(wanted, len(pool))
+    train_size = recipe.train_size * used // wanted
+    if recipe.random_split:
+        training, validation = datasets.random_split(pool, [train_size, used - train_size], seed)
+    else:
+        training, validation = pool[:train_size], pool[train_size:used]
+    return {"training": training, "validation": validation, **test}
+
+
+def initial_weights(recipe: Recipe, settings: Settings) -> dict[str, ndarray]:
+    """PyTorch's default draw, or for "xavier" weights randn / sqrt(fan_in) and biases zero.
+
+    Or what is in the file `settings.load`.
+    """
+    weights = NumpyBackend(recipe, settings.dtype, settings.seed).weights()
+    if settings.load is not None:
+        return load(settings.load, like=weights)
+    if recipe.init == "default":
+        return weights
+    rng = np.random.default_rng(settings.seed)
+    for name, array in weights.items():
+        fan_in = array[0].size
+        bias = name.endswith("bias")
+        array[...] = 0 if bias else rng.standard_normal(array.shape) / np.sqrt(fan_in)
+    return weights
+
+
+def check_choices(recipe: Recipe, settings: Settings) -> None:
+    """Raise InputError for a number that is zero, negative or not finite where it must not be."""
+    for name, value in (
+        ("epochs", recipe.epochs),
+        ("batch-size", recipe.batch_size),
+        ("train-size", settings.train_size),
+    ):
+        if value is not None and value < 1:
+            raise InputError(f"{name} is {value}, expected at least 1")
+    if not 0 < recipe.lr < np.inf:
+        raise InputError(f"lr is {recipe.lr}, expected a finite number above 0")
+    if not 0 <= recipe.weight_decay < np.inf:
+        raise InputError(
+            f"weight-decay is {recipe.weight_decay}, expected a finite number of at least 0"
+        )
+    if settings.load is not None and settings.init is not None:
+        raise InputError(f"init is {settings.init!r}, but the initial weights are loaded")
+    if not 0 <= settings.seed < 2**64:  # what torch.manual_seed takes
+        raise InputError(f"seed is {settings.seed}, expected at least 0 and below 2**64")
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("device is 'cuda', but PyTorch finds no CUDA device here")
+
+
+def check_at_most(name: str, value: int, limit: int) -> None:
+    """Raise InputError for a size larger than the data."""
+    if value > limit:
+        raise InputError(f"{name} is {value}, expected at most the {limit} training images")

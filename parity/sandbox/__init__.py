@@ -1,0 +1,1 @@
+"""Somebody else's code: the process it runs in, and what travels to and from there."""

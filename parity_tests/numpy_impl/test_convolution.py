@@ -1,0 +1,212 @@
+"""Convolution and pooling against the naive loops: sizes, strides, paddings and memory formats."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from numpy import ndarray
+
+from numpy_impl import nn
+from numpy_impl.convolution import unfold
+from parity_tests import naive
+from parity_tests.closeness import assert_close
+from parity_tests.implementation import functional as F
+from parity_tests.strategies import CALLS, Call
+
+
+def pair(value: Any) -> tuple[int, int]:
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def batch_last(array: ndarray) -> ndarray:
+    """The same images, with the batch index running fastest in memory, but the channel slowest."""
+    return np.ascontiguousarray(array.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
+
+
+# --- the loops as oracle -------------------------------------------------------------------------
+
+
+@given(call=CALLS["conv2d"])
+def test_convolution_agrees_with_the_loops(call: Call) -> None:
+    stride, padding = pair(call.options.get("stride", 1)), pair(call.options.get("padding", 0))
+    input, weight = call.inputs["input"], call.inputs["weight"]
+    bias = call.inputs.get("bias", np.zeros(len(weight)))
+    output = naive.conv2d(input, weight, bias, stride, padding)
+    assert_close("output", call.forward(F), output)
+    expected = naive.conv2d_backward(call.grad_output, input, weight, stride, padding)
+    names = ("input", "weight", "bias")
+    for name, grad, truth in zip(names, call.backward(F), expected, strict=False):
+        assert_close(f"gradient of {name}", grad, truth)
+
+
+@given(call=CALLS["avg_pool2d"])
+def test_pooling_agrees_with_the_loops(call: Call) -> None:
+    input, kernel_size = call.inputs["input"], pair(call.options["kernel_size"])
+    stride = pair(call.options.get("stride", kernel_size))
+    output = naive.avg_pool2d(input, kernel_size, stride)
+    assert_close("output", call.forward(F), output)
+    expected = naive.avg_pool2d_backward(call.grad_output, input, kernel_size, stride)
+    (grad_input,) = call.backward(F)
+    assert_close("gradient of input", grad_input, expected)
+
+
+def test_a_picture_of_cross_correlation() -> None:
+    """The kernel is not turned round: it picks the pixel up and to the left."""
+    image = np.arange(9.0).reshape(1, 1, 3, 3)
+    kernel = np.zeros((1, 1, 2, 2))
+    kernel[0, 0, 0, 0] = 1
+    np.testing.assert_array_equal(F.conv2d(image, kernel)[0, 0], [[0, 1], [3, 4]])
+    np.testing.assert_array_equal(
+        F.conv2d(image, kernel, padding=1)[0, 0],
+        [[0, 0, 0, 0], [0, 0, 1, 2], [0, 3, 4, 5], [0, 6, 7, 8]],
+    )
+    np.testing.assert_array_equal(F.conv2d(image, kernel, stride=(1, 2))[0, 0], [[0], [3]])
+
+
+# --- shapes --------------------------------------------------------------------------------------
+
+sides, windows, strides = st.integers(1, 40), st.integers(1, 7), st.integers(1, 9)
+
+
+@given(
+    image=st.tuples(sides, sides),
+    window=st.tuples(windows, windows),
+    stride=st.tuples(strides, strides),
+    padding=st.tuples(st.integers(0, 8), st.integers(0, 8)),
+)
+@example(image=(28, 28), window=(3, 3), stride=(2, 2), padding=(1, 1))
+def test_output_shapes_are_those_of_pytorch(
+    image: tuple[int, int],
+    window: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+) -> None:
+    assume(all(i + 2 * p >= w for i, w, p in zip(image, window, padding, strict=True)))
+    weight = np.zeros((3, 1, *window))
+    theirs = torch.nn.functional.conv2d(
+        torch.zeros(2, 1, *image, device="meta"),
+        torch.zeros(3, 1, *window, device="meta"),
+        stride=stride,
+        padding=padding,
+    )
+    assert F.conv2d(np.zeros((2, 1, *image)), weight, None, stride, padding).shape == theirs.shape
+    if all(i >= w for i, w in zip(image, window, strict=True)):
+        pooled = torch.nn.functional.avg_pool2d(torch.zeros(2, 1, *image), window, stride)
+        assert F.avg_pool2d(np.zeros((2, 1, *image)), window, stride).shape == pooled.shape
+
+
+def test_an_empty_batch_stays_empty() -> None:
+    images, weight = np.zeros((0, 2, 5, 6)), np.ones((3, 2, 2, 3))
+    assert F.conv2d(images, weight).shape == (0, 3, 4, 4)
+    grads: Any = F.conv2d_backward(np.zeros((0, 3, 4, 4)), images, weight)
+    assert [grad.shape for grad in grads] == [(0, 2, 5, 6), (3, 2, 2, 3), (3,)]
+    assert not grads[1].any()
+    assert F.avg_pool2d(images, 2).shape == (0, 2, 2, 3)
+
+
+# --- memory formats ------------------------------------------------------------------------------
+
+
+@given(call=CALLS["conv2d"] | CALLS["avg_pool2d"])
+def test_the_memory_format_changes_nothing(call: Call) -> None:
+    """C order, the batch running fastest, and a view with steps: the same bits."""
+    input, grad_output = call.inputs["input"], call.grad_output
+    spread = np.repeat(input, 2, axis=3)[..., ::2]
+    for images, grad in [
+        (np.asfortranarray(input), np.asfortranarray(grad_output)),
+        (batch_last(input), batch_last(grad_output)),
+        (spread, grad_output),
+        (input, np.asfortranarray(grad_output)),
+    ]:
+        again = Call(call.name, {**call.inputs, "input": images}, call.options, grad)
+        np.testing.assert_array_equal(again.forward(F), call.forward(F))
+        for ours, expected in zip(again.backward(F), call.backward(F), strict=True):
+            np.testing.assert_array_equal(ours, expected)
+
+
+def test_results_have_the_batch_running_fastest() -> None:
+    """So that nothing is transposed from layer to layer: this is where the speed comes from."""
+    images, weight = np.ones((5, 2, 6, 7)), np.ones((3, 2, 3, 3))
+    output = F.conv2d(images, weight)
+    activations = [
+        output,
+        F.relu(output),
+        F.relu_backward(output, output),
+        F.avg_pool2d(images, 2),
+        F.avg_pool2d_backward(np.ones((5, 2, 3, 3)), images, 2),
+    ]
+    for array in activations:
+        assert array.flags.f_contiguous
+    grads: Any = F.conv2d_backward(output, images, weight)
+    grad_input, grad_weight, _ = grads
+    assert grad_input.flags.f_contiguous
+    assert grad_weight.flags.c_contiguous
+
+
+# --- unfold, and the layers that keep the columns -------------------------------------------------
+
+
+@given(call=CALLS["conv2d"])
+def test_unfold_is_that_of_pytorch_in_another_order(call: Call) -> None:
+    input, (kH, kW) = call.inputs["input"], call.inputs["weight"].shape[2:]
+    stride, padding = call.options.get("stride", 1), call.options.get("padding", 0)
+    columns = unfold(input, (kH, kW), stride, padding)  # (Wo, Ho, kW kH C, N)
+    Wo, Ho, _, N = columns.shape
+    theirs = torch.nn.functional.unfold(
+        torch.from_numpy(input), (kH, kW), padding=padding, stride=stride
+    )  # (N, C kH kW, Ho Wo)
+    np.testing.assert_array_equal(
+        columns.reshape(Wo, Ho, kW, kH, -1, N).T,
+        theirs.numpy().reshape(N, -1, kH, kW, Ho, Wo),
+    )
+
+
+def test_the_window_of_unfold_moves_by_one_pixel_unless_told() -> None:
+    assert unfold(np.ones((5, 2, 3, 4)), 2).shape == (3, 2, 8, 5)
+
+
+def test_what_unfold_returns_cannot_be_written_to() -> None:
+    """Each pixel stands in it many times, but only once in memory."""
+    assert not unfold(np.ones((5, 2, 3, 4)), 2).flags.writeable
+
+
+@given(call=CALLS["conv2d"])
+def test_the_layer_does_what_the_function_does(call: Call) -> None:
+    weight = call.inputs["weight"]
+    bias = call.inputs.get("bias", np.zeros(len(weight)))
+    out, channels, *window = weight.shape
+    layer = nn.Conv2d(channels, out, (window[0], window[1]), **call.options, dtype=np.float64)
+    layer.load_state_dict({"weight": weight, "bias": bias})
+    np.testing.assert_array_equal(layer(call.inputs["input"]), call.forward(F))
+    grad_input, grad_weight, *_ = call.backward(F)
+    np.testing.assert_array_equal(layer.backward(call.grad_output), grad_input)
+    np.testing.assert_array_equal(layer.weight.grad, grad_weight)
+    assert layer.bias.grad is not None
+    grad_bias = call.grad_output.sum(axis=(0, 2, 3))
+    assert_close("gradient of bias", layer.bias.grad, grad_bias)
+    assert layer.backward(call.grad_output, needs_input_grad=False) is None
+
+
+def test_a_layer_moves_by_one_pixel_and_pads_nothing_unless_told() -> None:
+    assert nn.Conv2d(1, 2, 3)(np.zeros((4, 1, 5, 7), np.float32)).shape == (4, 2, 3, 5)
+
+
+def test_padding_may_make_the_image_large_enough() -> None:
+    layer = nn.Conv2d(1, 2, 3, padding=1)
+    assert layer(np.zeros((4, 1, 2, 1), np.float32)).shape == (4, 2, 2, 1)
+    assert layer.backward(np.zeros((4, 2, 2, 1), np.float32)).shape == (4, 1, 2, 1)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_layer_names_its_arguments() -> None:
+    with pytest.raises(ValueError, match="Conv2d: stride is 0, expected at least 1"):
+        nn.Conv2d(1, 2, 3, stride=0)
+    with pytest.raises(ValueError, match=r"^Conv2d: padding is -1, expected at least 0"):
+        nn.Conv2d(1, 2, 3, padding=-1)
+    with pytest.raises(TypeError, match=r"Conv2d: kernel_size is 1.5, expected an int or a pair"):
+        nn.Conv2d(1, 2, 1.5)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"conv2d: weight has shape .* with C = 4 as input has"):
+        nn.Conv2d(3, 2, 3)(np.zeros((2, 4, 5, 5), np.float32))

@@ -1,0 +1,1 @@
+"""Tests: The suite itself, and the structure of the house."""
