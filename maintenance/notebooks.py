@@ -43,12 +43,8 @@ class Notebooks:
 
 def execute(notebook: Any) -> str:
     """Run the cells, which get their outputs; returns what went wrong, if anything did."""
-    client = NotebookClient(
-        notebook,
-        timeout=LONGEST,
-        resources={"metadata": {"path": str(FOLDER)}},
-        record_timing=False,
-    )
+    where = {"metadata": {"path": str(FOLDER)}}
+    client = NotebookClient(notebook, timeout=LONGEST, resources=where, record_timing=False)
     try:
         client.execute()
     except CellExecutionError as error:
