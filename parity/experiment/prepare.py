@@ -113,10 +113,11 @@ def divide(recipe: Recipe, loaded: datasets.Dataset, seed: int) -> dict[str, dat
     """The splits that the recipe asks for; smaller data is divided in the same proportion."""
     pool, test = loaded.train, {"test": loaded.test}
     if recipe.pool == "train+test":
-        pool, test = datasets.concatenate(loaded.train, loaded.test), {}
+        used = (recipe.train_size or 0) + (recipe.validation_size or 0)  # none of them is 0
+        train = loaded.train[: min(used, len(loaded.train))]  # no more than that is copied
+        pool, test = datasets.concatenate(train, loaded.test), {}
     if recipe.denominator != 255:
-        pixels = np.rint(pool.images * np.float32(255)) / np.float32(recipe.denominator)
-        pool = datasets.Split(pixels, pool.labels)
+        pool = divided_by(recipe.denominator, pool)
     if recipe.train_size is None or recipe.validation_size is None:
         return {"training": pool, **test}
     wanted = recipe.train_size + recipe.validation_size
@@ -132,6 +133,14 @@ def divide(recipe: Recipe, loaded: datasets.Dataset, seed: int) -> dict[str, dat
     else:
         training, validation = pool[:train_size], pool[train_size:used]
     return {"training": training, "validation": validation, **test}
+
+
+def divided_by(denominator: int, split: datasets.Split) -> datasets.Split:
+    """The same bytes divided by another number than 255."""
+    if split.pixels.dtype == np.uint8:
+        return replace(split, divisor=denominator)
+    pixels = np.rint(split.images * np.float32(255)) / np.float32(denominator)
+    return datasets.Split(pixels, split.labels)
 
 
 def initial_weights(recipe: Recipe, settings: Settings) -> dict[str, ndarray]:
