@@ -32,6 +32,8 @@ class Check:
     """The shape of the file's linear weights."""
     l2_half: bool = False
     """The file's weight decay λ stands for λ‖p‖²; PyTorch's for half of that."""
+    stability: Literal["fail", "warn"] = "fail"
+    """Whether a name that is right but for extreme numbers counts as wrong or as right."""
     seed: int = 0
     """Of the probes."""
     timeout: float = 10.0
@@ -65,6 +67,7 @@ class Check:
             only=self.only,
             allowed=self.allow,
             isolation=self.isolation,
+            stability=self.stability,
         )
         console.print(report.render(self.verbose))
         if self.json is not None:
