@@ -1,5 +1,6 @@
 """What a run needs before its first step, drawn once and handed to every side."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +16,8 @@ from parity.experiment.weights import load
 from parity.recipes import Recipe, find
 
 __all__ = ["Experiment", "changes", "prepare"]
+
+WINDOW = 64  # batches
 
 Arrays = tuple[ndarray, ndarray]  # images (N, 784) and labels (N,)
 
@@ -58,6 +61,20 @@ class Experiment:
                 recipe.drop_last,
             )
         )
+
+    def windows(
+        self, dtype: str, batches: Sequence[ndarray]
+    ) -> Iterator[tuple[ndarray, ndarray, list[ndarray]]]:
+        """The training images of some batches at a time: no more of them are ever in memory.
+
+        Yields images (n, 784) in `dtype`, labels (n,), and the batches as indices into these.
+        """
+        split = self.splits["training"]
+        for start in range(0, len(batches), WINDOW):
+            some = batches[start : start + WINDOW]
+            rows, ends = np.concatenate(some), np.cumsum([len(batch) for batch in some])
+            images = split.take(rows).astype(dtype, copy=False)
+            yield images, split.labels[rows], np.split(np.arange(len(rows)), ends[:-1])
 
     def evaluated_after(self, step: int) -> list[str]:
         """The splits to evaluate on after `step` training steps; 0 is before the first."""

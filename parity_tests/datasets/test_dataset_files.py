@@ -135,10 +135,8 @@ def test_bytes_and_a_memory_map_train_on_the_same_bits(
     loaded = datasets.load("fashion-mnist", tmp_path)
     monkeypatch.setattr(mnist, "MAPPED", 100)
     mapped = datasets.load("fashion-mnist", tmp_path)
-    floats = datasets.Dataset(
-        *(datasets.Split(split.images, split.labels) for split in (loaded.train, loaded.test)),
-        name="fashion-mnist",
-    )
+    train, test = (datasets.Split(one.images, one.labels) for one in (loaded.train, loaded.test))
+    floats = datasets.Dataset(train, test, "fashion-mnist")
     assert loaded.train.pixels.dtype == np.uint8
     assert isinstance(mapped.train.pixels.base, np.memmap)
     assert floats.train.pixels.dtype == np.float32
@@ -151,6 +149,15 @@ def test_bytes_and_a_memory_map_train_on_the_same_bits(
                 assert images.dtype == dtype
                 assert images.tobytes() == wanted[0].tobytes()
                 assert labels.tobytes() == wanted[1].tobytes()
+        batches = runs[0].batches()
+        for run in runs:
+            whole, labels = run.arrays("training", dtype)
+            seen = [
+                (images[batch].tobytes(), targets[batch].tobytes())
+                for images, targets, local in run.windows(dtype, batches)
+                for batch in local
+            ]
+            assert seen == [(whole[batch].tobytes(), labels[batch].tobytes()) for batch in batches]
 
 
 # --- damaged files -----------------------------------------------------------------------------
