@@ -18,6 +18,7 @@ from parity.recipes import Recipe, find
 __all__ = ["Experiment", "changes", "prepare"]
 
 WINDOW = 64  # batches
+MOST_STEPS = 10_000_000  # the order of all their batches is drawn before the first
 
 Arrays = tuple[ndarray, ndarray]  # images (N, 784) and labels (N,)
 
@@ -117,7 +118,14 @@ def prepare(
         check_at_most("train-size", settings.train_size, limit)
         splits["training"] = splits["training"][: settings.train_size]
     check_at_most("batch-size", recipe.batch_size, len(splits["training"]))
-    return Experiment(recipe, settings, splits, initial_weights(recipe, settings))
+    experiment = Experiment(recipe, settings, splits, initial_weights(recipe, settings))
+    if experiment.num_steps > MOST_STEPS:
+        most = MOST_STEPS // experiment.steps_per_epoch
+        raise InputError(
+            f"epochs is {recipe.epochs}, expected at most {most} of "
+            f"{experiment.steps_per_epoch:,} steps"
+        )
+    return experiment
 
 
 def changes(settings: Settings) -> dict[str, Any]:
