@@ -54,8 +54,7 @@ class Check:
         from parity.system import files, jsonfile
         from parity.system.console import console
 
-        jsonfile.check_writable(self.json)
-        files.check_writable(self.html, "html")
+        files.check_outputs({"json": self.json, "html": self.html}, {"file": self.file})
         conventions = Conventions(self.reduction, self.weights, self.l2_half)
         report = check_file(
             self.file,
