@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from parity import web
 from parity.datasets import DataError
 from parity.errors import BadCaseError, InputError
-from parity.web import engine, step
+from parity.web import draw, engine, step
 from parity.web.fields import Fields, from_json
 from parity.web.guard import Guard
 from parity.web.packing import Json
@@ -39,6 +39,9 @@ def make_app(token: str, hosts: tuple[str, ...]) -> Starlette:
             asked("/api/alive", lambda _fields: {}),
             asked("/api/choices", choices),
             posted("/api/step", step.answer),
+            posted("/api/draw", draw.answer),
+            asked("/api/draw/confusion", draw.confusion),
+            asked("/api/draw/images", draw.images),
         ],
         middleware=[Middleware(Guard, token=token, hosts=hosts)],
         exception_handlers={

@@ -33,7 +33,7 @@ NO_TOKEN = (
 )
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """The body of a request goes on beyond `LARGEST`."""
 
 
@@ -61,12 +61,12 @@ class Guard:
             message = await receive()
             received += len(message.get("body", b""))
             if received > LARGEST:
-                raise TooLarge
+                raise TooLargeError
             return message
 
         try:
             await self.app(scope, limited, with_headers(send))
-        except TooLarge:
+        except TooLargeError:
             await too_large()(scope, receive, with_headers(send))
 
     def refusal(self, request: Request) -> Response | None:

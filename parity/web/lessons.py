@@ -179,12 +179,13 @@ LESSONS = {
             ("For one example, the loss is", r"L_n = \log \sum_j e^{x_j} - x_t"),
             (
                 "The derivative of the first term is the softmax.",
-                r"\frac{\partial}{\partial x_i} \log \sum_j e^{x_j} = \frac{e^{x_i}}{\sum_j e^{x_j}}",
+                r"\frac{\partial}{\partial x_i} \log \sum_j e^{x_j} = "
+                r"\frac{e^{x_i}}{\sum_j e^{x_j}}",
             ),
             (
                 "That of the second is 1 at the right class. The mean divides by N.",
-                r"\frac{\partial L}{\partial x_{ni}} = \frac{1}{N} \left( \mathrm{softmax}(x_n)_i - "
-                r"[\,i = t_n\,] \right)",
+                r"\frac{\partial L}{\partial x_{ni}} = \frac{1}{N} "
+                r"\left( \mathrm{softmax}(x_n)_i - [\,i = t_n\,] \right)",
             ),
         ),
     ),

@@ -181,13 +181,12 @@ def both(problem: Problem) -> tuple[Step, Step]:
 def nodes_of(plan: Plan, optimizer: Optimizer) -> Iterator[Node]:
     """The nodes in the order of computation."""
     yield Node("input", "forward", "input", "input", (("values", "input"),))
-    names = [layer.name for layer in plan.layers]
-    for layer, source in zip(plan.layers, ["input", *names], strict=False):
+    for name, source, layer in plan.flow():
         arguments = ", ".join((source, *layer.parameters, *options(layer)))
-        code = f"{layer.name} = {layer.operation}({arguments})"
-        keys = tuple(("values", name) for name in (layer.name, *layer.parameters))
-        yield Node(layer.name, "forward", layer.operation, code, keys)
-    logits = names[-1]
+        code = f"{name} = {layer.operation}({arguments})"
+        keys = tuple(("values", key) for key in (name, *layer.parameters))
+        yield Node(name, "forward", layer.operation, code, keys)
+    logits = plan.layers[-1].name
     yield Node(
         "loss",
         "loss",
@@ -202,17 +201,17 @@ def nodes_of(plan: Plan, optimizer: Optimizer) -> Iterator[Node]:
         f"grad_{logits} = cross_entropy_backward(1, {logits}, target)",
         (("grads", logits),),
     )
-    for layer, source in reversed(list(zip(plan.layers, ["input", *names], strict=False))):
+    for name, source, layer in reversed(list(plan.flow())):
         results = (source, *layer.parameters)
-        left = ", ".join(f"grad_{name}" for name in results)
-        needs = layer.name if layer.operation in ("sigmoid", "relu") else source
-        right = ", ".join((f"grad_{layer.name}", needs, *layer.parameters[:1], *options(layer)))
+        left = ", ".join(f"grad_{result}" for result in results)
+        needs = name if layer.operation in ("sigmoid", "relu") else source
+        right = ", ".join((f"grad_{name}", needs, *layer.parameters[:1], *options(layer)))
         yield Node(
-            " ".join(f"∂{name}" for name in (layer.parameters or (source,))),
+            " ".join(f"∂{result}" for result in (layer.parameters or (source,))),
             "backward",
             f"{layer.operation}_backward",
             f"{left} = {layer.operation}_backward({right})",
-            tuple(("grads", name) for name in results),
+            tuple(("grads", result) for result in results),
         )
     parameters = [name for layer in plan.layers for name in layer.parameters]
     step = f"{optimizer.kind.lower()}_step"

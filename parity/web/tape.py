@@ -4,7 +4,7 @@ The same plan is run twice: by hand, each backward called by its name, and in Py
 autograd finds the gradients.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +15,18 @@ from numpy import ndarray
 
 import torch_impl.functional
 
-__all__ = ["PLANS", "Layer", "Optimizer", "Plan", "Step", "by_hand", "in_torch"]
+__all__ = [
+    "PLANS",
+    "Layer",
+    "Optimizer",
+    "Plan",
+    "Step",
+    "backward",
+    "by_hand",
+    "forward",
+    "in_torch",
+    "with_mistake",
+]
 
 Arrays = dict[str, ndarray]
 
@@ -57,6 +68,13 @@ class Plan:
 
     layers: tuple[Layer, ...]
     images: bool = False  # the input is taken as (N, 1, 28, 28)
+
+    def flow(self) -> Iterator[tuple[str, str, Layer]]:
+        """(name of the output, name of the input, layer) of each layer."""
+        source = "input"
+        for layer in self.layers:
+            yield layer.name, source, layer
+            source = layer.name
 
     def shaped(self, input: Any) -> Any:
         """The input as the first layer wants it."""
@@ -127,27 +145,35 @@ def by_hand(
     `loss` names the function that the loss is made of: "cross_entropy", "log_softmax" or
     "softmax", which are the same but for rounding.
     """
-    values: Arrays = {"input": plan.shaped(input), **weights}
-    grads: Arrays = {}
-    inputs = {}
-    x = values["input"]
-    for layer in plan.layers:
-        inputs[layer.name] = x
-        x = values[layer.name] = layer.forward(functional, x, weights)
-    logits = x.reshape(len(x), -1)
-    values["loss"], grad = LOSSES[loss](functional, logits, target)
-    grad = grad.reshape(x.shape)
-    for layer in reversed(plan.layers):
-        grads[layer.name] = grad
-        grad, *of_parameters = layer.backward(
-            functional, grad, inputs[layer.name], values[layer.name], weights
-        )
-        grads.update(zip(layer.parameters, of_parameters, strict=True))
-    grads["input"] = grad
+    values = forward(functional, plan, weights, input)
+    last = values[plan.layers[-1].name]
+    values["loss"], grad = LOSSES[loss](functional, last.reshape(len(last), -1), target)
+    grads = backward(functional, plan, values, grad)
     updated = {
         name: optimizer.step(functional, param, grads[name]) for name, param in weights.items()
     }
     return Step(values, grads, updated)
+
+
+def forward(functional: Any, plan: Plan, weights: Arrays, input: ndarray) -> Arrays:
+    """The input, the weights and the output of each layer, by name."""
+    values: Arrays = {"input": plan.shaped(input), **weights}
+    for name, source, layer in plan.flow():
+        values[name] = layer.forward(functional, values[source], weights)
+    return values
+
+
+def backward(functional: Any, plan: Plan, values: Arrays, grad_logits: ndarray) -> Arrays:
+    """The gradients of all that `forward` returned, from that of the logits (N, C)."""
+    flow = list(plan.flow())
+    last = flow[-1][0]
+    grads = {last: grad_logits.reshape(values[last].shape)}
+    for name, source, layer in reversed(flow):
+        grads[source], *of_parameters = layer.backward(
+            functional, grads[name], values[source], values[name], values
+        )
+        grads.update(zip(layer.parameters, of_parameters, strict=True))
+    return grads
 
 
 def from_logits(functional: Any, logits: ndarray, target: ndarray) -> tuple[ndarray, ndarray]:
@@ -191,9 +217,8 @@ def in_torch(
         name: torch.from_numpy(array.copy()).requires_grad_() for name, array in weights.items()
     }
     tensors = {"input": leaf, **parameters}
-    x = leaf
-    for layer in plan.layers:
-        x = tensors[layer.name] = layer.forward(functional, x, parameters)
+    for name, source, layer in plan.flow():
+        x = tensors[name] = layer.forward(functional, tensors[source], parameters)
         x.retain_grad()
     loss = functional.cross_entropy(x.reshape(len(x), -1), torch.from_numpy(target))
     loss.backward()

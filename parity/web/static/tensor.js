@@ -69,8 +69,8 @@ function numbers(name, data, shape, edit) {
     const attributes = { title: `${where} = ${exact(data[side], flat)}`, class: data.changed[flat] && side !== "ulps" ? "changed" : undefined };
     let content = side === "ulps" ? ulpText(value) : written(value, 6);
     if (edit && side === "numpy") {
-      const input = h("input", { value: written(value, 8), inputmode: "decimal", "aria-label": `${where}, edit`,
-        size: Math.max(4, written(value, 8).length), onchange: () => edit(flat, input.value) });
+      const input = h("input", { value: written(value, 7), inputmode: "decimal", "aria-label": `${where}, edit`,
+        size: Math.max(4, written(value, 7).length), onchange: () => edit(flat, input.value) });
       content = input;
     }
     const td = h("td", attributes, content);
