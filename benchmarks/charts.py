@@ -41,7 +41,7 @@ def steps(answers: Sequence[Answer], path: Path) -> None:
 
 
 def plot_steps(axes: Axes, rows: Sequence[Answer]) -> None:
-    """A line for each peer, and the quartiles as a shade."""
+    """A line for each program, and the quartiles as a shade."""
     sizes = [row["batch_size"] for row in rows]
     for name in (name for name in TITLES if name in rows[0]["us_per_step"]):
         style = {"markersize": 8, **STYLES[name]}

@@ -1,7 +1,7 @@
 """Nothing is timed before it is known to train the same weights as PyTorch does.
 
-Each peer's own process trains its first steps; the weights it then has are held against PyTorch in
-float64, under the rule and the figures of `parity.tolerance.table`, and as there by their largest
+Each program's own process trains its first steps; the weights it then has are held against PyTorch
+in float64, under the rule of `parity.tolerance` and its figures, and as there by their largest
 difference; only with Adam by the Euclidean norm of all.
 """
 
@@ -14,9 +14,10 @@ from numpy import ndarray
 
 from benchmarks.work import Case, Work
 from benchmarks.worker import Worker
-from parity.backends import Side, TorchSide
+from parity.backends import Backend, TorchBackend
 from parity.errors import BadCaseError
-from parity.tolerance.table import BASE, FACTOR
+from parity.tolerance import allowance
+from parity.tolerance.perturbed import rounded
 
 __all__ = ["check_parity"]
 
@@ -26,14 +27,14 @@ SLACK = {"jax": 100.0, "cuda": 100.0}  # their exp and convolution round in ways
 Weights = Mapping[str, ndarray]
 
 
-def check_parity(case: Case, peers: Mapping[str, Worker]) -> None:
-    """Raise BadCaseError if a peer's weights after the first steps are off by more than the rule.
+def check_parity(case: Case, programs: Mapping[str, Worker]) -> None:
+    """Raise BadCaseError if a program's weights after the first steps are out of tolerance.
 
-    Peers that do not train the case's own weights, and the floor, are passed over.
+    Programs that do not train the case's own weights, and the lower bound, are passed over.
     """
     work = case.load()
     truth, valid = reference(work)
-    for name, worker in peers.items():
+    for name, worker in programs.items():
         weights = worker.ask("weights_after", STEPS)
         if weights is not None:
             compare(name, case, weights, truth, valid)
@@ -50,20 +51,14 @@ def reference(work: Work) -> tuple[Weights, list[Weights]]:
     rng = np.random.default_rng(work.seed)
     valid = [train(work, "float32", work.initial, batches)]
     for _ in range(VALID_RUNS):
-        nudged = {name: nudge(array, rng) for name, array in work.initial.items()}
-        valid.append(train(work, "float32", nudged, [rng.permutation(it) for it in batches]))
+        initial = rounded(work.initial, "float32", rng)
+        valid.append(train(work, "float32", initial, [rng.permutation(it) for it in batches]))
     return train(work, "float64", work.initial, batches), valid
-
-
-def nudge(array: ndarray, rng: np.random.Generator) -> ndarray:
-    """Each number a unit in its last place up or down, or as it is."""
-    direction = rng.choice([-np.inf, 0, np.inf], array.shape).astype(array.dtype)
-    return np.where(direction == 0, array, np.nextafter(array, direction))
 
 
 def train(work: Work, dtype: str, initial: Weights, batches: list[ndarray]) -> Weights:
     """PyTorch's weights after the batches."""
-    side: Side = TorchSide(work.recipe, dtype, work.seed)
+    side: Backend = TorchBackend(work.recipe, dtype, work.seed)
     side.load(initial)
     for batch in batches:
         images, labels = work.images[batch].astype(dtype), work.labels[batch]
@@ -81,7 +76,7 @@ def compare(
     order = 2 if recipe.optimizer == "Adam" else np.inf
     for key, exact in truth.items():
         farthest = max(distance(run[key], exact, order) for run in valid)
-        allowed = SLACK.get(name, 1.0) * (BASE["float32"]["weights"] + FACTOR * farthest)
+        allowed = SLACK.get(name, 1.0) * allowance("float32", 1.0, farthest)
         if distance(case.initial[key], exact, order) <= allowed:
             raise BadCaseError(f"{key} before training would pass, too, which compares nothing")
         off = distance(weights[key], exact, order)

@@ -1,6 +1,6 @@
 """The command line of `python -m benchmarks`.
 
-Exit codes: 0 it was measured, 1 the two sides are not the same or a peer failed, 2 bad input;
+Exit codes: 0 it was measured, 1 the two sides are not the same or a program failed, 2 bad input;
 130 interrupted, 141 the output was not read to its end.
 """
 
@@ -77,7 +77,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--threads",
         type=count,
         metavar="N",
-        help="threads of every peer (default: one for each core that this process may use)",
+        help="threads of every program (default: one for each core that this process may use)",
     )
     add("--data", choices=NAMES, default="mnist", help="which images (default: mnist)")
     add(

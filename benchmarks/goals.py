@@ -43,17 +43,17 @@ class Verdict:
         return {**asdict(self.goal), "measured": self.measured, "met": self.met}
 
 
-SPEEDUP, FLOOR = ("torch", "numpy"), ("numpy", "floor")
+SPEEDUP, LOWER_BOUND = ("torch", "numpy"), ("numpy", "floor")
 FROM_64 = (64, 128, 256, 1024)
 RECIPES = ("logistic", "feedforward", "linear-adam", "cnn-adam")
 
 GOALS = (
     Goal("logistic", SPEEDUP, "geometric mean", 2.5),
     Goal("logistic", SPEEDUP, "lowest", 1.3),
-    Goal("logistic", FLOOR, "highest", 1.4, FROM_64),
+    Goal("logistic", LOWER_BOUND, "highest", 1.4, FROM_64),
     Goal("feedforward", SPEEDUP, "geometric mean", 1.8),
     Goal("feedforward", SPEEDUP, "lowest", 1.0),
-    Goal("feedforward", FLOOR, "highest", 1.3, FROM_64),
+    Goal("feedforward", LOWER_BOUND, "highest", 1.3, FROM_64),
     Goal("linear-adam", SPEEDUP, "geometric mean", 2.5),
     Goal("linear-adam", SPEEDUP, "lowest", 1.3),
     Goal("cnn-adam", SPEEDUP, "lowest", 1.3, (64,)),

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_info
 
-from benchmarks.peers import installed
+from benchmarks.programs import installed
 
 __all__ = ["available_cores", "describe_machine"]
 

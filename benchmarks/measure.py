@@ -1,4 +1,4 @@
-"""The measuring of one case: check, burn in, then let the peers take turns."""
+"""The measuring of one case: check, burn in, then let the programs take turns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ SCALED = ("numpy", "torch")
 class Plan:
     """How long to measure."""
 
-    repeats: int = 11  # turns of each peer
+    repeats: int = 11  # turns of each program
     block: float = 0.15  # seconds of each turn
     scale_repeats: int = 3
     fractions: tuple[float, ...] = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)  # of the images, for `scaling`
@@ -34,31 +34,31 @@ QUICK = Plan(repeats=5, block=0.05, scale_repeats=1, fractions=(1 / 32, 1 / 16, 
 def measure(case: Case, names: list[str], plan: Plan, scaling: bool) -> dict[str, Any]:
     """The row of the case, and with `scaling` the seconds of an epoch by number of images.
 
-    Each peer has its own process. They take turns (A B C A B C ...), so that a disturbance of the
-    machine meets them all, and only the one whose turn it is runs.
+    Each program has its own process. They take turns (A B C A B C ...), so that a disturbance of
+    the machine meets them all, and only the one whose turn it is runs.
 
     Raises
     ------
     BadCaseError
-        If a peer does not train as PyTorch does.
+        If a program does not train as PyTorch does.
     """
-    with workers(names, case) as peers:
-        check_parity(case, peers)
-        seconds = take_turns(peers, burn_in(case, peers, plan.block), plan.repeats)
+    with workers(names, case) as programs:
+        check_parity(case, programs)
+        seconds = take_turns(programs, burn_in(case, programs, plan.block), plan.repeats)
         row = make_row(case, seconds)
         row["peak_memory_mb"] = {
-            name: worker.ask("memory") / 1e6 for name, worker in peers.items() if name != "floor"
+            name: worker.ask("memory") / 1e6 for name, worker in programs.items() if name != "floor"
         }
         if scaling:
-            both = {name: peers[name] for name in SCALED}
+            both = {name: programs[name] for name in SCALED}
             row["scaling"] = scale(case, both, plan)
     return row
 
 
-def burn_in(case: Case, peers: Mapping[str, Worker], block: float) -> dict[str, int]:
-    """For each peer how many steps take about `block` seconds, at most an epoch's."""
+def burn_in(case: Case, programs: Mapping[str, Worker], block: float) -> dict[str, int]:
+    """For each program how many steps take about `block` seconds, at most an epoch's."""
     counts = {}
-    for name, worker in peers.items():
+    for name, worker in programs.items():
         count = 1
         for _ in range(BURN_IN):
             seconds = worker.ask("seconds", count)
@@ -68,12 +68,12 @@ def burn_in(case: Case, peers: Mapping[str, Worker], block: float) -> dict[str, 
 
 
 def take_turns(
-    peers: Mapping[str, Worker], counts: Mapping[str, int], repeats: int
+    programs: Mapping[str, Worker], counts: Mapping[str, int], repeats: int
 ) -> dict[str, list[float]]:
-    """The seconds per step of each peer in each of its turns."""
-    seconds: dict[str, list[float]] = {name: [] for name in peers}
+    """The seconds per step of each program in each of its turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(repeats):
-        for name, worker in peers.items():
+        for name, worker in programs.items():
             seconds[name].append(worker.ask("seconds", counts[name]) / counts[name])
     return seconds
 
@@ -95,13 +95,13 @@ def make_row(case: Case, seconds: Mapping[str, list[float]]) -> dict[str, Any]:
     }
 
 
-def scale(case: Case, peers: Mapping[str, Worker], plan: Plan) -> dict[str, Any]:
+def scale(case: Case, programs: Mapping[str, Worker], plan: Plan) -> dict[str, Any]:
     """The seconds of an epoch on the first so many images, as if there were no more."""
     sizes = [max(case.recipe.batch_size, round(case.num_images * it)) for it in plan.fractions]
-    samples: dict[str, list[list[float]]] = {name: [[] for _ in sizes] for name in peers}
+    samples: dict[str, list[list[float]]] = {name: [[] for _ in sizes] for name in programs}
     for _ in range(plan.scale_repeats):
         for number, size in enumerate(sizes):
-            for name, worker in peers.items():
+            for name, worker in programs.items():
                 samples[name][number].append(worker.ask("epoch_seconds", size))
     return {
         "batch_size": case.recipe.batch_size,
@@ -112,10 +112,10 @@ def scale(case: Case, peers: Mapping[str, Worker], plan: Plan) -> dict[str, Any]
 
 def profile(case: Case, plan: Plan) -> dict[str, Any]:
     """The phases of a step of `numpy_impl`: medians over the turns."""
-    with workers(["numpy"], case) as peers:
-        count = burn_in(case, peers, plan.block)["numpy"]
-        turns = [peers["numpy"].ask("phases", count) for _ in range(plan.repeats)]
-        plain = [peers["numpy"].ask("seconds", count) / count for _ in range(plan.repeats)]
+    with workers(["numpy"], case) as programs:
+        count = burn_in(case, programs, plan.block)["numpy"]
+        turns = [programs["numpy"].ask("phases", count) for _ in range(plan.repeats)]
+        plain = [programs["numpy"].ask("seconds", count) / count for _ in range(plan.repeats)]
     return {
         "recipe": case.recipe.name,
         "batch_size": case.recipe.batch_size,

@@ -13,14 +13,14 @@ __all__ = ["PHASES", "time_phases"]
 PHASES = ("gather", "forward", "loss", "backward", "update")
 
 
-def time_phases(peer: Any, count: int) -> dict[str, float]:
+def time_phases(program: Any, count: int) -> dict[str, float]:
     """The mean seconds a step of each phase, and below it ("forward fc1") of each layer.
 
-    `peer` is the NumPy peer. What no clock covers is called "gather": beside taking the images by
-    their indices that is the loop itself.
+    `program` is the NumPy program. What no clock covers is called "gather": beside taking the
+    images by their indices that is the loop itself.
     """
     clock: dict[str, float] = defaultdict(float)
-    model, optimizer, loss = peer.model, peer.optimizer, nn.CrossEntropyLoss
+    model, optimizer, loss = program.model, program.optimizer, nn.CrossEntropyLoss
     clocked = [
         (model, "forward", "forward"),
         (model, "backward", "backward"),
@@ -33,7 +33,7 @@ def time_phases(peer: Any, count: int) -> dict[str, float]:
         if isinstance(layer, nn.Module):
             clocked += [(layer, phase, f"{phase} {name}") for phase in ("forward", "backward")]
     with clocks(clock, clocked):
-        total = peer.seconds(count)
+        total = program.seconds(count)
     phases = {"gather": total - sum(clock[phase] for phase in PHASES[1:]), **clock}
     return {name: seconds / count for name, seconds in phases.items()}
 

@@ -36,7 +36,7 @@ TITLES = {
     "tuned": "tuned PyTorch",
     "compile": "torch.compile",
     "tutorial": "tutorial loop",
-    "floor": "floor",
+    "floor": "lower bound",
     "jax": "JAX jit",
     "sklearn": "scikit-learn",
     "cuda": "PyTorch, CUDA",
@@ -85,12 +85,12 @@ def progress(row: Answer) -> str:
         return line
     return (
         f"{line}, PyTorch {us['torch']:,.0f} µs: {row['speedup_over_torch']:.2f} times as fast, "
-        f"{row['over_floor']:.2f} times the floor"
+        f"{row['over_floor']:.2f} times the lower bound"
     )
 
 
 def columns(answer: Answer) -> list[str]:
-    """The peers that were measured, in the order of the table."""
+    """The programs that were measured, in the order of the table."""
     return [name for name in TITLES if any(name in row["us_per_step"] for row in answer["rows"])]
 
 
@@ -102,7 +102,7 @@ def step_table(answer: Answer) -> Table:
         "batch",
         *(TITLES[name] for name in names),
         "PyTorch / NumPy",
-        "NumPy / floor",
+        "NumPy / lower bound",
     ]
     table = Table(titles, caption=STEP_CAPTION)
     for row in answer["rows"]:
@@ -122,7 +122,7 @@ STEP_CAPTION = "µs per training step: the median, and half the distance of the 
 
 
 def cell(row: Answer, name: str) -> str:
-    """The median, with its spread; empty where the peer cannot train the recipe."""
+    """The median, with its spread; empty where the program cannot train the recipe."""
     if name not in row["us_per_step"]:
         return ""
     us, (low, high) = row["us_per_step"][name], row["quartiles"][name]
@@ -130,7 +130,7 @@ def cell(row: Answer, name: str) -> str:
 
 
 def mean_table(answer: Answer) -> Table:
-    """By recipe: how many times as fast as each peer NumPy is, the geometric mean."""
+    """By recipe: how many times as fast as each program NumPy is, the geometric mean."""
     names = [name for name in columns(answer) if name != "numpy"]
     sizes = sorted({row["batch_size"] for row in answer["rows"]})
     table = Table(

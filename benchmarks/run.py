@@ -10,14 +10,14 @@ from benchmarks import charts, report
 from benchmarks.goals import judge
 from benchmarks.machine import available_cores, describe_machine
 from benchmarks.measure import FULL, QUICK, measure, profile
-from benchmarks.peers import peer_names
+from benchmarks.programs import program_names
 from benchmarks.work import Case
 from parity.backends import model_arguments
 from parity.datasets import DataError
 from parity.errors import InputError
 from parity.experiment.prepare import prepare
 from parity.experiment.settings import Settings
-from parity.pictures.training import make_folder
+from parity.pictures.saving import make_folder
 from parity.system import jsonfile
 from parity.system.console import console
 from parity.system.threads import limit_threads
@@ -33,9 +33,9 @@ def run(options: argparse.Namespace) -> None:
     InputError, DataError
         For whatever the user gave that is impossible or not there.
     BadCaseError
-        If a peer does not train as PyTorch does.
+        If a program does not train as PyTorch does.
     RuntimeError
-        If a peer fails.
+        If a program fails.
     """
     jsonfile.check_writable(options.json)
     folder = make_folder(options.report)
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
     plan = QUICK if options.quick else FULL
     with limit_threads():  # this process only checks
         for case, scaling in cases(options, threads):
-            names = peer_names(case.recipe.model, options.compile, options.device == "cuda")
+            names = program_names(case.recipe.model, options.compile, options.device == "cuda")
             if not answer["rows"]:
                 console.print(report.headline(answer))
             row = profile(case, plan) if options.profile else measure(case, names, plan, scaling)

@@ -1,4 +1,4 @@
-"""A process for one peer of one case, which does what it is told and answers when it is done."""
+"""A process for one program of one case, which does what it is told and answers when it is done."""
 
 import ctypes
 import multiprocessing
@@ -12,8 +12,8 @@ from typing import Any
 
 from threadpoolctl import threadpool_info
 
-from benchmarks.peers import Peer, load_peer
 from benchmarks.phases import time_phases
+from benchmarks.programs import Program, load_program
 from benchmarks.work import Case
 from parity.system.threads import limit_threads
 
@@ -22,7 +22,7 @@ __all__ = ["Worker", "workers"]
 # A process starts as a copy of one that has imported these and computed nothing: as fresh as a new
 # interpreter, without the seconds of importing.
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([f"benchmarks.peers.{name}" for name in ("numpy", "tutorial")])
+CONTEXT.set_forkserver_preload([f"benchmarks.programs.{name}" for name in ("numpy", "tutorial")])
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 
@@ -63,7 +63,7 @@ class Worker:
 
 @contextmanager
 def workers(names: Iterable[str], case: Case) -> Iterator[dict[str, Worker]]:
-    """A process for each peer, all of them ready, until the context is left."""
+    """A process for each program, all of them ready, until the context is left."""
     with ExitStack() as stack:
         made = {}
         for name in names:  # they start side by side
@@ -94,41 +94,41 @@ def serve(name: str, case: Case, connection: Connection) -> None:
 class Servant:
     """The end that carries out the orders."""
 
-    peer: Peer
+    program: Program
 
     def __init__(self, name: str, case: Case) -> None:
         self.name, self.case = name, case
 
     def start(self) -> None:
-        """Import the peer, hold its threads, read the images, set up the model."""
-        peer_class = load_peer(self.name)
+        """Import the program, hold its threads, read the images, set up the model."""
+        program_class = load_program(self.name)
         hold_threads(self.case.threads)
         keep_freed_memory()
         self.work = self.case.load()
         self.memory_before = peak_memory()
-        self.peer = peer_class(self.work)
+        self.program = program_class(self.work)
 
     def weights_after(self, count: int) -> Any:
-        """The weights after `count` steps, None if the peer has none of this work."""
-        self.peer.run(count)
-        return self.peer.weights()
+        """The weights after `count` steps, None if the program has none of this work."""
+        self.program.run(count)
+        return self.program.weights()
 
     def seconds(self, count: int) -> float:
         """The seconds of `count` steps, after a few that bring the caches back."""
-        self.peer.run(1 + count // 20)
-        return self.peer.seconds(count)
+        self.program.run(1 + count // 20)
+        return self.program.seconds(count)
 
     def epoch_seconds(self, num_images: int) -> float:
         """The seconds of an epoch on the first `num_images` images."""
-        self.peer = load_peer(self.name)(self.work.first(num_images))
-        count = len(self.peer.work.epoch())
-        self.peer.run(1 + count // 20)
-        return self.peer.seconds(count)
+        self.program = load_program(self.name)(self.work.first(num_images))
+        count = len(self.program.work.epoch())
+        self.program.run(1 + count // 20)
+        return self.program.seconds(count)
 
     def phases(self, count: int) -> dict[str, float]:
         """The seconds of each phase of a step of `numpy_impl`, the mean over `count` steps."""
-        self.peer.run(1 + count // 20)
-        return time_phases(self.peer, count)
+        self.program.run(1 + count // 20)
+        return time_phases(self.program, count)
 
     def memory(self) -> int:
         """By how many bytes training has raised the peak of the process's memory."""

@@ -19,7 +19,7 @@ from rich.table import Table
 from maintenance.pages import markdown_table, read_page, replace_block
 from numpy_impl import functional as F
 from parity import datasets
-from parity.backends import NumpySide
+from parity.backends import NumpyBackend
 from parity.cli.parsing import script
 from parity.experiment.prepare import Experiment, prepare
 from parity.experiment.settings import Settings
@@ -104,7 +104,7 @@ def findings(dataset: datasets.Dataset, settings: Settings) -> Iterator[Finding]
         yield from dropping_a_batch(prepare("tutorial", choice, dataset))
 
 
-def dividing_twice(experiment: Experiment, right: NumpySide) -> Iterator[Finding]:
+def dividing_twice(experiment: Experiment, right: NumpyBackend) -> Iterator[Finding]:
     """The gradient is N times too small, and training N times too slow."""
     name = "loss divided by the batch size twice"
     wrong = train(experiment, divided_twice)
@@ -116,7 +116,7 @@ def dividing_twice(experiment: Experiment, right: NumpySide) -> Iterator[Finding
     yield from judged(name, experiment, right, wrong)
 
 
-def returning_early(experiment: Experiment, side: NumpySide) -> Iterator[Finding]:
+def returning_early(experiment: Experiment, side: NumpyBackend) -> Iterator[Finding]:
     """The accuracy of the first 500 images passes for that of all."""
     name = "`return` inside the loop over batches of 500"
     for split in experiment.splits:
@@ -127,7 +127,7 @@ def returning_early(experiment: Experiment, side: NumpySide) -> Iterator[Finding
         yield Finding(name, figure, exact, accuracy_of_first_batch(logits, labels), ".2%")
 
 
-def putting_softmax_first(experiment: Experiment, right: NumpySide) -> Iterator[Finding]:
+def putting_softmax_first(experiment: Experiment, right: NumpyBackend) -> Iterator[Finding]:
     """The gradient shrinks, and the loss that is printed cannot go below 1.4612."""
     name = "softmax before the cross-entropy that takes logits"
     wrong = train(experiment, softmax_first)
@@ -166,7 +166,7 @@ def dropping_a_batch(experiment: Experiment) -> Iterator[Finding]:
 
 
 def judged(
-    name: str, experiment: Experiment, right: NumpySide, wrong: NumpySide
+    name: str, experiment: Experiment, right: NumpyBackend, wrong: NumpyBackend
 ) -> Iterator[Finding]:
     """True loss and accuracy of both models on the held-out images."""
     split = experiment.held_out
@@ -177,7 +177,7 @@ def judged(
     yield Finding(name, f"{split} accuracy after training", exact[1], mistaken[1], ".2%")
 
 
-def train(experiment: Experiment, gradient: Gradient) -> NumpySide:
+def train(experiment: Experiment, gradient: Gradient) -> NumpyBackend:
     """The training loop of `numpy_impl`, with `gradient` in the place of the criterion's."""
     side = untrained(experiment)
     images, labels = experiment.arrays("training", "float64")
@@ -189,9 +189,9 @@ def train(experiment: Experiment, gradient: Gradient) -> NumpySide:
     return side
 
 
-def untrained(experiment: Experiment) -> NumpySide:
+def untrained(experiment: Experiment) -> NumpyBackend:
     """The experiment's model with its initial weights."""
-    side = NumpySide(experiment.recipe, "float64", experiment.settings.seed)
+    side = NumpyBackend(experiment.recipe, "float64", experiment.settings.seed)
     side.load(experiment.initial)
     return side
 

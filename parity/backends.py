@@ -19,7 +19,15 @@ import torch_impl.optim
 import torch_impl.training
 from parity.recipes import Recipe
 
-__all__ = ["IN_FEATURES", "NUM_CLASSES", "NumpySide", "Outcome", "Side", "TorchSide", "make_side"]
+__all__ = [
+    "IN_FEATURES",
+    "NUM_CLASSES",
+    "NumpyBackend",
+    "TrainingStep",
+    "Backend",
+    "TorchBackend",
+    "make_backend",
+]
 
 IN_FEATURES = 784
 NUM_CLASSES = 10
@@ -30,7 +38,7 @@ Moments = dict[str, list[ndarray]]
 MOMENTS = ("exp_avg", "exp_avg_sq")  # Adam's; SGD as the recipes use it keeps none
 
 
-class Outcome(NamedTuple):
+class TrainingStep(NamedTuple):
     """What one training step computed, as NumPy arrays; gradients and weights are on the side."""
 
     number: int
@@ -38,7 +46,7 @@ class Outcome(NamedTuple):
     loss: float
 
 
-class Side(ABC):
+class Backend(ABC):
     """A model with its optimizer, in one implementation and one dtype."""
 
     name: str
@@ -69,7 +77,7 @@ class Side(ABC):
     @abstractmethod
     def steps(
         self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[TrainingStep]:
         """Train one step on each batch, and yield after each."""
 
     @abstractmethod
@@ -90,8 +98,8 @@ def model_arguments(recipe: Recipe) -> tuple[int, ...]:
     }[recipe.model]
 
 
-class NumpySide(Side):
-    """`numpy_impl` behind the verbs of `Side`."""
+class NumpyBackend(Backend):
+    """`numpy_impl` behind the verbs of `Backend`."""
 
     name = "numpy"
     training = numpy_impl.training
@@ -126,16 +134,16 @@ class NumpySide(Side):
 
     def steps(
         self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[TrainingStep]:
         for step in numpy_impl.training.steps(self.model, self.optimizer, images, labels, batches):
-            yield Outcome(*step)
+            yield TrainingStep(*step)
 
     def predict(self, images: ndarray) -> ndarray:
         return numpy_impl.training.predict(self.model, images)
 
 
-class TorchSide(Side):
-    """`torch_impl` behind the verbs of `Side`."""
+class TorchBackend(Backend):
+    """`torch_impl` behind the verbs of `Backend`."""
 
     name = "torch"
     training = torch_impl.training
@@ -181,19 +189,19 @@ class TorchSide(Side):
 
     def steps(
         self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[TrainingStep]:
         for step in torch_impl.training.steps(self.model, self.optimizer, images, labels, batches):
-            yield Outcome(step.number, to_numpy(step.logits), step.loss)
+            yield TrainingStep(step.number, to_numpy(step.logits), step.loss)
 
     def predict(self, images: ndarray) -> ndarray:
         return to_numpy(torch_impl.training.predict(self.model, images))
 
 
-def make_side(impl: str, recipe: Recipe, dtype: str, seed: int, device: str) -> Side:
+def make_backend(impl: str, recipe: Recipe, dtype: str, seed: int, device: str) -> Backend:
     """The side named "numpy" or "torch"; the device is PyTorch's alone."""
     if impl == "numpy":
-        return NumpySide(recipe, dtype, seed)
-    return TorchSide(recipe, dtype, seed, device)
+        return NumpyBackend(recipe, dtype, seed)
+    return TorchBackend(recipe, dtype, seed, device)
 
 
 def to_numpy(tensor: torch.Tensor) -> ndarray:

@@ -1,32 +1,32 @@
-"""How the tests of one operation or one step use the table of `parity.tolerance.table`."""
+"""How the tests of one operation or one step use the rule of `parity.tolerance`."""
 
 from collections.abc import Callable
 
 import numpy as np
 from numpy import ndarray
 
-from parity.tolerance.table import BASE, FACTOR
+from parity.tolerance import allowance, distance, index_of, scale_of
 from parity_tests import naive
 
 
 def error(value: ndarray, truth: ndarray) -> float:
     """The largest difference from `truth`, over its scale; a truth without scale proves nothing."""
     assert value.shape == truth.shape, f"shape is {value.shape}, expected {truth.shape}"
-    scale = np.abs(truth).max()
+    scale = scale_of(truth)
     assert scale > 0, "bad case: the reference is zero throughout"
-    return float(np.abs(value - truth).max() / scale)
+    return distance(value, truth) / scale
 
 
-def assert_close(name: str, value: ndarray, truth: ndarray, kind: str) -> None:
+def assert_close(name: str, value: ndarray, truth: ndarray) -> None:
     """float64: to rounding."""
-    got, allowed = error(value, truth), BASE["float64"][kind]
+    got, allowed = error(value, truth), allowance("float64", 1.0)
     assert got <= allowed, f"{name}: relative error {got:.1e}, allowed {allowed:.1e}"
 
 
-def assert_true(name: str, value: ndarray, torch: ndarray, truth: ndarray, kind: str) -> None:
+def assert_true(name: str, value: ndarray, torch: ndarray, truth: ndarray) -> None:
     """The truth test of float32: about as near to the float64 result as PyTorch comes."""
     got, torch_error = error(value, truth), error(torch, truth)
-    allowed = BASE["float32"][kind] + FACTOR * torch_error
+    allowed = allowance("float32", 1.0, torch_error)
     assert got <= allowed, (
         f"{name}: {got:.1e} from the truth, PyTorch {torch_error:.1e}, allowed {allowed:.1e}"
     )
@@ -44,7 +44,7 @@ def assert_slopes(
     scale = np.abs(grad).max()
     assert scale > 0, f"{name}: bad case, it is zero throughout"
     for flat in np.random.default_rng(array.size).permutation(array.size)[:places]:
-        index = tuple(map(int, np.unravel_index(flat, array.shape)))
+        index = index_of(int(flat), array.shape)
         expected = naive.slope(function, array, index)
         assert abs(grad[index] - expected) <= 1e-6 * scale, (
             f"{name}{list(index)} = {grad[index]}, but the slope is {expected}"

@@ -12,11 +12,11 @@ import numpy as np
 from numpy import ndarray
 
 from parity.checking.catalogue import Mistake, compose, mistakes_of
-from parity.checking.judging import FAR, Expected, agree, as_arrays, find_misfit, precision, scale
+from parity.checking.judging import FAR, Expected, as_arrays, find_misfit, precision
 from parity.contract.calls import Call, cast
 from parity.contract.conventions import Conventions
 from parity.contract.reference import reference
-from parity.tolerance.table import BASE
+from parity.tolerance import allowance, is_close, scale_of
 
 __all__ = ["Trial", "diagnose", "explains"]
 
@@ -154,16 +154,16 @@ def same_results(trial: Trial, wrong: list[ndarray]) -> bool:
         if got.shape != array.shape:
             return False
         dtype = precision(got, trial.expected)
-        right_scale, wrong_scale = scale(trial.expected.arrays[output]), scale(array)
+        right_scale, wrong_scale = scale_of(trial.expected.arrays[output]), scale_of(array)
         growth = max(1.0, wrong_scale / right_scale) if right_scale else 1.0
-        near = BASE[dtype]["gradients"] * wrong_scale
+        near = allowance(dtype, wrong_scale)
         with np.errstate(all="ignore"):
             both_non_finite = ~np.isfinite(got) & ~np.isfinite(array)
-            if np.all(agree(got, array, near) | both_non_finite):
+            if np.all(is_close(got, array, near) | both_non_finite):
                 continue
-            if not np.all(agree(got, array, FAR * wrong_scale) | both_non_finite):
+            if not np.all(is_close(got, array, FAR * wrong_scale) | both_non_finite):
                 return False  # far off, without asking how much rounding may cost here
             allowed = near + growth * trial.expected.allowed(dtype, output)
-            if not np.all(agree(got, array, allowed) | both_non_finite):
+            if not np.all(is_close(got, array, allowed) | both_non_finite):
                 return False
     return True

@@ -15,30 +15,30 @@ from numpy import ndarray
 
 from parity.contract.calls import Call, cast
 from parity.contract.reference import reference
-from parity.tolerance.table import BASE, FACTOR
+from parity.tolerance import allowance, is_close, scale_of, worst_element
+from parity.tolerance.perturbed import RUNS, rounded
 
 __all__ = ["Expected", "Misfit", "as_arrays", "close", "expect", "find_misfit"]
 
 FAR = 1e-2  # of the scale: no probe is so awkward that rounding could cost as much
-NEIGHBOURS = 8  # how many changed inputs are looked at
 
 
 class Expected:
     """The right arrays of a call, and how far from each a right result may be.
 
-    `neighbours(dtype)` computes what equally valid runs in that dtype come to. It costs several
+    `perturbed(dtype)` computes what equally valid runs in that dtype come to. It costs several
     runs and is asked only where a result is off by more than a few units in the last place.
     """
 
     def __init__(
         self,
         compute: Callable[[], list[ndarray]],
-        neighbours: Callable[[str], list[list[ndarray]]],
+        perturbed: Callable[[str], list[list[ndarray]]],
         single: bool,
     ) -> None:
         self.compute = compute
         self.single = single  # the call has numbers in single precision
-        self.neighbours = cache(neighbours)
+        self.perturbed = cache(perturbed)
 
     @cached_property
     def arrays(self) -> list[ndarray]:
@@ -47,19 +47,20 @@ class Expected:
 
     def base(self, dtype: str, output: int) -> float:
         """What rounding may cost anybody."""
-        return BASE[dtype]["gradients"] * scale(self.arrays[output])
+        return allowance(dtype, scale_of(self.arrays[output]))
 
     def allowed(self, dtype: str, output: int) -> float:
         """What it may cost in this call."""
         exact = self.arrays[output]
-        farthest = max(distance(run[output], exact) for run in self.neighbours(dtype))
-        return self.base(dtype, output) + FACTOR * farthest
+        farthest = max(scale_of(difference(run[output], exact)) for run in self.perturbed(dtype))
+        return allowance(dtype, scale_of(exact), farthest)
 
     def agrees(self, got: ndarray, output: int, dtype: str) -> bool:
         """Whether an array is right to the precision of `dtype`."""
         exact = self.arrays[output]
         return close(got, exact, self.base(dtype, output)) or (
-            close(got, exact, FAR * scale(exact)) and close(got, exact, self.allowed(dtype, output))
+            close(got, exact, FAR * scale_of(exact))
+            and close(got, exact, self.allowed(dtype, output))
         )
 
 
@@ -86,15 +87,14 @@ def expect(subject: str, call: Call, view: Callable[[list[ndarray]], list[ndarra
     def compute(call: Call, dtype: str = "float64") -> list[ndarray]:
         return view(as_arrays(reference(subject, dtype)(*call.args, **call.all_options)))
 
-    def neighbours(dtype: str) -> list[list[ndarray]]:
-        eps = float(np.finfo(dtype).eps)
+    def perturbed(dtype: str) -> list[list[ndarray]]:
         rng = np.random.default_rng(0)
         runs = [compute(call, "float32")] if dtype == "float32" else []
-        for _ in range(NEIGHBOURS):
-            runs.append(compute(call.with_args(*nudged(call.args, eps, rng))))
+        for _ in range(RUNS):
+            runs.append(compute(call.with_args(*rounded(call.args, dtype, rng))))
         return runs
 
-    return Expected(lambda: compute(call), neighbours, is_single(call.args))
+    return Expected(lambda: compute(call), perturbed, is_single(call.args))
 
 
 def is_single(value: Any) -> bool:
@@ -111,26 +111,10 @@ def single_call(call: Call) -> Call:
     return call.with_args(*cast(call.args, np.float32))
 
 
-def nudged(value: Any, eps: float, rng: np.random.Generator) -> Any:
-    """The value with the numbers of its float arrays changed by ±`eps` of themselves or not."""
-    if isinstance(value, ndarray) and value.dtype.kind == "f":
-        return value * rng.choice([1 - eps, 1, 1 + eps], value.shape)
-    if isinstance(value, tuple | list):
-        return type(value)(nudged(item, eps, rng) for item in value)
-    if isinstance(value, dict):
-        return {name: nudged(item, eps, rng) for name, item in value.items()}
-    return value
-
-
-def scale(array: ndarray) -> float:
-    """The largest absolute value, of those that are finite."""
-    return float(np.abs(array[np.isfinite(array)]).max(initial=0))
-
-
-def distance(array: ndarray, other: ndarray) -> float:
-    """The largest absolute difference."""
+def difference(array: ndarray, other: ndarray) -> ndarray:
+    """The difference; NaN where both are infinite."""
     with np.errstate(invalid="ignore"):
-        return scale(np.asarray(array - other))
+        return np.asarray(array - other)
 
 
 def precision(array: ndarray, expected: Expected) -> str:
@@ -146,14 +130,7 @@ def close(got: ndarray, expected: ndarray, allowed: float) -> bool:
     """Whether all numbers agree, NaN and infinities with themselves."""
     if got.shape != expected.shape:
         return False
-    with np.errstate(invalid="ignore"):
-        return bool(np.all(agree(got, expected, allowed)))
-
-
-def agree(got: ndarray, expected: ndarray, allowed: float) -> Any:
-    """Which numbers agree."""
-    same = (got == expected) | (np.isnan(got) & np.isnan(expected))
-    return same | (np.isfinite(expected) & (np.abs(got - expected) <= allowed))
+    return bool(is_close(got, expected, allowed).all())
 
 
 def find_misfit(
@@ -175,14 +152,6 @@ def find_misfit(
             return Misfit("dtype", output, (), got.dtype, "float32 or float64")
     for output, got, exact in pairs:
         if not expected.agrees(got, output, dtype or precision(got, expected)):
-            index = worst(got, exact)
+            index = worst_element(got, exact)
             return Misfit("values", output, index, got[index].item(), exact[index].item())
     return None
-
-
-def worst(got: ndarray, exact: ndarray) -> tuple[int, ...]:
-    """The index of the number that is farthest off; a NaN or an infinity is, but not where due."""
-    with np.errstate(invalid="ignore"):
-        error = np.where(agree(got, exact, 0.0), 0, np.abs(got - exact))
-    # NaN is more than any number to argmax.
-    return tuple(int(i) for i in np.unravel_index(error.argmax(), error.shape))

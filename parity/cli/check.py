@@ -31,18 +31,26 @@ class Check:
     """Show tracebacks, and what the file printed."""
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""
+    html: Path | None = None
+    """Write the answer to this file, too, as a page: FILE.html."""
 
     def run(self) -> int:
         """Exit code 0 if all that is written is right, 1 if something is wrong or nothing there."""
         from parity.checking.entry import check_file
         from parity.contract.conventions import Conventions
-        from parity.system import jsonfile
+        from parity.system import files, jsonfile
         from parity.system.console import console
 
         jsonfile.check_writable(self.json)
+        files.check_writable(self.html, "html")
         conventions = Conventions(self.reduction, self.weights, self.l2_half)
         report = check_file(self.file, conventions, self.seed, self.timeout, self.memory_mb)
         console.print(report.render(self.verbose))
         if self.json is not None:
             jsonfile.write(self.json, report.as_json())
+        if self.html is not None:
+            from parity.pictures import pages
+
+            command = f"parity check {self.file}{pages.options(self)}"
+            pages.save(pages.check_page(report, command), self.html, "html")
         return 0 if report.ok else 1

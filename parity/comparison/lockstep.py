@@ -21,15 +21,14 @@ from zlib import crc32
 import numpy as np
 from numpy import ndarray
 
-from parity.backends import Moments, NumpySide, Side, State, TorchSide
+from parity.backends import Backend, Moments, NumpyBackend, State, TorchBackend
 from parity.comparison.reproduce import Case, tensors_of
 from parity.comparison.steps import Comparison, StepReport, Tensors
 from parity.errors import BadCaseError
 from parity.experiment.prepare import Experiment
+from parity.tolerance.perturbed import RUNS, moved, reordered
 
 __all__ = ["Lockstep"]
-
-NUDGES = 8
 
 
 class Lockstep:
@@ -46,13 +45,13 @@ class Lockstep:
         dtype, seed, device = settings.dtype, settings.seed, settings.device
         self.experiment = experiment
         self.resync = resync
-        self.sides: dict[str, Side] = {
-            "numpy": NumpySide(recipe, dtype, seed),
-            "torch": TorchSide(recipe, dtype, seed, device),
-            "permuted": TorchSide(recipe, dtype, seed, device),
+        self.sides: dict[str, Backend] = {
+            "numpy": NumpyBackend(recipe, dtype, seed),
+            "torch": TorchBackend(recipe, dtype, seed, device),
+            "permuted": TorchBackend(recipe, dtype, seed, device),
         }
         if dtype != "float64":
-            self.sides["reference"] = TorchSide(recipe, "float64", seed, device)
+            self.sides["reference"] = TorchBackend(recipe, "float64", seed, device)
         self.seconds = dict.fromkeys(self.sides, 0.0)
         self.case: Case | None = None  # what reproduces the first divergence
 
@@ -104,8 +103,8 @@ class Lockstep:
             report = comparison.step(number, reference=reference, **tensors)
             if report.divergence is not None and self.case is None:
                 case = self.case_of(number, batches[number - 1], weights, moments)
-                for nudged in self.nudged(case, drift):
-                    comparison.widen(nudged, reference)
+                for perturbed in self.perturbed(case, drift):
+                    comparison.widen(perturbed, reference)
                 report = comparison.step(number, reference=reference, **tensors)
                 report.drifted = True
                 self.case = case if report.divergence is not None else None
@@ -120,21 +119,17 @@ class Lockstep:
             side.load(torch.weights())
             side.load_moments(torch.moments(), step)
 
-    def nudged(self, case: Case, drift: dict[str, float]) -> Iterator[Tensors]:
+    def perturbed(self, case: Case, drift: dict[str, float]) -> Iterator[Tensors]:
         """PyTorch's runs of a step from NumPy's weights, moved by as much as they may have drifted.
 
         Where a ReLU's input is so near zero that rounding decides its sign, a gradient jumps by far
         more than rounding, in one run and not in the other. Whether that explains a difference, or
         a bug does, these runs tell: they jump, too, or they do not.
         """
-        rng, eps = np.random.default_rng(case.step), float(np.finfo(case.dtype).eps)
-        for _ in range(NUDGES):
-            side = TorchSide(case.recipe, case.dtype, 0, self.experiment.settings.device)
-            weights = {}
-            for name, array in case.weights.items():
-                reach = max(eps, drift[name]) * float(np.abs(array).max())
-                weights[name] = rng.uniform(-reach, reach, array.shape) + array
-            side.load(weights)
+        rng = np.random.default_rng(case.step)
+        for _ in range(RUNS):
+            side = TorchBackend(case.recipe, case.dtype, 0, self.experiment.settings.device)
+            side.load({name: moved(w, drift[name], rng) for name, w in case.weights.items()})
             side.load_moments(case.moments, case.step - 1)
             (outcome,) = side.steps(case.images, case.labels, [np.arange(len(case.labels))])
             yield tensors_of(side, outcome)
@@ -165,8 +160,3 @@ class Lockstep:
             for name, array in side.weights().items():
                 if np.shares_memory(array, theirs[name]):
                     raise BadCaseError(f"{name} lies in the same memory in {one} and {other}")
-
-
-def reordered(batch: ndarray, order: ndarray) -> ndarray:
-    """The batch in another order; thrice if it is so small that no order changes the rounding."""
-    return np.tile(batch[order], 1 if len(batch) > 2 else 3)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from parity.backends import Moments, Outcome, Side, State, make_side
+from parity.backends import Backend, Moments, State, TrainingStep, make_backend
 from parity.comparison.steps import Divergence, Key
 from parity.recipes import Recipe
 from parity.system import files
@@ -31,12 +31,12 @@ class Case:
     moments: Moments
 
 
-def tensors_of(side: Side, outcome: Outcome) -> dict[Key, ndarray]:
+def tensors_of(side: Backend, step: TrainingStep) -> dict[Key, ndarray]:
     """All tensors of a step in the order of computation: the backward runs from the last layer."""
     gradients = reversed(side.gradients().items())
     return {
-        ("forward", "logits"): outcome.logits,
-        ("loss", "loss"): np.asarray(outcome.loss, side.dtype),
+        ("forward", "logits"): step.logits,
+        ("loss", "loss"): np.asarray(step.loss, side.dtype),
         **{("backward", name): gradient for name, gradient in gradients},
         **{("step", name): weight for name, weight in side.weights().items()},
     }
@@ -77,7 +77,7 @@ def load(path: str | Path) -> tuple[Mapping[Key, ndarray], Mapping[Key, ndarray]
     recipe, dtype, step = Recipe(**header["recipe"]), header["dtype"], header["step"]
     both = []
     for impl in ("numpy", "torch"):
-        side = make_side(impl, recipe, dtype, seed=0, device="cpu")
+        side = make_backend(impl, recipe, dtype, seed=0, device="cpu")
         side.load(weights)
         if moments:
             side.load_moments(moments, step - 1)

@@ -4,12 +4,13 @@ from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any
 
-from parity.backends import Side
+from parity.backends import Backend
 from parity.comparison.reproduce import Case
-from parity.comparison.steps import Divergence, StepReport
+from parity.comparison.steps import KINDS, Divergence, StepReport
 from parity.experiment.prepare import Experiment
 from parity.experiment.published import Checkpoint, PublishedRow, published_rows
-from parity.tolerance.table import KINDS
+from parity.system import html
+from parity.system.palette import NAMES
 
 __all__ = ["CompareResult", "Epoch"]
 
@@ -30,7 +31,7 @@ class Epoch:
     used: ByKind  # NumPy's error over what the rule allows it
 
 
-@dataclass
+@dataclass(repr=False)
 class CompareResult:
     """Everything a comparison measured; parity holds if no step diverged."""
 
@@ -39,11 +40,12 @@ class CompareResult:
     steps: list[StepReport] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
-    sides: dict[str, Side] = field(default_factory=dict)  # as they were trained
+    sides: dict[str, Backend] = field(default_factory=dict)  # as they were trained
     prediction_agreement: float = 0.0  # on the held-out images
     first_answers: tuple[list[int], list[int], list[int]] = ([], [], [])  # labels, NumPy, PyTorch
     seconds: BySide = field(default_factory=dict)
     case: Case | None = None  # what reproduces the first divergence
+    interrupted: bool = False  # before its last step
 
     @property
     def first_divergence(self) -> Divergence | None:
@@ -68,6 +70,67 @@ class CompareResult:
     def published(self) -> list[PublishedRow]:
         """The recipe's published figures beside both sides' own."""
         return published_rows(self.experiment, self.checkpoints)
+
+    @property
+    def marks(self) -> dict[str, float]:
+        """The steps to draw a line at: of the noise horizon and of the first divergence."""
+        marks: dict[str, float] = {}
+        if self.noise_horizon is not None and not self.resync:
+            marks["noise horizon"] = self.noise_horizon
+        if self.first_divergence is not None:
+            marks["first divergence"] = self.first_divergence.step
+        return marks
+
+    @property
+    def title(self) -> str:
+        """What was compared."""
+        settings = self.experiment.settings
+        return f"{self.experiment.recipe.name} on {settings.data}, {settings.dtype}"
+
+    @property
+    def in_short(self) -> str:
+        """The verdict in one line; it claims no more than the curves show."""
+        steps, found, horizon = len(self.steps), self.first_divergence, self.noise_horizon
+        if found is not None:
+            said = f"parity does not hold: step {found.step:,}, {found.phase}, {found.tensor}"
+        elif horizon is None:
+            said = f"parity holds at all {steps:,} steps"
+        elif self.resync:
+            jumps = sum(step.drifted for step in self.steps)
+            said = f"parity holds at {steps - jumps:,} of {steps:,} steps, each taken alone"
+        else:
+            said = (
+                f"parity holds at the first {horizon - 1:,} steps; "
+                f"from step {horizon:,} on rounding decides (noise horizon)"
+            )
+        return f"interrupted; {said}" if self.interrupted else said
+
+    def __repr__(self) -> str:
+        return f"<CompareResult {self.title}: {self.in_short}>"
+
+    def _repr_html_(self) -> str:
+        """The verdict and a row for each epoch, in a notebook."""
+        return f"<p><b>{self.title}: {self.in_short}</b></p>{self.epochs_as_html()}"
+
+    def epochs_as_html(self) -> str:
+        """A table with a row for each epoch."""
+        header = (
+            "epoch",
+            *(f"{metric} {NAMES[side]}" for metric in ("loss", "accuracy") for side in NAMES),
+            *(f"Δ {kind}" for kind in KINDS),
+            "allowance used",
+        )
+        rows = [
+            (
+                epoch.number,
+                *(f"{epoch.loss[side]:.4f}" for side in NAMES),
+                *(f"{epoch.accuracy[side]:.2%}" for side in NAMES),
+                *(f"{epoch.difference[kind]:.1e}" for kind in KINDS),
+                f"{max(epoch.used.values()):.0%}",
+            )
+            for epoch in self.epochs
+        ]
+        return html.table(header, rows)
 
     def curve(self, split: str) -> list[Checkpoint]:
         """The checkpoints of one split, in order."""
@@ -111,6 +174,7 @@ class CompareResult:
             "device": settings.device,
             "parity": self.parity,
             "steps": len(self.steps),
+            "interrupted": self.interrupted,
             "resync": self.resync,
             "first_divergence": divergence and asdict(divergence),
             "noise_horizon": self.noise_horizon,

@@ -8,13 +8,15 @@ import numpy as np
 from numpy import ndarray
 
 from parity.errors import BadCaseError
-from parity.tolerance.table import BASE, FACTOR, HORIZON, KINDS
+from parity.tolerance import allowance, distance, worst_element
+from parity.tolerance.table import BASE, HORIZON, SMALLEST
 
-__all__ = ["Comparison", "Divergence", "Key", "StepReport", "Tensors"]
+__all__ = ["KINDS", "Comparison", "Divergence", "Key", "StepReport", "Tensors"]
 
 Key = tuple[str, str]  # (phase, tensor), such as ("backward", "fc1.weight")
 Tensors = Mapping[Key, ndarray]
 
+KINDS = ("logits", "loss", "gradients", "weights")
 KIND_OF_PHASE = dict(zip(("forward", "loss", "backward", "step"), KINDS, strict=True))
 
 
@@ -47,6 +49,7 @@ class StepReport:
     numpy_error: dict[str, float] = field(default_factory=zeros)  # NumPy from the reference
     torch_error: dict[str, float] = field(default_factory=zeros)  # PyTorch from the reference
     used: dict[str, float] = field(default_factory=zeros)  # numpy_error over what the rule allows
+    used_by_tensor: dict[Key, float] = field(default_factory=dict)  # the same, in their order
     divergence: Divergence | None = None  # the first of this step
     drifted: bool = False  # an equally valid run is out of tolerance, or beyond the horizon
 
@@ -60,7 +63,6 @@ class Comparison:
 
     def __init__(self, dtype: str) -> None:
         self.dtype = np.dtype(dtype)
-        self.base, self.horizon = BASE[dtype], HORIZON[dtype]
         self.farthest: dict[Key, float] = defaultdict(float)
         self.farthest_torch: dict[Key, float] = defaultdict(float)
         self.largest: dict[Key, float] = {}  # the scale, where it compared something
@@ -94,7 +96,7 @@ class Comparison:
         # So do the probabilities. Of softmax - onehot, a difference of numbers of order one, no
         # more than 1 - exp(-loss) is left where the model is sure and right.
         logits = max(scales["forward", "logits"], 1.0)
-        left = max(-float(np.expm1(-reference[loss])), self.base["gradients"])
+        left = max(-float(np.expm1(-reference[loss])), BASE[self.dtype.name])
         for key, truth in truths.items():
             kind = KIND_OF_PHASE[key[0]]
             scale, where = scales[key], f"step {number}, {key[0]}: {key[1]}"
@@ -107,17 +109,18 @@ class Comparison:
                 raise BadCaseError(f"{where} {why_empty[key]}, which compares nothing")
             if kind == "loss":
                 scale = max(scale, logits)
-            self.scale[key] = scale
+            self.scale[key] = scale = max(scale, SMALLEST[self.dtype.name])
             torch_error = self.distance(torch[key], truth) / scale
             permuted_error = self.distance(permuted[key], truth) / scale
             if not np.isfinite(torch_error + permuted_error):
                 raise BadCaseError(f"{where} is not finite in PyTorch")
             self.farthest_torch[key] = max(self.farthest_torch[key], torch_error)
             self.farthest[key] = max(self.farthest[key], torch_error, permuted_error)
-            without_noise = self.base[kind] + FACTOR * self.farthest_torch[key]
-            if permuted_error > min(without_noise, self.horizon) or torch_error > self.horizon:
+            horizon = HORIZON[self.dtype.name]
+            without_noise = allowance(self.dtype.name, 1.0, self.farthest_torch[key])
+            if permuted_error > min(without_noise, horizon) or torch_error > horizon:
                 report.drifted = True
-            allowed = self.base[kind] + FACTOR * self.farthest[key]
+            allowed = allowance(self.dtype.name, 1.0, self.farthest[key])
 
             numpy_error = self.distance(numpy[key], truth) / scale
             if not numpy_error <= allowed and report.divergence is None:  # NaN is not <= anything
@@ -129,6 +132,7 @@ class Comparison:
             raise_to(report.numpy_error, kind, numpy_error)
             raise_to(report.torch_error, kind, torch_error)
             raise_to(report.used, kind, numpy_error / allowed)
+            report.used_by_tensor[key] = numpy_error / allowed
         return report
 
     def empty(self, reference: Tensors, scales: Mapping[Key, float]) -> dict[Key, str]:
@@ -139,7 +143,7 @@ class Comparison:
         one probability that differs from 1 by less than the tolerance.
         """
         steepest = max(scale for key, scale in scales.items() if key[0] == "backward")
-        base = self.base["gradients"]
+        base = BASE[self.dtype.name]
         saturated = is_saturated(reference["forward", "logits"], base)
         reasons = {}
         for key, scale in scales.items():
@@ -160,11 +164,8 @@ class Comparison:
             self.farthest[key] = max(self.farthest[key], error)
 
     def distance(self, value: ndarray, other: ndarray | int) -> float:
-        """The largest absolute difference of two arrays of one shape; 0 for one and the same."""
-        if value is other:
-            return 0.0
-        difference = np.subtract(value, other, out=self.buffer(value.shape))
-        return float(np.abs(difference, out=difference).max())
+        """The largest absolute difference of two arrays of one shape."""
+        return distance(value, other, out=self.buffer(value.shape))
 
     def buffer(self, shape: tuple[int, ...]) -> ndarray:
         """Memory for a difference: allocating it anew each time would cost more than the maths."""
@@ -190,9 +191,7 @@ def locate(
     step: int, key: Key, numpy: ndarray, torch: ndarray, truth: ndarray, tolerance: float
 ) -> Divergence:
     """The divergence at the element where NumPy is farthest from the truth."""
-    error = np.abs(numpy - truth)
-    farthest = error.argmax()  # NaN, if there is one
-    index = tuple(int(i) for i in np.unravel_index(farthest, error.shape))
+    index = worst_element(numpy, truth)
     phase, tensor = key
     return Divergence(
         step,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from parity.backends import Outcome, Side, make_side
+from parity.backends import Backend, TrainingStep, make_backend
 from parity.experiment.prepare import Experiment
 from parity.experiment.published import Checkpoint
 
@@ -15,16 +15,27 @@ __all__ = ["TrainingRun", "evaluate", "train"]
 class TrainingRun:
     """The trained side, the loss of every step, and the figures on whole splits."""
 
-    side: Side
+    side: Backend
     losses: list[float] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
     seconds: float = 0.0  # in training steps alone
+    interrupted: bool = False  # before its last step
+
+    def last(self, split: str) -> Checkpoint:
+        """The latest figures on that split."""
+        return [point for point in self.checkpoints if point.split == split][-1]
 
 
 def train(
-    experiment: Experiment, impl: str, on_step: Callable[[Outcome], None] | None = None
+    experiment: Experiment,
+    impl: str,
+    on_step: Callable[[TrainingStep], object] | None = None,
+    on_epoch: Callable[[TrainingRun], object] | None = None,
 ) -> TrainingRun:
-    """Train `impl` ("numpy" or "torch") on the experiment's batches; `on_step` hears each step.
+    """Train `impl` ("numpy" or "torch") on the experiment's batches.
+
+    `on_step` hears each step; if it returns something true, the run ends there. `on_epoch` gets
+    the run so far after each epoch, and after the last step of a run that was interrupted.
 
     Raises
     ------
@@ -32,7 +43,7 @@ def train(
         If the loss is not finite; it names the step and the first tensor that is not.
     """
     settings = experiment.settings
-    side = make_side(impl, experiment.recipe, settings.dtype, settings.seed, settings.device)
+    side = make_backend(impl, experiment.recipe, settings.dtype, settings.seed, settings.device)
     side.load(experiment.initial)
     run = TrainingRun(side)
     run.checkpoints += evaluate(experiment, {impl: side}, 0)
@@ -42,16 +53,24 @@ def train(
         outcome = next(steps)
         run.seconds += perf_counter() - start
         run.losses.append(outcome.loss)
-        if on_step is not None:
-            on_step(outcome)
-        run.checkpoints += evaluate(experiment, {impl: side}, number)
+        stop = on_step is not None and bool(on_step(outcome))
+        run.interrupted = stop and number < experiment.num_steps
+        run.checkpoints += evaluate(experiment, {impl: side}, number, run.interrupted)
+        ended = run.interrupted or number % experiment.steps_per_epoch == 0
+        if ended and on_epoch is not None:
+            on_epoch(run)
+        if run.interrupted:
+            break
     return run
 
 
-def evaluate(experiment: Experiment, sides: dict[str, Side], step: int) -> list[Checkpoint]:
-    """Every side on each split that is due after `step` steps."""
+def evaluate(
+    experiment: Experiment, sides: dict[str, Backend], step: int, interrupted: bool = False
+) -> list[Checkpoint]:
+    """Every side on each split that is due after `step` steps; one at least if it ends there."""
     checkpoints = []
-    for split in experiment.evaluated_after(step):
+    splits = experiment.evaluated_after(step)
+    for split in splits or [experiment.held_out] * interrupted:
         figures = {
             name: side.evaluate(*experiment.arrays(split, side.dtype))
             for name, side in sides.items()

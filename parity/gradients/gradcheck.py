@@ -27,19 +27,17 @@ from parity.gradients.guards import (
     as_output,
     check_finite,
     fault_of,
-    first,
-    spelled,
     unchanging,
 )
 from parity.gradients.slopes import Probe, draw, inner
-from parity.tolerance.table import BASE
+from parity.tolerance import allowance, index_of, spelled, worst_element
 
 __all__ = ["Element", "GradcheckResult", "InputCheck", "Part", "gradcheck"]
 
 BLOCK = 128  # a larger block of elements is halved, a smaller one looked at one by one
 ENOUGH = 1024  # elements to look at when some are wrong, for then all may be
 ENOUGH_KINKS = 4096  # and when there is nothing but kinks
-SAME = BASE["float64"]["gradients"]  # of the largest element: what two float64 programs differ by
+SAME = allowance("float64", 1.0)  # of the largest element: what two float64 programs differ by
 
 
 @dataclass(frozen=True)
@@ -266,7 +264,7 @@ def scan(probe: Probe, rng: np.random.Generator, wanted: float) -> tuple[int, li
 
 def look_at(probe: Probe, flat: int, wanted: float) -> Element | None:
     """The element of flat index `flat` if it is wrong or at a kink."""
-    index = tuple(int(i) for i in np.unravel_index(flat, probe.x.shape))
+    index = index_of(flat, probe.x.shape)
     direction = np.zeros_like(probe.x)
     direction[index] = unit = probe.scale[index]
     slope = probe.slope(direction, wanted)
@@ -306,7 +304,7 @@ def by_autograd(
     wrong = error > SAME * largest
     if check.verdict == "fail" or not wrong.any():
         return check
-    index = first(error == error.max())
+    index = worst_element(error, np.zeros_like(error))
     worst = Element(
         index, float(probe.gradient[index]), float(reference[index]), SAME * largest, kink=False
     )

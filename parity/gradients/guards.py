@@ -8,8 +8,9 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from parity.errors import BadCaseError
+from parity.tolerance import first_element, spelled
 
-__all__ = ["as_float64", "as_output", "check_finite", "fault_of", "first", "spelled", "unchanging"]
+__all__ = ["as_float64", "as_output", "check_finite", "fault_of", "unchanging"]
 
 
 def as_float64(name: str, x: Any) -> Float[ndarray, "..."]:
@@ -37,7 +38,7 @@ def as_output(output: Any) -> Float[ndarray, "..."]:
 def check_finite(name: str, x: Float[ndarray, "..."]) -> None:
     """Raise BadCaseError if an element is NaN or infinite: NaN on both sides is no agreement."""
     if not np.isfinite(x).all():
-        index = first(~np.isfinite(x))
+        index = first_element(~np.isfinite(x))
         raise BadCaseError(f"{spelled(name, index)} = {x[index]}, which compares nothing")
 
 
@@ -48,7 +49,7 @@ def unchanging(what: str, function: Callable[..., Any], arguments: Mapping[str, 
     for name, array in arguments.items():
         changed = np.asarray(array != before[name])
         if changed.any():
-            index = first(changed)
+            index = first_element(changed)
             raise BadCaseError(
                 f"{what} changed its argument: {spelled(name, index)} was {before[name][index]} "
                 f"and became {array[index]}"
@@ -71,16 +72,6 @@ def fault_of(name: str, gradient: Any, inputs: Mapping[str, ndarray]) -> str:
         if np.shares_memory(gradient, x):
             raise BadCaseError(f"the gradient of {name} lies in the memory of {other}")
     if not np.isfinite(gradient).all():
-        index = first(~np.isfinite(gradient))
+        index = first_element(~np.isfinite(gradient))
         return f"{spelled(name, index)} = {np.asarray(gradient)[index]}, but should be finite"
     return ""
-
-
-def spelled(name: str, index: tuple[int, ...]) -> str:
-    """weight[3, 1], or weight for the empty index."""
-    return f"{name}[{', '.join(map(str, index))}]" if index else name
-
-
-def first(mask: ndarray) -> tuple[int, ...]:
-    """The index of the first element that is true."""
-    return tuple(int(i) for i in np.unravel_index(int(np.argmax(mask)), mask.shape))

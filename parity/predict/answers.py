@@ -8,11 +8,11 @@ import torch
 from numpy import ndarray
 
 from numpy_impl import functional as F
-from parity.backends import NumpySide, TorchSide
+from parity.backends import NumpyBackend, TorchBackend
 from parity.errors import InputError
 from parity.experiment.prepare import Experiment
 from parity.experiment.settings import Settings
-from parity.tolerance.table import BASE, FACTOR
+from parity.tolerance import allowance, distance, scale_of
 
 __all__ = ["Answers", "ask", "check_settings"]
 
@@ -51,9 +51,9 @@ def check_settings(settings: Settings) -> None:
 def ask(experiment: Experiment, weights: dict[str, ndarray], images: ndarray) -> Answers:
     """Give both sides the same weights and the same images (N, 784)."""
     recipe, settings = experiment.recipe, experiment.settings
-    numpy = NumpySide(recipe, settings.dtype, settings.seed)
-    theirs = TorchSide(recipe, settings.dtype, settings.seed, settings.device)
-    exact = TorchSide(recipe, "float64", settings.seed, settings.device)
+    numpy = NumpyBackend(recipe, settings.dtype, settings.seed)
+    theirs = TorchBackend(recipe, settings.dtype, settings.seed, settings.device)
+    exact = TorchBackend(recipe, "float64", settings.seed, settings.device)
     for side in (numpy, theirs, exact):
         side.load(weights)
     images = images.astype(settings.dtype)
@@ -66,10 +66,9 @@ def ask(experiment: Experiment, weights: dict[str, ndarray], images: ndarray) ->
 
 
 def agrees(numpy: ndarray, torch: ndarray, truth: ndarray) -> bool:
-    """Whether NumPy is about as near to the float64 truth as PyTorch: `parity.tolerance.table`."""
-    scale = np.abs(truth).max()
-    error, torch_error = (np.abs(side - truth).max() / scale for side in (numpy, torch))
-    return bool(error <= BASE[str(numpy.dtype)]["logits"] + FACTOR * torch_error)
+    """Whether NumPy is about as near to the float64 truth as PyTorch, by the rule."""
+    allowed = allowance(numpy.dtype.name, scale_of(truth), farthest=distance(torch, truth))
+    return distance(numpy, truth) <= allowed
 
 
 def torch_softmax(logits: ndarray) -> Any:

@@ -16,6 +16,7 @@ from parity.sandbox.session import Session
 __all__ = ["FileStudent", "ModuleStudent"]
 
 GRACE = 2.0  # seconds beyond the time limit, in which the child may stop the code by itself
+STARTUP = 10.0  # and those in which it may start: Python and NumPy are slow on a busy machine
 
 
 class FileStudent:
@@ -43,23 +44,26 @@ class FileStudent:
 
     def load(self) -> dict[str, Any]:
         """The outcome of running the file, and the `names` that it defines."""
-        answer = self.read()
+        answer = self.read(STARTUP)
         return answer if "names" in answer else {**answer, "names": []}
 
     def ask(self, request: dict[str, Any]) -> list[dict[str, Any]]:
         """The outcomes of the request's calls, fewer if the process did not survive one."""
         if self.child.poll() is not None:
             self.child = self.start()
-            self.read()  # it loaded before
+            self.read(STARTUP)  # it loaded before
         assert self.child.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it is dead, which the answer will say
             self.child.stdin.write(wire.encode(request) + "\n")
             self.child.stdin.flush()
-        answer = self.read()
+        answer = self.read(GRACE)
         return answer.get("outcomes", [answer])
 
-    def read(self) -> dict[str, Any]:
-        """The child's next answer; if none comes, the outcome that says why."""
+    def read(self, grace: float) -> dict[str, Any]:
+        """The child's next answer; if none comes, the outcome that says why.
+
+        It is waited for `grace` seconds longer than the time limit.
+        """
         assert self.child.stdout is not None
         expired = threading.Event()
 
@@ -67,7 +71,7 @@ class FileStudent:
             expired.set()
             self.child.kill()  # which ends the reading below
 
-        alarm = threading.Timer(self.timeout + GRACE, expire)
+        alarm = threading.Timer(self.timeout + grace, expire)
         alarm.start()
         line = self.child.stdout.readline()
         alarm.cancel()

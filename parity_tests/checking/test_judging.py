@@ -12,16 +12,16 @@ from numpy import ndarray
 from parity.checking.judging import (
     Expected,
     Misfit,
-    agree,
     as_arrays,
     expect,
     find_misfit,
-    nudged,
     precision,
     single_call,
 )
 from parity.contract.calls import Call
-from parity.tolerance.table import BASE, FACTOR
+from parity.tolerance import is_close
+from parity.tolerance.perturbed import rounded
+from parity.tolerance.table import BASE, FACTOR, SMALLEST
 
 units = st.sampled_from([1e-6, 1.0, 1e6])
 dtypes = st.sampled_from(["float32", "float64"])
@@ -39,7 +39,7 @@ def expected(*arrays: Any, off: float = 0.0, single: bool = False) -> Expected:
 @given(units, dtypes)
 def test_a_few_units_in_the_last_place_of_the_largest(unit: float, dtype: str) -> None:
     right = unit * np.array([1.0, -5.0, 0.0])
-    base = BASE[dtype]["gradients"] * 5 * unit
+    base = BASE[dtype] * 5 * unit
     assert expected(right).agrees(right + 0.9 * base, 0, dtype)
     assert not expected(right).agrees(right + 1.1 * base, 0, dtype)
 
@@ -62,11 +62,11 @@ def test_what_rounding_cannot_cost_is_wrong_whatever_valid_runs_do() -> None:
 def test_valid_runs_are_asked_for_only_where_they_decide(got: float, asked: int) -> None:
     calls = []
 
-    def neighbours(dtype: str) -> list[list[ndarray]]:
+    def perturbed(dtype: str) -> list[list[ndarray]]:
         calls.append(dtype)
         return [[np.array(2.0)]]
 
-    right = Expected(lambda: [np.array(2.0)], neighbours, single=False)
+    right = Expected(lambda: [np.array(2.0)], perturbed, single=False)
     for _ in range(3):
         right.agrees(np.array(got), 0, "float64")
     assert calls == asked * ["float64"]
@@ -90,15 +90,18 @@ def test_no_numbers_at_all_are_right() -> None:
 
 
 def test_what_is_just_as_far_off_as_it_may_be() -> None:
-    assert agree(np.array([3.0, 3.1]), np.array([2.0, 2.0]), 1.0).tolist() == [True, False]
+    assert is_close(np.array([3.0, 3.1]), np.array([2.0, 2.0]), 1.0).tolist() == [True, False]
 
 
 def test_one_number_is_not_two_equal_ones() -> None:
     assert not expected([1.0, 1.0]).agrees(np.array([1.0]), 0, "float64")
 
 
-def test_zero_has_no_tolerance() -> None:
-    assert not expected([0.0]).agrees(np.array([1e-300]), 0, "float64")
+@pytest.mark.parametrize("right", [0.0, 5e-324, 1e-310])
+def test_no_tolerance_is_relative_to_less_than_the_smallest_normal_number(right: float) -> None:
+    base = BASE["float64"] * SMALLEST["float64"]
+    assert expected([right]).agrees(np.array([right + 0.9 * base]), 0, "float64")
+    assert not expected([right]).agrees(np.array([right + 1.1 * base]), 0, "float64")
 
 
 # In which precision
@@ -138,29 +141,29 @@ X = np.linspace(1, 2, 100)
 def test_valid_runs_have_inputs_that_are_a_unit_in_the_last_place_off(dtype: str) -> None:
     """As many go up as down, and some stay."""
     eps = np.finfo(dtype).eps
-    runs = [run for (run,) in relu(np.ones(100)).neighbours(dtype)[-8:]]
+    runs = [run for (run,) in relu(np.ones(100)).perturbed(dtype)[-8:]]
     assert {*np.ravel(runs)} == {1 - eps, 1, 1 + eps}
     assert len({run.tobytes() for run in runs}) == 8
     assert {run.dtype for run in runs} == {np.dtype("float64")}
 
 
 def test_a_run_in_single_precision_is_valid_in_it_alone() -> None:
-    runs = relu(X).neighbours("float32")
+    runs = relu(X).perturbed("float32")
     np.testing.assert_array_equal(runs[0][0], X.astype(np.float32), strict=True)
-    assert (len(runs), len(relu(X).neighbours("float64"))) == (9, 8)
+    assert (len(runs), len(relu(X).perturbed("float64"))) == (9, 8)
 
 
 def test_the_same_call_has_the_same_valid_runs() -> None:
-    np.testing.assert_array_equal(relu(X).neighbours("float64"), relu(X).neighbours("float64"))
+    np.testing.assert_array_equal(relu(X).perturbed("float64"), relu(X).perturbed("float64"))
 
 
 def test_numbers_are_changed_wherever_they_stand() -> None:
     """In lists and under names; but class indices are not numbers that are rounded."""
     labels = np.arange(3)
     value = ([X], {"w": X}, labels, "sum")
-    in_list, in_state, same, name = nudged(value, 1e-3, np.random.default_rng(0))
+    in_list, in_state, same, name = rounded(value, "float32", np.random.default_rng(0))
     for array in (*in_list, in_state["w"]):
-        assert np.abs(array / X - 1).max() == pytest.approx(1e-3)
+        assert np.abs(array / X - 1).max() == pytest.approx(np.finfo("float32").eps)
     assert isinstance(in_list, list)
     assert (same is labels, name) == (True, "sum")
 

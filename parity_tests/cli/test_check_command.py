@@ -3,9 +3,9 @@
 import ast
 import inspect
 import json
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,11 @@ from parity.contract.operations import SUBJECTS
 from parity.contract.template import TEMPLATE
 from parity.errors import InputError
 from parity.sandbox import wire
+from parity.sandbox.student import FileStudent
 
+# Seconds that a loop is given to come to its end: enough for what is right, beside which others
+# are at work. What ends is not held to it.
+SHORT = 2.0
 RIGHT = "def relu(x):\n    return [[max(0.0, v) for v in row] for row in x]\n"
 
 
@@ -64,7 +68,8 @@ FAULTS = {
 def test_a_fault_becomes_one_line_and_the_rest_is_checked(
     tmp_path: Path, body: str, status: str, words: str
 ) -> None:
-    report = run(tmp_path, f"{RIGHT}def sigmoid(x):\n    print('here')\n    {body}\n", timeout=1.0)
+    code = f"{RIGHT}def sigmoid(x):\n    print('here')\n    {body}\n"
+    report = run(tmp_path, code, **({"timeout": SHORT} if status == "timeout" else {}))
     result = verdict(report, "sigmoid")
     assert (result.status, result.diagnosis) == (status, None)
     assert words in result.message
@@ -88,7 +93,11 @@ FILES = {
     ),
     "sys.exit at the end": ("raise SystemExit(1)", "error", "calls sys.exit(1) (line 3)"),
     "a script at the end": ("train()", "error", "name 'train' is not defined (line 3)"),
-    "a loop at the end": ("while True: pass", "timeout", "does not come to its end within 1 s"),
+    "a loop at the end": (
+        "while True: pass",
+        "timeout",
+        f"does not come to its end within {SHORT:g} s",
+    ),
 }
 
 
@@ -96,10 +105,23 @@ FILES = {
 def test_what_a_file_defined_before_it_stopped_is_checked(
     tmp_path: Path, code: str, status: str, words: str
 ) -> None:
-    report = run(tmp_path, f"{RIGHT}{code}\n", timeout=1.0)
+    report = run(
+        tmp_path, f"{RIGHT}{code}\n", **({"timeout": SHORT} if status == "timeout" else {})
+    )
     assert verdict(report, "file").status == status
     assert words in verdict(report, "file").message
     assert verdict(report, "relu").status == "pass"
+
+
+def test_the_time_that_python_needs_to_start_is_not_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parity.sandbox.student.GRACE", 0.05 - SHORT)
+    (tmp_path / "mine.py").write_text(RIGHT)
+    student = FileStudent(tmp_path / "mine.py", timeout=SHORT, memory_mb=4096)
+    loaded = student.load()
+    student.close()
+    assert loaded["names"] == ["relu"]
 
 
 @pytest.mark.parametrize(
@@ -223,8 +245,8 @@ def test_an_empty_template_is_not_written_yet(tmp_path: Path) -> None:
     assert "nothing is written yet" in report.summary()
 
 
-@pytest.mark.timeout(60)
-def test_a_whole_file_takes_seconds(tmp_path: Path) -> None:
+@pytest.mark.timeout(600)  # for one that hangs
+def test_a_whole_file_takes_seconds_of_work(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     modules = ("functional", "models", "optim", "training")
     file.write_text("".join(f"from numpy_impl.{module} import *\n" for module in modules))
@@ -232,9 +254,15 @@ def test_a_whole_file_takes_seconds(tmp_path: Path) -> None:
         f"from parity.cli.check import Check; from pathlib import Path; import sys; "
         f"sys.exit(Check(file=Path({str(file)!r})).run())"
     )
-    start = time.perf_counter()
+
+    def work() -> float:
+        """The processor's seconds in the child: not those for which others kept it waiting."""
+        times = os.times()
+        return times.children_user + times.children_system
+
+    start = work()
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
-    assert time.perf_counter() - start < 30  # 5 s on an idle machine; others may be at work
+    assert 0 < work() - start < 30  # 5 s on an idle machine
 
 
 # --- the wire ------------------------------------------------------------------------------------

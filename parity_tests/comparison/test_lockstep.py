@@ -9,9 +9,9 @@ import pytest
 
 from numpy_impl import functional as F
 from numpy_impl import optim
-from parity.backends import NumpySide, TorchSide
+from parity.backends import NumpyBackend, TorchBackend
 from parity.comparison.compare import compare
-from parity.comparison.lockstep import Lockstep, reordered
+from parity.comparison.lockstep import Lockstep
 from parity.errors import BadCaseError, InputError
 from parity.experiment.prepare import prepare
 from parity.experiment.settings import Settings
@@ -123,9 +123,9 @@ def test_gradients_that_are_not_forgotten_are_found_at_the_second_step(
 
 def test_models_that_agree_before_the_copy_are_a_bad_case(monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = small()
-    weights = TorchSide(experiment.recipe, "float32", 0).weights()
-    monkeypatch.setattr(NumpySide, "weights", lambda self: weights)
-    monkeypatch.setattr(TorchSide, "weights", lambda self: weights)
+    weights = TorchBackend(experiment.recipe, "float32", 0).weights()
+    monkeypatch.setattr(NumpyBackend, "weights", lambda self: weights)
+    monkeypatch.setattr(TorchBackend, "weights", lambda self: weights)
     with pytest.raises(BadCaseError, match=r"fc1.weight is the same on both sides before"):
         Lockstep(experiment)
 
@@ -138,39 +138,39 @@ def test_weights_agree_within_a_thousandth(
     """However small they are."""
     experiment = small()
     weights = {
-        k: v * scale for k, v in TorchSide(experiment.recipe, "float64", 0).weights().items()
+        k: v * scale for k, v in TorchBackend(experiment.recipe, "float64", 0).weights().items()
     }
     other = {name: array * (1 + off) for name, array in weights.items()}
-    monkeypatch.setattr(NumpySide, "weights", lambda self: other)
-    monkeypatch.setattr(TorchSide, "weights", lambda self: weights)
+    monkeypatch.setattr(NumpyBackend, "weights", lambda self: other)
+    monkeypatch.setattr(TorchBackend, "weights", lambda self: weights)
     monkeypatch.setattr(Lockstep, "check_that_nothing_is_shared", lambda self: None)
     with pytest.raises(BadCaseError, match="before it was copied") if agree else nullcontext():
         Lockstep(experiment)
 
 
 def test_weights_in_shared_memory_are_a_bad_case(monkeypatch: pytest.MonkeyPatch) -> None:
-    def alias(self: NumpySide, weights: dict[str, np.ndarray]) -> None:
+    def alias(self: NumpyBackend, weights: dict[str, np.ndarray]) -> None:
         for name, parameter in self.model.named_parameters():
             parameter.data = shared[name]
 
     experiment = small()
-    lockstep_sides: list[TorchSide] = []
-    build = TorchSide.__init__
+    lockstep_sides: list[TorchBackend] = []
+    build = TorchBackend.__init__
 
-    def remember(self: TorchSide, *arguments: Any) -> None:
+    def remember(self: TorchBackend, *arguments: Any) -> None:
         build(self, *arguments)
         lockstep_sides.append(self)
         shared.update(lockstep_sides[0].weights())
 
     shared: dict[str, np.ndarray] = {}
-    monkeypatch.setattr(TorchSide, "__init__", remember)
-    monkeypatch.setattr(NumpySide, "load", alias)
+    monkeypatch.setattr(TorchBackend, "__init__", remember)
+    monkeypatch.setattr(NumpyBackend, "load", alias)
     with pytest.raises(BadCaseError, match=r"fc1.weight lies in the same memory in numpy and"):
         Lockstep(experiment)
 
 
 @pytest.mark.parametrize("step", [1, 3])
-@pytest.mark.parametrize("side", [NumpySide, TorchSide])
+@pytest.mark.parametrize("side", [NumpyBackend, TorchBackend])
 @pytest.mark.parametrize("which", ["images", "labels", "batches"])
 def test_a_run_that_writes_into_its_inputs_is_a_bad_case(
     monkeypatch: pytest.MonkeyPatch, which: str, side: Any, step: int
@@ -194,16 +194,6 @@ def test_a_run_that_writes_into_its_inputs_is_a_bad_case(
     )
     with pytest.raises(BadCaseError, match=f"^{message}$"):
         compare(small(epochs=1))
-
-
-def test_each_order_of_a_batch_rounds_in_its_own_way() -> None:
-    """Two numbers add up to the same in either order, and three times two do not."""
-    for size in (1, 2, 3):
-        batch = np.arange(10, 10 + size)
-        tiled = reordered(batch, np.arange(size)[::-1])
-        assert len(tiled) == (3 if size == 3 else 3 * size)
-        np.testing.assert_array_equal(tiled[:size], batch[::-1])
-        np.testing.assert_array_equal(np.bincount(tiled)[10:], len(tiled) // size)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from numpy_impl import optim
-from parity.backends import TorchSide
+from parity.backends import TorchBackend
 from parity.comparison.lockstep import Lockstep
 from parity.comparison.reproduce import Case
 from parity.comparison.steps import Comparison, StepReport
@@ -40,13 +40,13 @@ def before_step(
 @pytest.mark.parametrize(
     ("recipe", "optimizer"), [("logistic", "SGD"), ("linear-adam", "Adam"), ("feedforward", "Adam")]
 )
-def test_a_nudged_run_without_drift_is_the_step_itself(
+def test_a_perturbed_run_without_drift_is_the_step_itself(
     recipe: str, optimizer: Literal["SGD", "Adam"]
 ) -> None:
     """Wherever the optimizer's running means lie in memory: those of wide layers as (in, out)."""
     lockstep, case = before_step(3, recipe, optimizer)
     expected = lockstep.sides["torch"].weights()
-    runs = list(lockstep.nudged(case, dict.fromkeys(expected, 0.0)))
+    runs = list(lockstep.perturbed(case, dict.fromkeys(expected, 0.0)))
     assert len(runs) == 8
     for run in runs:
         for name, array in expected.items():
@@ -55,12 +55,12 @@ def test_a_nudged_run_without_drift_is_the_step_itself(
 
 
 @pytest.mark.parametrize("drift", [1e-6, 1e-2])
-def test_a_nudge_is_as_large_as_the_drift_of_its_tensor(drift: float) -> None:
+def test_a_perturbation_is_as_large_as_the_drift_of_its_tensor(drift: float) -> None:
     """At this learning rate the weights after the step are those before it."""
     lockstep, case = before_step(1, "logistic", lr=1e-30)
     drifts = {"fc.weight": drift, "fc.bias": 2 * drift}
     moves: dict[str, list[np.ndarray]] = {name: [] for name in drifts}
-    for run in lockstep.nudged(case, drifts):
+    for run in lockstep.perturbed(case, drifts):
         for name in drifts:
             moves[name].append(run["step", name] - case.weights[name])
     for name, reach in drifts.items():
@@ -69,10 +69,10 @@ def test_a_nudge_is_as_large_as_the_drift_of_its_tensor(drift: float) -> None:
         assert -1 <= relative.min() < -0.8
 
 
-def test_nudges_are_the_same_each_time() -> None:
+def test_perturbed_runs_are_the_same_each_time() -> None:
     lockstep, case = before_step(2, "logistic")
     drifts = dict.fromkeys(case.weights, 1e-3)
-    first, second = (list(lockstep.nudged(case, drifts)) for _ in range(2))
+    first, second = (list(lockstep.perturbed(case, drifts)) for _ in range(2))
     for run, again in zip(first, second, strict=True):
         for key, array in run.items():
             np.testing.assert_array_equal(array, again[key])
@@ -94,13 +94,13 @@ def test_re_synchronised_runs_hold_what_pytorch_holds(recipe: str) -> None:
                 np.testing.assert_array_equal(mine, other)
 
 
-def test_nothing_is_nudged_while_parity_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_perturbed_while_parity_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every further valid run would widen what is allowed."""
 
-    def nudged(self: Lockstep, case: Case, drift: dict[str, float]) -> Iterator[Any]:
+    def perturbed(self: Lockstep, case: Case, drift: dict[str, float]) -> Iterator[Any]:
         pytest.fail(f"step {case.step} was run again")
 
-    monkeypatch.setattr(Lockstep, "nudged", nudged)
+    monkeypatch.setattr(Lockstep, "perturbed", perturbed)
     assert len(list(Lockstep(small()).steps())) == 6
 
 
@@ -122,7 +122,7 @@ def test_a_difference_that_a_valid_run_has_too_is_drift(monkeypatch: pytest.Monk
         yield seen[case.step]
 
     seen: dict[int, Any] = {}
-    monkeypatch.setattr(Lockstep, "nudged", like_numpy)
+    monkeypatch.setattr(Lockstep, "perturbed", like_numpy)
     monkeypatch.setattr(optim.SGD, "zero_grad", lambda self: None)
     step = Comparison.step
 
@@ -149,15 +149,15 @@ def test_a_float32_comparison_has_a_reference(dtype: str, expected: int) -> None
 
 def test_every_run_of_pytorch_is_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     devices: list[str] = []
-    build = TorchSide.__init__
+    build = TorchBackend.__init__
 
-    def remember(self: TorchSide, *arguments: Any, device: str = "not said") -> None:
+    def remember(self: TorchBackend, *arguments: Any, device: str = "not said") -> None:
         devices.append(arguments[3] if len(arguments) > 3 else device)
         build(self, *arguments)
 
-    monkeypatch.setattr(TorchSide, "__init__", remember)
+    monkeypatch.setattr(TorchBackend, "__init__", remember)
     lockstep, case = before_step(1, "logistic")
-    assert len(list(lockstep.nudged(case, dict.fromkeys(case.weights, 0.0)))) == 8
+    assert len(list(lockstep.perturbed(case, dict.fromkeys(case.weights, 0.0)))) == 8
     Lockstep(small())
     assert devices == ["cpu"] * (2 + 8 + 3)
 

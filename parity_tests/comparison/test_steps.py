@@ -9,7 +9,7 @@ import pytest
 
 from parity.comparison.steps import Comparison, Divergence, Key, StepReport
 from parity.errors import BadCaseError
-from parity.tolerance.table import BASE, FACTOR, HORIZON
+from parity.tolerance.table import BASE, FACTOR, HORIZON, SMALLEST
 
 Tensors = dict[Key, np.ndarray]
 DTYPES = ("float32", "float64")
@@ -110,7 +110,7 @@ def test_a_gradient_that_is_noise_beside_the_others_is_a_bad_case(
     """Below the tolerance of the largest gradient, a sum that should be zero is as large."""
     truth = tensors(dtype)
     steepest = truth["backward", "fc.weight"].max()
-    truth[BIAS] *= times * BASE[dtype]["gradients"] * steepest / truth[BIAS].max()
+    truth[BIAS] *= times * BASE[dtype] * steepest / truth[BIAS].max()
     if bad:
         with pytest.raises(BadCaseError, match=r"fc.bias is at most .* beside gradients of 2.0e"):
             Comparison(dtype).step(1, truth, truth, truth, truth)
@@ -120,7 +120,7 @@ def test_a_gradient_that_is_noise_beside_the_others_is_a_bad_case(
 
 def test_a_gradient_just_as_small_as_noise_is_a_bad_case() -> None:
     truth = tensors("float64")
-    truth[BIAS][:] = BASE["float64"]["gradients"] * truth["backward", "fc.weight"].max()
+    truth[BIAS][:] = BASE["float64"] * truth["backward", "fc.weight"].max()
     with pytest.raises(BadCaseError, match=r"fc.bias is at most"):
         Comparison("float64").step(1, truth, truth, truth, truth)
 
@@ -139,7 +139,7 @@ def test_the_odds_are_those_of_the_runner_up(
 ) -> None:
     """Wherever it stands, and whatever all three have in common."""
     truth = tensors("float64")
-    gap = -np.log(BASE["float64"]["gradients"])
+    gap = -np.log(BASE["float64"])
     truth["forward", "logits"][:] = np.array([-gap, gap, gap + times * gap])[list(order)]
     with pytest.raises(BadCaseError, match="saturated") if bad else nullcontext():
         Comparison("float64").step(1, truth, truth, truth, truth)
@@ -148,7 +148,7 @@ def test_the_odds_are_those_of_the_runner_up(
 @pytest.mark.parametrize(("times", "bad"), [(1.01, True), (1.0, False)])
 def test_the_runner_up_is_found_among_many(times: float, bad: bool) -> None:
     truth = tensors("float64")
-    gap = -np.log(BASE["float64"]["gradients"])
+    gap = -np.log(BASE["float64"])
     row = np.array([gap + times * gap, gap, *np.linspace(-gap, 0, 38)])
     rng = np.random.default_rng(0)
     truth["forward", "logits"] = np.stack([rng.permutation(row) for _ in range(5)])
@@ -160,7 +160,7 @@ def test_the_runner_up_is_found_among_many(times: float, bad: bool) -> None:
 @pytest.mark.parametrize(("times", "bad"), [(1.01, True), (0.99, False)])
 def test_a_saturated_softmax_is_a_bad_case(dtype: str, times: float, bad: bool) -> None:
     truth = tensors(dtype)
-    gap = -np.log(BASE[dtype]["gradients"])
+    gap = -np.log(BASE[dtype])
     truth["forward", "logits"][:] = [3 + times * gap, 3, 1]
     if bad:
         with pytest.raises(BadCaseError, match=r"fc.bias follows from a softmax that is saturated"):
@@ -185,7 +185,7 @@ def test_what_compared_something_before_is_judged_at_the_scale_it_had(
     exact[BIAS] /= 100
     learning[BIAS] /= 300
     learnt[BIAS][:] = 0
-    numpy[BIAS][:] = [0, 0, off * BASE["float64"]["gradients"] * exact[BIAS].max()]
+    numpy[BIAS][:] = [0, 0, off * BASE["float64"] * exact[BIAS].max()]
     comparison = Comparison("float64")
     comparison.step(1, exact, exact, exact, exact)
     comparison.step(2, learning, learning, learning, learning)
@@ -200,7 +200,7 @@ def test_the_loss_has_the_rounding_of_the_logits(largest: float, off: float, hol
     exact["forward", "logits"][:] = [largest, 0, -largest]
     exact["loss", "loss"][()] = 0.3
     numpy = changed(exact, ("loss", "loss"), (), 1)
-    numpy["loss", "loss"][()] += off * max(largest, 1) * BASE["float64"]["loss"]
+    numpy["loss", "loss"][()] += off * max(largest, 1) * BASE["float64"]
     report = Comparison("float64").step(1, numpy, exact, exact, exact)
     assert (report.divergence is None) == holds
 
@@ -211,7 +211,7 @@ def test_a_gradient_has_the_rounding_of_the_probabilities_it_comes_from(
     dtype: str, off: float, holds: bool
 ) -> None:
     """1 - p = 0.001 is left of numbers of order one, so its error is a thousand times as large."""
-    exact, eps = tensors(dtype), BASE[dtype]["gradients"]
+    exact, eps = tensors(dtype), BASE[dtype]
     exact["loss", "loss"][()] = -np.log(0.999)
     exact[BIAS][:] = [1, 1, 2]
     numpy = changed(exact, BIAS, (1,), 1 + 2 * off * eps / 0.001)
@@ -259,7 +259,7 @@ def test_the_base_tolerance_is_where_the_table_says(dtype: str, within: bool) ->
     key = ("forward", "logits")
     exact = tensors(dtype)
     exact[key][0, 0] = 2  # the scale, and exactly twice the step of the last place at 1
-    eps = BASE[dtype]["logits"]
+    eps = BASE[dtype]
     exact[key][1, 1] = 1
     numpy = changed(exact, key, (1, 1), 1 + 2 * eps * (0.9 if within else 1.1))
     report = Comparison(dtype).step(1, numpy, exact, exact, exact)
@@ -274,6 +274,19 @@ def test_numpy_may_be_some_times_as_far_from_the_truth_as_torch(within: bool) ->
     torch = changed(exact, key, index, 1 - off)
     numpy = changed(exact, key, index, 1 - off * FACTOR * (0.95 if within else 1.05))
     assert (compare(numpy, torch).divergence is None) == within
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("times", [0.5, 2.0])
+def test_below_the_smallest_normal_number_the_tolerance_is_that_of_the_number(
+    dtype: str, times: float
+) -> None:
+    key = "step", "fc.weight"
+    truth = tensors(dtype)
+    truth[key] *= SMALLEST[dtype] / 1024
+    off = np.asarray(times * BASE[dtype] * SMALLEST[dtype], dtype)
+    report = Comparison(dtype).step(1, {**truth, key: truth[key] + off}, truth, truth, truth)
+    assert (report.divergence is None) is (times < 1)
 
 
 def test_what_rounding_did_once_stays_allowed() -> None:
@@ -351,7 +364,7 @@ def test_the_tolerance_itself_is_allowed() -> None:
     key = ("step", "fc.bias")
     exact, off = tensors("float64"), tensors("float64")
     exact[key][:] = [0, 0.5, 1]
-    off[key][:] = [BASE["float64"]["weights"], 0.5, 1]
+    off[key][:] = [BASE["float64"], 0.5, 1]
     report = Comparison("float64").step(1, off, exact, exact, exact)
     assert report.divergence is None
     assert not Comparison("float64").step(1, exact, exact, off, exact).drifted
@@ -368,7 +381,7 @@ def test_a_divergence_is_reported_in_absolute_terms(scale: float) -> None:
     torch = changed(exact, key, (1, 2), 1 - 1e-14)
     report = Comparison("float64").step(7, numpy, torch, exact, exact)
     largest = exact[key].max()
-    tolerance = BASE["float64"]["weights"] * largest + FACTOR * abs(torch[key] - exact[key]).max()
+    tolerance = BASE["float64"] * largest + FACTOR * abs(torch[key] - exact[key]).max()
     divergence = report.divergence
     assert divergence is not None
     assert divergence.tolerance == pytest.approx(tolerance, rel=1e-6)

@@ -12,18 +12,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity.backends import NumpySide, Side, TorchSide
+from parity.backends import Backend, NumpyBackend, TorchBackend
 from parity.errors import InputError
 from parity.experiment import weights
 from parity.recipes import RECIPES
 
 MODELS = ("tutorial", "feedforward", "cnn-adam")
 DTYPES = ("float32", "float64")
-SIDES: dict[str, Any] = {"numpy": NumpySide, "torch": TorchSide}
+SIDES: dict[str, Any] = {"numpy": NumpyBackend, "torch": TorchBackend}
 
 
-def make(impl: str, recipe: str, dtype: str, seed: int) -> Side:
-    side: Side = SIDES[impl](RECIPES[recipe], dtype, seed)
+def make(impl: str, recipe: str, dtype: str, seed: int) -> Backend:
+    side: Backend = SIDES[impl](RECIPES[recipe], dtype, seed)
     return side
 
 

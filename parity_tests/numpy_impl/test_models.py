@@ -39,10 +39,10 @@ def test_float64_agrees_with_pytorch(name: str, seed: int, n: int) -> None:
     ours, theirs = twins(name, "float64", seed)
     images, labels = batch(name, "float64", seed, n)
     logits = run_numpy(ours, images, labels)
-    assert_close("logits", logits, run_torch(theirs, images, labels), "logits")
+    assert_close("logits", logits, run_torch(theirs, images, labels))
     expected = gradients(theirs)
     for parameter, grad in gradients(ours).items():
-        assert_close(parameter, grad, expected[parameter], "gradients")
+        assert_close(parameter, grad, expected[parameter])
 
 
 @each_model
@@ -54,10 +54,10 @@ def test_float32_is_as_near_to_the_truth_as_pytorch(name: str, seed: int, n: int
     images, labels = batch(name, "float32", seed, n)
     logits = run_numpy(ours, images, labels)
     truth = run_torch(exact, images.astype(np.float64), labels)
-    assert_true("logits", logits, run_torch(theirs, images, labels), truth, "logits")
+    assert_true("logits", logits, run_torch(theirs, images, labels), truth)
     torch_grads, true_grads = gradients(theirs), gradients(exact)
     for parameter, grad in gradients(ours).items():
-        assert_true(parameter, grad, torch_grads[parameter], true_grads[parameter], "gradients")
+        assert_true(parameter, grad, torch_grads[parameter], true_grads[parameter])
 
 
 @each_model
@@ -102,9 +102,9 @@ def test_permuting_the_batch_changes_nothing_but_rounding(name: str, seed: int, 
     images, labels = batch(name, "float64", seed, n)
     order = np.random.default_rng(seed).permutation(n)
     logits = run_numpy(ours, images, labels)
-    assert_close("logits", run_numpy(again, images[order], labels[order]), logits[order], "logits")
+    assert_close("logits", run_numpy(again, images[order], labels[order]), logits[order])
     for parameter, grad in gradients(again).items():
-        assert_close(parameter, grad, gradients(ours)[parameter], "gradients")
+        assert_close(parameter, grad, gradients(ours)[parameter])
 
 
 @each_model
@@ -118,7 +118,7 @@ def test_micro_batches_add_up_to_the_batch(name: str, seed: int) -> None:
         logits = parts(images[part])
         parts.backward(F.cross_entropy_backward(len(part) / 11, logits, labels[part]))
     for parameter, grad in gradients(parts).items():
-        assert_close(parameter, grad, gradients(whole)[parameter], "gradients")
+        assert_close(parameter, grad, gradients(whole)[parameter])
 
 
 @given(seed=seeds, n=sizes)
@@ -135,10 +135,10 @@ def test_permuting_hidden_units_permutes_the_gradients(seed: int, n: int) -> Non
     permuted.load_state_dict({k: array[columns[k]] for k, array in model.state_dict().items()})
     images, labels = batch("FeedForward", "float64", seed, n)
     logits = run_numpy(model, images, labels)
-    assert_close("logits", run_numpy(permuted, images, labels), logits, "logits")
+    assert_close("logits", run_numpy(permuted, images, labels), logits)
     for parameter, grad in gradients(permuted).items():
         expected = gradients(model)[parameter][columns[parameter]]
-        assert_close(parameter, grad, expected, "gradients")
+        assert_close(parameter, grad, expected)
 
 
 # --- gradients and what is kept ------------------------------------------------------------------
@@ -306,11 +306,11 @@ def test_layers_without_parameters(layer: str) -> None:
     ours, theirs = getattr(nn, layer)(*arguments), getattr(torch.nn, layer)(*arguments)
     leaf = torch.from_numpy(images.copy()).requires_grad_()
     expected = theirs(leaf)
-    assert_close("output", ours(images), expected.detach().numpy(), "logits")
+    assert_close("output", ours(images), expected.detach().numpy())
     grad_output = uniform(rng, tuple(expected.shape), 1.0)
     expected.backward(torch.from_numpy(grad_output))
     assert leaf.grad is not None
-    assert_close("gradient", ours.backward(grad_output), leaf.grad.numpy(), "gradients")
+    assert_close("gradient", ours.backward(grad_output), leaf.grad.numpy())
 
 
 def test_the_loss_as_a_layer() -> None:

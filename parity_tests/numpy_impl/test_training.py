@@ -53,8 +53,8 @@ def test_both_sides_take_the_same_steps(name: str, optimizer: str) -> None:
         runs.append(training.steps(models[side], chosen, images, labels, batches))
     for number, (ours, theirs) in enumerate(zip(*runs, strict=True), start=1):
         assert ours.number == theirs.number == number
-        assert_close(f"step {number}: logits", ours.logits, theirs.logits.numpy(), "logits")
-        assert_close(f"step {number}: loss", np.array(ours.loss), np.array(theirs.loss), "loss")
+        assert_close(f"step {number}: logits", ours.logits, theirs.logits.numpy())
+        assert_close(f"step {number}: loss", np.array(ours.loss), np.array(theirs.loss))
         for key, array in weights(models["torch"]).items():
             mine = weights(models["numpy"])[key]
             # The contract's 1e-9 for a whole run: Adam amplifies rounding where gradients vanish.

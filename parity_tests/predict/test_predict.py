@@ -21,7 +21,7 @@ from parity.cli import main
 from parity.errors import InputError
 from parity.experiment.prepare import prepare
 from parity.experiment.settings import Settings
-from parity.predict.answers import Answers
+from parity.predict.answers import Answers, agrees
 from parity.predict.image_file import read_image
 from parity.predict.misclassified import confusion_matrix, find
 from torch_impl.models import FeedForward
@@ -318,3 +318,11 @@ def test_bad_input_gets_one_line_and_exit_code_2(
     assert (code, out) == (2, "")
     assert err.startswith(f"parity: error: {message}")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_answers_of_zero_throughout_agree(dtype: str) -> None:
+    """All-zero weights have logits without a scale."""
+    zeros = np.zeros((3, 10), dtype)
+    assert agrees(zeros, zeros, zeros.astype(np.float64))
+    assert not agrees(zeros + np.float32(1e-30), zeros, zeros.astype(np.float64))

@@ -7,16 +7,16 @@ import numpy as np
 from numpy import ndarray
 
 import numpy_impl.models
-from benchmarks.peers import base
+from benchmarks.programs import base
 from benchmarks.work import Work
 
-__all__ = ["Peer"]
+__all__ = ["Program"]
 
 Product = tuple[ndarray, ndarray, ndarray]  # two factors, and the memory for their product
 Way = list[Product]  # to multiply all that a layer has to
 
 
-class Peer(base.Peer):
+class Program(base.Program):
     """All into memory that is there already, with nothing between the products: it learns nothing.
 
     Each layer is multiplied in the way that was the fastest of several at the start. A convolution

@@ -2,13 +2,13 @@
 
 import torch
 
-from benchmarks.peers.torch import Peer as TorchPeer
+from benchmarks.programs.torch import Program as TorchProgram
 from benchmarks.work import Work
 
-__all__ = ["Peer"]
+__all__ = ["Program"]
 
 
-class Peer(TorchPeer):
+class Program(TorchProgram):
     """The training loop of `torch_impl`, timed on the device; float32 is float32, not TF32."""
 
     def __init__(self, work: Work) -> None:

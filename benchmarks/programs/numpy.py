@@ -6,13 +6,13 @@ from numpy import ndarray
 import numpy_impl.models
 import numpy_impl.optim
 import numpy_impl.training
-from benchmarks.peers import base
+from benchmarks.programs import base
 from benchmarks.work import Work
 
-__all__ = ["Peer"]
+__all__ = ["Program"]
 
 
-class Peer(base.Peer):
+class Program(base.Program):
     """The training loop by hand."""
 
     def __init__(self, work: Work) -> None:

@@ -5,13 +5,13 @@ import warnings
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks.peers import base
+from benchmarks.programs import base
 from benchmarks.work import Work
 
-__all__ = ["Peer"]
+__all__ = ["Program"]
 
 
-class Peer(base.Peer):
+class Program(base.Program):
     """One pass of `MLPClassifier.fit`, from initial weights and in an order of its own.
 
     So its weights are nobody else's, and are not compared.

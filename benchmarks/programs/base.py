@@ -1,4 +1,4 @@
-"""What peers share, and how one is found by its name."""
+"""What programs share, and how one is found by its name."""
 
 import importlib
 from abc import ABC
@@ -12,12 +12,13 @@ from numpy import ndarray
 
 from benchmarks.work import Work
 
-__all__ = ["Peer", "installed", "load_peer", "peer_names"]
+__all__ = ["Program", "installed", "load_program", "program_names"]
 
-OPTIONAL = {"jax": "jax", "sklearn": "sklearn"}  # peer to module, both from the extra `bench`
+OPTIONAL = {"jax": "jax", "sklearn": "sklearn"}  # program to module, both from the extra `bench`
+FILES = {"floor": "lower_bound"}  # the column's key in the JSON is older than the file's name
 
 
-class Peer(ABC):
+class Program(ABC):
     """One way to train. `steps` trains one step at each `next`, without end."""
 
     steps: Iterator[object]
@@ -36,12 +37,12 @@ class Peer(ABC):
         return perf_counter() - start
 
     def weights(self) -> dict[str, ndarray] | None:
-        """The weights now by PyTorch's names; None where the peer does not train the work's own."""
+        """The weights now by PyTorch's names; None where it does not train the work's own."""
         return None
 
 
-def peer_names(model: str, compile: bool, cuda: bool) -> list[str]:
-    """The peers that can train the model, in the order of the table."""
+def program_names(model: str, compile: bool, cuda: bool) -> list[str]:
+    """The programs that can train the model, in the order of the table."""
     optional = [name for name, module in OPTIONAL.items() if installed(module)]
     if model == "ConvNet":  # scikit-learn has no convolution
         optional = [name for name in optional if name != "sklearn"]
@@ -54,7 +55,9 @@ def installed(module: str) -> bool:
     return find_spec(module) is not None
 
 
-def load_peer(name: str) -> type[Peer]:
-    """The class of the peer of that name."""
-    peer: type[Peer] = importlib.import_module(f"benchmarks.peers.{name}").Peer
-    return peer
+def load_program(name: str) -> type[Program]:
+    """The class of the program of that name."""
+    program: type[Program] = importlib.import_module(
+        f"benchmarks.programs.{FILES.get(name, name)}"
+    ).Program
+    return program

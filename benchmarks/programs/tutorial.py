@@ -8,11 +8,11 @@ from PIL import Image
 from torch.nn import CrossEntropyLoss
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.peers.torch import TorchPeer
+from benchmarks.programs.torch import TorchProgram
 from benchmarks.work import Work
 from parity.datasets.torchvision_import import import_torchvision
 
-__all__ = ["Peer"]
+__all__ = ["Program"]
 
 transforms = import_torchvision().transforms
 
@@ -40,7 +40,7 @@ class Pictures(Dataset[tuple[torch.Tensor, int]]):
         return self.transform(picture), int(self.targets[index])
 
 
-class Peer(TorchPeer):
+class Program(TorchProgram):
     """The DataLoader makes a batch an image at a time, in the training process as by default."""
 
     def __init__(self, work: Work) -> None:

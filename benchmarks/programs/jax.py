@@ -9,16 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from numpy import ndarray
 
-from benchmarks.peers import base
+from benchmarks.programs import base
 from benchmarks.work import Work
 
-__all__ = ["Peer"]
+__all__ = ["Program"]
 
 Arrays = dict[str, Any]
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 
 
-class Peer(base.Peer):
+class Program(base.Program):
     """`jax.jit` over gathering, gradient and update; the old weights' memory is given back."""
 
     def __init__(self, work: Work) -> None:

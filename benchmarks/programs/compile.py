@@ -2,13 +2,13 @@
 
 import torch
 
-from benchmarks.peers import tuned
+from benchmarks.programs import tuned
 from benchmarks.work import Work
 
-__all__ = ["Peer"]
+__all__ = ["Program"]
 
 
-class Peer(tuned.Peer):
+class Program(tuned.Program):
     """`torch.compile` with its default mode; the optimizer is a fused kernel already."""
 
     def __init__(self, work: Work) -> None:

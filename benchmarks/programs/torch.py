@@ -8,13 +8,13 @@ from numpy import ndarray
 import torch_impl.models
 import torch_impl.optim
 import torch_impl.training
-from benchmarks.peers import base
+from benchmarks.programs import base
 from benchmarks.work import Work
 
-__all__ = ["Peer", "TorchPeer"]
+__all__ = ["Program", "TorchProgram"]
 
 
-class TorchPeer(base.Peer):
+class TorchProgram(base.Program):
     """A PyTorch model with its optimizer, on the work's initial weights."""
 
     def __init__(self, work: Work, device: str = "cpu", **options: Any) -> None:
@@ -34,7 +34,7 @@ class TorchPeer(base.Peer):
         return {name: tensor.cpu().numpy().copy() for name, tensor in state.items()}
 
 
-class Peer(TorchPeer):
+class Program(TorchProgram):
     """The training loop of `torch_impl`."""
 
     def __init__(self, work: Work, device: str = "cpu") -> None:

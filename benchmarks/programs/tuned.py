@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from benchmarks.peers.torch import TorchPeer
+from benchmarks.programs.torch import TorchProgram
 from benchmarks.work import Work
 
-__all__ = ["Peer"]
+__all__ = ["Program"]
 
 
-class Peer(TorchPeer):
+class Program(TorchProgram):
     """Tensors in memory, batches by `index_select`, a fused optimizer, and no look at the loss."""
 
     def __init__(self, work: Work) -> None:
