@@ -21,6 +21,7 @@ from parity.web import draw, engine, step
 from parity.web.fields import Fields, from_json
 from parity.web.guard import Guard
 from parity.web.packing import Json
+from parity.web.training import Training
 
 __all__ = ["VIEWS", "make_app"]
 
@@ -32,6 +33,7 @@ Answer = Callable[[Fields], Any]
 
 def make_app(token: str, hosts: tuple[str, ...]) -> Starlette:
     """The application for requests whose Host is one of `hosts` and that know the token."""
+    training = Training()
     return Starlette(
         routes=[
             *(Route(path, page) for path in ("/", *(f"/{view}" for view in VIEWS))),
@@ -39,6 +41,9 @@ def make_app(token: str, hosts: tuple[str, ...]) -> Starlette:
             asked("/api/alive", lambda _fields: {}),
             asked("/api/choices", choices),
             posted("/api/step", step.answer),
+            posted("/api/train/start", training.start),
+            posted("/api/train/command", training.command),
+            asked("/api/train", training.since),
             posted("/api/draw", draw.answer),
             asked("/api/draw/confusion", draw.confusion),
             asked("/api/draw/images", draw.images),

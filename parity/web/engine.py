@@ -1,5 +1,6 @@
 """All that this room asks of the rooms below about data and runs, behind a few verbs."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -9,13 +10,15 @@ from numpy import ndarray
 
 import numpy_impl.functional
 from parity import datasets
-from parity.backends import NUM_CLASSES, Side, make_side
+from parity.backends import NUM_CLASSES, Backend, make_backend
+from parity.comparison.lockstep import Lockstep
 from parity.comparison.train import train
 from parity.datasets.loading import resolve_root
 from parity.datasets.mnist import COLLECTIONS
 from parity.experiment.prepare import Experiment, prepare
 from parity.experiment.settings import Settings
 from parity.recipes import RECIPES
+from parity.web.packing import Packed, pack
 
 __all__ = [
     "DATA",
@@ -24,6 +27,7 @@ __all__ = [
     "Trained",
     "available",
     "experiment_of",
+    "run",
     "trained",
 ]
 
@@ -60,7 +64,7 @@ class Trained:
 
     experiment: Experiment
     weights: dict[str, ndarray]
-    sides: dict[str, Side]  # "numpy" and "torch", with these weights
+    sides: dict[str, Backend]  # "numpy" and "torch", with these weights
 
     def probabilities(self, images: ndarray) -> dict[str, ndarray]:
         """The softmax (N, C) of either side."""
@@ -71,37 +75,78 @@ class Trained:
         }
 
 
-# Enough training for a drawing to be read; the recipes' own schedules are those of their sources.
-SCHEDULES: dict[str, dict[str, Any]] = {
-    "tutorial": {"lr": 0.5, "batch_size": 16, "epochs": 15},
-    "logistic": {"lr": 0.5, "batch_size": 16, "epochs": 15},
-    "feedforward": {"lr": 0.5, "batch_size": 16, "epochs": 20},
-    "linear-adam": {"epochs": 15},
-    "cnn-adam": {"lr": 0.01, "batch_size": 32, "epochs": 40},
+# On the 60,000 images of MNIST: seconds, where the recipes take their sources' minutes.
+SHORT: dict[str, dict[str, Any]] = {
+    "tutorial": {"lr": 0.1},
+    "logistic": {"lr": 0.1},
+    "feedforward": {"lr": 0.5},
+    "linear-adam": {},
+    "cnn-adam": {"lr": 0.003},
 }
-LARGE_LR = {
-    "tutorial": 0.1,
-    "logistic": 0.1,
-    "feedforward": 0.5,
-    "cnn-adam": 0.003,
-}  # for MNIST's 60,000 images
 
 
 @lru_cache(maxsize=4)
 def trained(recipe: str, data: str) -> Trained:
     """The recipe's model, trained by hand in a few seconds; asked for again it is there at once."""
-    schedule = SCHEDULES[recipe]
-    if data != "digits":
-        schedule = {"batch_size": 64, "epochs": 2, "lr": LARGE_LR.get(recipe)}
+    schedule = {} if data == "digits" else {"batch_size": 64, "epochs": 2, **SHORT[recipe]}
     experiment = experiment_of(recipe, data=data, **schedule)
     weights = {
         name: array.copy() for name, array in train(experiment, "numpy").side.weights().items()
     }
     settings = experiment.settings
     sides = {
-        name: make_side(name, experiment.recipe, settings.dtype, settings.seed, settings.device)
+        name: make_backend(name, experiment.recipe, settings.dtype, settings.seed, settings.device)
         for name in ("numpy", "torch")
     }
     for side in sides.values():
         side.load(weights)
     return Trained(experiment, weights, sides)
+
+
+POINTS = 40  # evaluations of a run
+JUDGED = 2000  # training images that its accuracy is measured on
+UNITS = 20  # whose first-layer weights are shown
+
+
+def run(experiment: Experiment) -> Iterator[dict[str, Any]]:
+    """The events of a comparison of both sides, step by step: what the page draws."""
+    lockstep = Lockstep(experiment)
+    both = {name: lockstep.sides[name] for name in ("numpy", "torch")}
+    every = max(1, experiment.num_steps // POINTS)
+    yield from evaluated(experiment, both, 0)
+    for report in lockstep.steps():
+        yield {
+            "kind": "step",
+            "step": report.number,
+            "loss": report.loss,
+            "used": max(report.used.values()),
+            "difference": max(report.difference.values()),
+            "divergence": report.divergence and report.divergence.tensor,
+            "noise": report.drifted,
+        }
+        if report.number % every == 0 or report.number == experiment.num_steps:
+            yield from evaluated(experiment, both, report.number)
+
+
+def evaluated(
+    experiment: Experiment, sides: dict[str, Backend], step: int
+) -> Iterator[dict[str, Any]]:
+    """Loss and accuracy on held-out and training images, and the first weights as images."""
+    dtype = experiment.settings.dtype
+    for split in ("training", experiment.held_out):
+        images, labels = experiment.arrays(split, dtype)
+        part = slice(JUDGED if split == "training" else None)
+        found = {name: side.evaluate(images[part], labels[part]) for name, side in sides.items()}
+        yield {
+            "kind": "point",
+            "step": step,
+            "split": "training" if split == "training" else "held-out",
+            "loss": {name: float(loss) for name, (loss, _) in found.items()},
+            "accuracy": {name: float(accuracy) for name, (_, accuracy) in found.items()},
+        }
+    yield {"kind": "weights", "step": step, **first_weights(sides)}
+
+
+def first_weights(sides: dict[str, Backend]) -> dict[str, Packed]:
+    """The weights of the first layer's first units, by side."""
+    return {name: pack(next(iter(side.weights().values()))[:UNITS]) for name, side in sides.items()}
