@@ -14,7 +14,14 @@ from parity.system import html
 
 __all__ = ["Report"]
 
-COLOURS = {"pass": "green", "fail": "red", "error": "red", "timeout": "red", "missing": "dim"}
+COLOURS = {
+    "pass": "green",
+    "fail": "red",
+    "borrowed": "red",
+    "error": "red",
+    "timeout": "red",
+    "missing": "dim",
+}
 FINE = ("pass", "missing")
 
 
@@ -25,6 +32,10 @@ class Report:
     file: str
     results: Sequence[Result]
     printed: str = ""  # what the file printed
+    layout: str = "contract"  # whose names it has
+    isolation: str = "none"  # what it was shut in by
+    seed: int = 0  # of the probes
+    notes: Sequence[str] = ()  # how the file was read
 
     @property
     def passed(self) -> int:
@@ -45,6 +56,10 @@ class Report:
         """The answer for machines."""
         return {
             "file": self.file,
+            "layout": self.layout,
+            "isolation": self.isolation,
+            "seed": self.seed,
+            "notes": list(self.notes),
             "results": [
                 {
                     "name": result.name,
@@ -59,8 +74,8 @@ class Report:
         }
 
     def render(self, verbose: bool = False) -> RenderableType:
-        """The hints of what is wrong, then the table, then what was not checked."""
-        parts: list[RenderableType] = []
+        """How the file was read, the hints of what is wrong, the table, what was not checked."""
+        parts: list[RenderableType] = [Text(note) for note in self.notes]
         for result in self.results:
             if result.status not in ("pass", "missing"):
                 parts += [*paragraphs(result, verbose), Text()]
@@ -144,6 +159,6 @@ def table_of(results: Sequence[Result]) -> Table:
 def why(result: Result) -> str:
     """The diagnosis, or what happened, and what was noted beside it."""
     reason = result.diagnosis or ("" if result.status == "pass" else "not recognised")
-    if result.status in ("error", "timeout"):
+    if result.status in ("error", "timeout", "borrowed"):
         reason = result.diagnosis or result.explanation
     return "; ".join(filter(None, (reason, *result.notes)))
