@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from parity import web
 from parity.datasets import DataError
 from parity.errors import BadCaseError, InputError
-from parity.web import draw, engine, step
+from parity.web import draw, engine, homework, side, step
 from parity.web.fields import Fields, from_json
 from parity.web.guard import Guard
 from parity.web.packing import Json
@@ -40,6 +40,9 @@ def make_app(token: str, hosts: tuple[str, ...]) -> Starlette:
             Mount("/static", StaticFiles(directory=STATIC)),
             asked("/api/alive", lambda _fields: {}),
             asked("/api/choices", choices),
+            asked("/api/side", side.names),
+            asked("/api/side/function", side.function),
+            asked("/api/side/mistake", side.spoiled),
             posted("/api/step", step.answer),
             posted("/api/train/start", training.start),
             posted("/api/train/command", training.command),
@@ -47,6 +50,7 @@ def make_app(token: str, hosts: tuple[str, ...]) -> Starlette:
             posted("/api/draw", draw.answer),
             asked("/api/draw/confusion", draw.confusion),
             asked("/api/draw/images", draw.images),
+            posted("/api/check", homework.check),
         ],
         middleware=[Middleware(Guard, token=token, hosts=hosts)],
         exception_handlers={
@@ -93,4 +97,8 @@ def refuse_http(_request: Request, error: Exception) -> Response:
 
 def choices(_fields: Fields) -> dict[str, Any]:
     """What can be chosen."""
-    return {"recipes": engine.RECIPE_NAMES, "data": engine.available()}
+    return {
+        "recipes": engine.RECIPE_NAMES,
+        "data": engine.available(),
+        "layouts": homework.layout_names(),
+    }

@@ -267,6 +267,117 @@ LESSONS = {
             ),
         ),
     ),
+    "tanh": Lesson(
+        r"y = \tanh(x) = \frac{e^{x} - e^{-x}}{e^{x} + e^{-x}}",
+        (
+            (
+                "A sigmoid that is stretched to between -1 and 1.",
+                r"\tanh(x) = 2\,\sigma(2x) - 1",
+            ),
+        ),
+    ),
+    "tanh_backward": Lesson(
+        r"dx = dy\,(1 - y^2)",
+        (
+            (
+                "By the quotient rule, with numerator s and denominator c:",
+                r"\frac{dy}{dx} = \frac{c^2 - s^2}{c^2} = 1 - y^2",
+            ),
+        ),
+    ),
+    "max_pool2d": Lesson(
+        r"y_{c h w} = \max_{i, j < k}\; x_{c,\; s h + i,\; s w + j}",
+        (
+            (
+                "The largest of each window of k by k pixels.",
+                r"y_{c h w} = \max_{i, j < k}\; x_{c,\; s h + i,\; s w + j}",
+            ),
+        ),
+    ),
+    "max_pool2d_backward": Lesson(
+        r"dx_{c p q} = \sum_{\text{windows whose maximum is at } (p, q)} dy_{c h w}",
+        (
+            (
+                "Only the pixel that won has a slope, and it is 1. Of equal ones the first wins.",
+                r"\frac{\partial y}{\partial x_{p q}} = [\,(p, q) = \mathrm{argmax}\,]",
+            ),
+        ),
+    ),
+    "batch_norm": Lesson(
+        r"y = \gamma\, \hat x + \beta, \qquad "
+        r"\hat x = \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}}",
+        (
+            (
+                "Mean and variance are those of the batch, for each channel alone.",
+                r"\mu = \frac{1}{m} \sum x, \qquad \sigma^2 = \frac{1}{m} \sum (x - \mu)^2",
+            ),
+        ),
+    ),
+    "batch_norm_backward": Lesson(
+        r"dx = \frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}} \left( dy - \overline{dy} - "
+        r"\hat x\, \overline{dy\, \hat x} \right)",
+        (
+            (
+                "Scale and shift are those of a linear layer with input x̂.",
+                r"d\gamma = \sum dy\, \hat x, \qquad d\beta = \sum dy",
+            ),
+            (
+                "An input moves the mean and the variance, too. What the mean undoes is the mean "
+                "of dy; what the variance undoes is the part of dy along x̂.",
+                r"dx = \frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}} \left( dy - \overline{dy} - "
+                r"\hat x\, \overline{dy\, \hat x} \right)",
+            ),
+        ),
+    ),
+    "dropout": Lesson(
+        r"y = \frac{x \odot \mathit{mask}}{1 - p}",
+        (
+            (
+                "Each number is kept with probability 1 - p; the division keeps the mean.",
+                r"E[y] = \frac{(1 - p)\, x}{1 - p} = x",
+            ),
+        ),
+    ),
+    "dropout_backward": Lesson(
+        r"dx = \frac{dy \odot \mathit{mask}}{1 - p}",
+        (
+            (
+                "The forward is linear, with this slope.",
+                r"\frac{dy}{dx} = \frac{\mathit{mask}}{1 - p}",
+            ),
+        ),
+    ),
+    "momentum_step": Lesson(
+        r"v \leftarrow \mu v + g, \qquad p \leftarrow p - \eta\, v",
+        (
+            (
+                "A step goes on in the direction of those before; with a constant gradient it "
+                "grows to",
+                r"v \to \frac{g}{1 - \mu}",
+            ),
+        ),
+    ),
+    "rmsprop_step": Lesson(
+        r"v \leftarrow \alpha v + (1 - \alpha)\, g^2, \qquad p \leftarrow p - \eta\, "
+        r"\frac{g}{\sqrt{v} + \varepsilon}",
+        (
+            (
+                "The gradient is divided by its typical size, so every weight moves about as fast.",
+                r"\left| \frac{g}{\sqrt{v}} \right| \approx 1",
+            ),
+        ),
+    ),
+    "adamw_step": Lesson(
+        r"p \leftarrow p - \eta \lambda p - \eta\, \frac{\hat m}{\sqrt{\hat v} + \varepsilon}",
+        (
+            (
+                "Adam, but the weights decay by themselves: λ does not go through the gradient, "
+                "where Adam would divide it away.",
+                r"p \leftarrow (1 - \eta \lambda)\, p - \eta\, "
+                r"\frac{\hat m}{\sqrt{\hat v} + \varepsilon}",
+            ),
+        ),
+    ),
     "SoftmaxRegression": Lesson(r"z = x W^{\top} + b, \qquad p = \mathrm{softmax}(z)"),
     "FeedForward": Lesson(r"z = W_2\, \sigma(W_1 x + b_1) + b_2, \qquad p = \mathrm{softmax}(z)"),
     "ConvNet": Lesson(
