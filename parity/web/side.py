@@ -60,7 +60,7 @@ def function(fields: Fields) -> dict[str, Any]:
 def chosen(fields: Fields) -> tuple[str, str]:
     """The module and the name that were asked for."""
     everything = {name: module for module, found in NAMES.items() for name in found}
-    name = fields.choice("name", tuple(everything), "linear")
+    name = fields.choice("name", tuple(everything), "steps")
     return everything[name], name
 
 

@@ -15,9 +15,11 @@ from pygments.lexers import PythonLexer
 
 __all__ = ["MODULES", "Row", "aligned", "names_of", "side_by_side"]
 
-ALIKE = 0.4  # lines that share less of their letters do not correspond
+ALIKE = 0.5  # lines that share less than half of their letters do not correspond
 
-MODULES = ("functional", "models", "optim", "training")
+BACKWARD = ".backward("  # on both sides the same step of a loop, however it is written
+
+MODULES = ("training", "functional", "models", "optim")
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def rows(mine: Source, theirs: Source, marked: bool) -> list[Row]:
         if i is not None and j is not None:
             one, other = texts[0][i].strip(), texts[1][j].strip()
             kind = "same" if one == other else "differs"
-            if marked and kind == "differs" and ".backward(" in one and ".backward(" in other:
+            if marked and kind == "differs" and BACKWARD in one and BACKWARD in other:
                 kind = "the line"
         found.append(Row(left, right, kind))
     return found
@@ -123,6 +125,8 @@ def alike(one: str, other: str) -> float:
         return 1.0 if one else 0.2  # an empty line is like any other, and says little
     if not one or not other:
         return 0.0
+    if BACKWARD in one and BACKWARD in other:
+        return 1.0
     ratio = SequenceMatcher(None, one, other, autojunk=False).ratio()
     return ratio if ratio >= ALIKE else 0.0
 

@@ -13,7 +13,7 @@ const KINDS = { same: "the same", differs: "differs", alone: "on one side only",
 
 export async function show(body, address) {
   const { modules } = await get("/api/side");
-  let name = address.name ?? "linear";
+  let name = address.name ?? "steps";
   let mistake = address.mistake;
   const list = h("nav", { class: "index", "aria-label": "Functions" });
   const content = h("div", { class: "content" });
