@@ -5,7 +5,7 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint mutants results pages benchmarks clean
+.PHONY: browser demo test lint mutants results pages benchmarks clean
 
 RESULTS := docs/results
 
@@ -18,8 +18,15 @@ test: export OPENBLAS_NUM_THREADS = 1
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses auto $(PYTEST_FLAGS)
 
+# The page of `parity serve`, used in Debian's Chromium as a person uses it.
+browser: export OMP_NUM_THREADS = 1
+browser: export OPENBLAS_NUM_THREADS = 1
+browser: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[browser]"
+	$(BIN)/python -m pytest -m browser $(PYTEST_FLAGS) parity_tests/web
+
 lint: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lint]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lint,browser]"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -32,7 +39,7 @@ mutants: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test,web]"
 	touch $@
 
 # The runs behind the tables of the README, on real MNIST: about half an hour.

@@ -33,12 +33,14 @@ class Serve:
             )
         if not 0 <= self.port < 2**16:
             raise InputError(f"port is {self.port}, expected 0 to 65535")
-        from parity.web.server import LOOPBACK, serve
+        from parity.web.guard import LOOPBACK
 
         if self.host not in LOOPBACK and not self.let_others_run_code_on_this_machine:
             raise InputError(
                 f"host is {self.host!r}, where others could reach the page and, with its token, "
                 f"run Python on this machine as you; if that is meant: --{OPEN_TO_OTHERS}"
             )
+        from parity.web.server import serve  # PyTorch takes seconds to load
+
         serve(self.host, self.port, self.open)
         return 0

@@ -14,7 +14,7 @@ PEN = 22  # the width of a stroke, in them
 BOX = 20  # MNIST fits a digit into 20x20 of its 28x28 pixels
 
 Drawing = Sequence[Sequence[tuple[float, float]]]  # strokes of (x, y)
-Ink = Float32[ndarray, "height width"]  # 0 to 1
+Ink = Float32[ndarray, "_ _"]  # 0 to 1, of any height and width
 
 
 def rasterised(strokes: Drawing) -> Ink:

@@ -9,6 +9,8 @@ from parity.errors import InputError
 
 __all__ = ["Fields", "from_json"]
 
+Real = int | float
+
 
 class Fields:
     """The fields of a JSON object or of a query string, whose numbers are text."""
@@ -40,7 +42,7 @@ class Fields:
             raise wrong(name, value, "a whole number")
         return int(value)
 
-    def number(self, name: str, lowest: float, highest: float, default: float) -> float:
+    def number(self, name: str, lowest: Real, highest: Real, default: Real) -> float:
         """A number within bounds, both included."""
         value = self.given[name] if name in self else default
         try:

@@ -13,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["LARGEST", "Guard"]
+__all__ = ["LARGEST", "LOOPBACK", "Guard"]
+
+LOOPBACK = ("127.0.0.1", "localhost")  # this machine alone
 
 LARGEST = 2 * 2**20  # bytes of a request; a notebook with its pictures fits
 

@@ -45,6 +45,9 @@ export function written(value, digits = 6) {
 
 export const percent = (value, digits = 1) => `${(100 * value).toFixed(digits)}%`;
 
+/** MathML of our own server as a block; a wide one is scrolled, by keyboard, too. */
+export const formula = (html) => h("div", { class: "formula", tabindex: "0", role: "group", "aria-label": "Formula", html });
+
 /** A box with a heading. */
 export function card(title, ...children) {
   return h("section", { class: "card" }, title ? h("h2", {}, title) : null, ...children);

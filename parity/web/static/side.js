@@ -1,7 +1,7 @@
 // Side by side: each function by hand and in PyTorch, with its lesson, its numbers, and what mistakes do to it.
 import { get } from "./api.js";
 import { chart } from "./chart.js";
-import { card, fill, h, written } from "./dom.js";
+import { card, fill, formula, h, written } from "./dom.js";
 import { remember } from "./settings.js";
 import { spelled, tensorView, unpack } from "./tensor.js";
 
@@ -30,9 +30,9 @@ export async function show(body, address) {
     drawList();
     const mistakes = h("div", {});
     fill(content,
-      card(null, h("h2", { class: "function" }, h("code", {}, found.name)), h("div", { class: "formula", html: found.formula }),
-        found.steps.length ? h("details", {}, h("summary", {}, "Where it comes from"), h("ol", { class: "derivation" }, found.steps.map(([words, formula]) =>
-          h("li", {}, words, h("div", { class: "formula", html: formula }))))) : null),
+      card(null, h("h2", { class: "function" }, h("code", {}, found.name)), formula(found.formula),
+        found.steps.length ? h("details", {}, h("summary", {}, "Where it comes from"), h("ol", { class: "derivation" }, found.steps.map(([words, maths]) =>
+          h("li", {}, words, formula(maths))))) : null),
       card(null, source(found)),
       found.example ? card("With numbers", example(found.example)) : null,
       found.mistakes.length ? card(`Mistakes that people make here (${found.mistakes.length})`, chooser(found, mistakes), mistakes) : null);

@@ -1,6 +1,6 @@
 // One step: the computation as a graph, and every number of the chosen node on both sides.
 import { get, post } from "./api.js";
-import { card, choose, fill, h, later, numberField, written } from "./dom.js";
+import { card, choose, fill, formula, h, later, numberField, written } from "./dom.js";
 import { parsed, remember } from "./settings.js";
 import { tensorView } from "./tensor.js";
 
@@ -110,7 +110,7 @@ export async function show(body, address) {
     const focused = document.activeElement?.getAttribute("aria-label");
     const editable = (name) => answer.editable.includes(name) && ((flat, value) => edit(name, flat, value));
     fill(node, card(null,
-      h("div", { class: "formula", html: answer.formula }),
+      answer.formula ? formula(answer.formula) : null,
       h("p", {}, h("code", { class: "line" }, answer.code), answer.lesson ? h("a", { href: `/side?name=${answer.function}` }, ` ${answer.function}, side by side`) : null),
       answer.worked.length ? h("details", { open: true }, h("summary", {}, "With a pencil"), h("ul", { class: "worked" }, answer.worked.map((line) => h("li", {}, h("code", {}, line))))) : null,
       answer.tensors.map((tensor) => tensorView(tensor, tensor.what === "values" && editable(tensor.name) || undefined))));
