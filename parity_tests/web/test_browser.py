@@ -243,7 +243,9 @@ def test_pause_one_step_go_on_pin_and_stop(page: Any, served: Served) -> None:
     page.get_by_role("button", name="Pin this run").click()
     assert page.get_by_role("row", name=re.compile("run 1")).is_visible()
     page.get_by_role("button", name="Stop").click()
-    page.wait_for_function("() => document.querySelector('.status').textContent.includes('stopped')")
+    page.wait_for_function(
+        "() => document.querySelector('.status').textContent.includes('stopped')"
+    )
     assert page.locator(".curve").count() >= 4
 
 
