@@ -5,7 +5,7 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint notebooks mutants results pages benchmarks clean false-alarms layouts
+.PHONY: browser demo test lint notebooks mutants results pages benchmarks clean false-alarms layouts
 
 RESULTS := docs/results
 
@@ -18,8 +18,15 @@ test: export OPENBLAS_NUM_THREADS = 1
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses auto $(PYTEST_FLAGS)
 
+# The page of `parity serve`, used in Debian's Chromium as a person uses it.
+browser: export OMP_NUM_THREADS = 1
+browser: export OPENBLAS_NUM_THREADS = 1
+browser: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[browser]"
+	$(BIN)/python -m pytest -m browser $(PYTEST_FLAGS) parity_tests/web
+
 lint: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lint]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lint,browser]"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -51,7 +58,7 @@ false-alarms: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Making .venv and installing NumPy, PyTorch and the tests' packages into it (once, some minutes)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable ".[test]"
+	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable ".[test,web]"
 	touch $@
 
 # The runs behind the tables of the README, on real MNIST: about half an hour.

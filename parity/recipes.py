@@ -48,6 +48,7 @@ class Recipe:
     batch_size: int
     epochs: int
     hidden_features: int = 100  # of FeedForward
+    activation: Literal["sigmoid", "relu"] = "sigmoid"  # of FeedForward
     weight_decay: float = 0.0
     momentum: float = 0.0  # of SGD
     init: Init = "default"

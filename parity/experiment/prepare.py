@@ -19,6 +19,7 @@ __all__ = ["Experiment", "changes", "prepare"]
 
 WINDOW = 64  # batches
 MOST_STEPS = 10_000_000  # the order of all their batches is drawn before the first
+HIDDEN = ("hidden_features", "activation")  # of a feed-forward net
 
 Arrays = tuple[ndarray, ndarray]  # images (N, 784) and labels (N,)
 
@@ -130,7 +131,7 @@ def prepare(
 
 def changes(settings: Settings) -> dict[str, Any]:
     """The training settings that were chosen instead of the recipe's own."""
-    names = ("epochs", "batch_size", "lr", "weight_decay", "init")
+    names = ("epochs", "batch_size", "lr", "weight_decay", "init", *HIDDEN)
     return {name: value for name in names if (value := getattr(settings, name)) is not None}
 
 
@@ -192,6 +193,7 @@ def check_choices(recipe: Recipe, settings: Settings) -> None:
         ("epochs", recipe.epochs),
         ("batch-size", recipe.batch_size),
         ("train-size", settings.train_size),
+        ("hidden-features", recipe.hidden_features),
     ):
         if value is not None and value < 1:
             raise InputError(f"{name} is {value}, expected at least 1")
@@ -201,6 +203,10 @@ def check_choices(recipe: Recipe, settings: Settings) -> None:
         raise InputError(
             f"weight-decay is {recipe.weight_decay}, expected a finite number of at least 0"
         )
+    for name in HIDDEN if recipe.model != "FeedForward" else ():
+        if (value := getattr(settings, name)) is not None:
+            option = name.replace("_", "-")
+            raise InputError(f"{option} is {value!r}, but {recipe.name} has no hidden layer to set")
     if settings.load is not None and settings.init is not None:
         raise InputError(f"init is {settings.init!r}, but the initial weights are loaded")
     if not 0 <= settings.seed < 2**64:  # what torch.manual_seed takes

@@ -53,7 +53,16 @@ def published_rows(experiment: Experiment, checkpoints: Iterable[Checkpoint]) ->
     seed, the dtype and the number of epochs.
     """
     settings, recipe = experiment.settings, experiment.recipe
-    choices = ("lr", "batch_size", "weight_decay", "train_size", "init", "load")
+    choices = (
+        "lr",
+        "batch_size",
+        "weight_decay",
+        "train_size",
+        "init",
+        "hidden_features",
+        "activation",
+        "load",
+    )
     if settings.data != "mnist" or any(getattr(settings, name) is not None for name in choices):
         return []
     measured = {(point.step, point.split): point for point in checkpoints}

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-__all__ = ["Count", "Factor", "Init", "Settings"]
+__all__ = ["Activation", "Count", "Factor", "Init", "Settings"]
 
 HINT = "(default: the recipe's own)"
 Count = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint=HINT)]
@@ -14,6 +14,10 @@ Factor = Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hi
 Init = Annotated[
     Literal["default", "xavier"] | None,
     tyro.conf.arg(metavar="{default,xavier}", help_behavior_hint=HINT),
+]
+Activation = Annotated[
+    Literal["sigmoid", "relu"] | None,
+    tyro.conf.arg(metavar="{sigmoid,relu}", help_behavior_hint=HINT),
 ]
 
 
@@ -41,6 +45,10 @@ class Settings:
     """Train on the first so many of the recipe's training images only."""
     init: Init = None
     """Initial weights: PyTorch's default, or randn / sqrt(fan_in) with zero biases."""
+    hidden_features: Count = None
+    """Hidden units of a feed-forward net."""
+    activation: Activation = None
+    """What a feed-forward net's hidden units compute."""
     load: Path | None = None
     """Start from the weights in this file: safetensors, or PyTorch's own state_dict."""
     device: Literal["cpu", "cuda"] = "cpu"

@@ -43,6 +43,7 @@ ROOMS = [
     "parity.checking",
     "parity.predict",
     "parity.pictures",
+    "parity.web",
     "parity.cli",
     "parity",
     "parity_tests",  # what its tests are written with; the tests themselves import anything
