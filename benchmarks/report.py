@@ -170,9 +170,9 @@ MEMORY_CAPTION = "MB by which training raised the peak memory of its process, ab
 
 
 def scaling_table(answer: Answer) -> Table:
-    """By recipe and side: the cost of an image, and how straight the line is."""
+    """By recipe and program: the cost of an image, and how straight the line is."""
     table = Table(
-        ["recipe", "side", "images", "µs an image", "exponent", "farthest from the line"],
+        ["recipe", "program", "images", "µs an image", "exponent", "farthest from the line"],
         labels=2,
         caption="cost of an epoch by number of images; in proportion, the exponent is 1",
     )
@@ -180,12 +180,12 @@ def scaling_table(answer: Answer) -> Table:
         if "scaling" not in row:
             continue
         images = row["scaling"]["images"]
-        for side, seconds in row["scaling"]["seconds"].items():
+        for program, seconds in row["scaling"]["seconds"].items():
             slope, exponent, farthest = line_through(images, seconds)
             table.rows.append(
                 [
                     row["recipe"],
-                    TITLES[side],
+                    TITLES[program],
                     f"{images[0]:,} to {images[-1]:,}",
                     f"{1e6 * slope:.2f}",
                     f"{exponent:.2f}",

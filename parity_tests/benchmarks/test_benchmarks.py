@@ -21,6 +21,7 @@ from numpy_impl import nn
 from parity.errors import BadCaseError, InputError
 
 OPTIONS = ("--data", "digits", "--threads", "1")
+PAGE = Path("docs/benchmarks.md")
 CHECKED = ("numpy", "torch", "tuned", "tutorial")
 
 
@@ -76,35 +77,31 @@ def test_the_lower_bound_is_below_the_step(answer: dict[str, Any]) -> None:
 
 @pytest.fixture
 def pages(tmp_path: Path) -> Path:
-    """A folder with copies of the pages that hold measurements."""
+    """A folder with a copy of the page that holds measurements."""
     (tmp_path / "docs").mkdir()
-    for name in ("README.md", "docs/benchmarks.md"):
-        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / PAGE, tmp_path / PAGE)
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/benchmarks.md"])
-def test_the_page_takes_the_answer_and_keeps_its_words(
-    answer: dict[str, Any], pages: Path, name: str
-) -> None:
-    text = (ROOT / name).read_text()
+def test_the_page_takes_the_answer_and_keeps_its_text(answer: dict[str, Any], pages: Path) -> None:
+    text = (ROOT / PAGE).read_text()
     page.rebuild(pages, [answer])
-    rebuilt = (pages / name).read_text()
+    rebuilt = (pages / PAGE).read_text()
     assert report.machine_lines(answer)[1] in rebuilt
     blank = r"(?s)<!-- ([a-z]+) -->.*?<!-- /\1 -->"
     assert re.sub(blank, r"\1", rebuilt) == re.sub(blank, r"\1", text)
     page.rebuild(pages, [answer])
-    assert (pages / name).read_text() == rebuilt
+    assert (pages / PAGE).read_text() == rebuilt
 
 
 def test_the_page_has_the_microseconds(answer: dict[str, Any], pages: Path) -> None:
     page.rebuild(pages, [answer])
     us = answer["rows"][1]["us_per_step"]["numpy"]
-    assert f"| feedforward | 64 | {us:,.0f} ±" in (pages / "docs/benchmarks.md").read_text()
+    assert f"| feedforward | 64 | {us:,.0f} ±" in (pages / PAGE).read_text()
 
 
-def test_a_page_without_its_marks_is_refused(answer: dict[str, Any], pages: Path) -> None:
-    file = pages / "docs/benchmarks.md"
+def test_a_page_without_its_markers_is_refused(answer: dict[str, Any], pages: Path) -> None:
+    file = pages / PAGE
     file.write_text(file.read_text().replace("<!-- steps -->", "<!-- stairs -->"))
     with pytest.raises(ValueError, match="steps 0 times"):
         page.rebuild(pages, [answer])
@@ -205,7 +202,7 @@ def test_the_check_names_the_program_that_is_off() -> None:
         compare("numpy", case, truth, dict(case.initial), [dict(case.initial)])
 
 
-def test_a_side_that_trains_otherwise_is_not_timed(
+def test_a_program_that_trains_differently_is_not_timed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The parent's PyTorch is given another learning rate than the processes have."""
@@ -259,7 +256,7 @@ class Counting(Program):
         return self.done
 
 
-def test_run_trains_as_many_steps_as_it_is_told() -> None:
+def test_run_trains_the_number_of_steps_it_is_given() -> None:
     program = Counting()
     program.run(3)
     program.run(4)
