@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: checked here, fetched and read by torchvision."""
+"""MNIST and Fashion-MNIST: downloaded and read by torchvision, checked here."""
 
 import shlex
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 @dataclass(frozen=True)
 class Collection:
-    """One data set that `torchvision.datasets` knows; its class and its folder share a name."""
+    """One data set of `torchvision.datasets`; its class and its folder have the same name."""
 
     torchvision_name: str
     source: str
@@ -56,7 +56,7 @@ def load_mnist(name: str, root: Path, download: bool) -> Dataset:
     Raises
     ------
     DataError
-        If a file is missing, damaged, or cannot be fetched.
+        If a file is missing or damaged, or cannot be downloaded.
     """
     collection = COLLECTIONS[name]
     raw = collection.raw_folder(root)
@@ -74,15 +74,15 @@ def load_mnist(name: str, root: Path, download: bool) -> Dataset:
 
 
 def scale(pixels: UInt8[np.ndarray, "N H W"]) -> Float32[np.ndarray, "N H*W"]:
-    """Turn bytes into float32 from 0 to 1, one row an image, as torchvision's ToTensor does."""
+    """Convert bytes to float32 from 0 to 1, one image per row, as torchvision's ToTensor does."""
     images = pixels.reshape(len(pixels), -1).astype(np.float32)
     images /= np.float32(255)
     return images
 
 
 def _read(raw: Path, images: str, labels: str) -> Split:
-    # torchvision's readers, not its MNIST class: the class would prefer an old
-    # processed/training.pt beside the files that were checked.
+    # torchvision's readers, not its MNIST class: the class would read an old processed/training.pt
+    # instead of the files that were checked.
     mnist = import_torchvision().datasets.mnist
     return Split(
         scale(mnist.read_image_file(str(raw / images)).numpy()),

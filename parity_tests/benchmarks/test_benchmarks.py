@@ -1,4 +1,4 @@
-"""The benchmark script: what it answers, what it refuses, and that it checks before it times."""
+"""The benchmark script: its results, its errors, and that it checks parity before it measures."""
 
 import json
 import re
@@ -168,7 +168,7 @@ def test_profile_prints_every_phase(
     assert "gather" in capsys.readouterr().out
 
 
-def test_the_clocks_are_taken_off_again() -> None:
+def test_profiling_leaves_the_program_as_it_was() -> None:
     program = load_program("numpy")(work_of("feedforward"))
     call = nn.CrossEntropyLoss.__call__
     layers = phases.time_phases(program, 3)
@@ -189,7 +189,7 @@ def test_every_loop_trains_the_same_weights(recipe: str) -> None:
         compare(name, work, weights, truth, valid)
 
 
-def test_the_check_names_the_program_that_is_off() -> None:
+def test_the_check_names_the_program_that_is_wrong() -> None:
     (case, _), *_ = cases(parse([*OPTIONS, "--recipe", "logistic", "--batch-size", "32"]), 1)
     truth = {name: array + 0.1 for name, array in case.initial.items()}
     valid = [{name: array.astype(np.float32) for name, array in truth.items()}]
@@ -308,7 +308,7 @@ def test_goals_are_judged_by_the_ratios() -> None:
         (("--seed", "-1"), "seed is -1, expected at least 0"),
         (("--seed", str(2**64)), "seed is 18446744073709551616, expected at least 0 and below"),
         (("--data", "cifar"), "argument --data: invalid choice: 'cifar'"),
-        (("--data", "mnist", "--data-root", "."), "or take the embedded ones: --data digits"),
+        (("--data", "mnist", "--data-root", "."), "or take the embedded images: --data digits"),
         (("--data-root", "nowhere"), "'nowhere', expected a folder"),
         (("--json", "no/answer.json"), "json: cannot write no/answer.json"),
         (("--report", "/proc/none"), "report: cannot write to /proc/none"),

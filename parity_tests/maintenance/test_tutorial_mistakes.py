@@ -1,4 +1,4 @@
-"""The tutorials' mistakes: each is the mistake it says, changes the result, and is documented."""
+"""Each mistake of the tutorials is what its name says, changes the result, and is documented."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the operations say when their arguments do not fit: which argument, and what is expected."""
+"""The error messages of the operations: which argument is wrong, and what is expected."""
 
 from collections.abc import Callable
 from typing import Any
@@ -233,7 +233,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_misfit_is_named(mistake: str) -> None:
+def test_an_argument_that_does_not_fit_is_named(mistake: str) -> None:
     call, error_type, message = MISTAKES[mistake]
     with pytest.raises(error_type, match=message):
         call()
@@ -241,7 +241,7 @@ def test_a_misfit_is_named(mistake: str) -> None:
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("step", [0, -1, 1.5, "1"])
-def test_what_is_no_count_of_steps_is_refused(step: Any) -> None:
+def test_a_step_that_is_not_a_count_is_refused(step: Any) -> None:
     with pytest.raises(ValueError, match=f"adam_step: step is {step!r}, expected a count from 1"):
         F.adam_step(A, A, A, A, step)
 
@@ -316,7 +316,7 @@ def message(function: str, argument: str, value: Any) -> str:
 
 @pytest.mark.usefixtures("unchecked")
 @each(ARGUMENTS)
-def test_a_list_is_no_array(function: str, argument: str) -> None:
+def test_a_list_is_refused(function: str, argument: str) -> None:
     _, expected_dims = FIT[function][argument]
     expected = f"{function}: {argument} is a list, expected a NumPy array ({expected_dims})"
     assert message(function, argument, [[1.0]]) == expected
@@ -324,7 +324,7 @@ def test_a_list_is_no_array(function: str, argument: str) -> None:
 
 @pytest.mark.usefixtures("unchecked")
 @each([(name, argument) for name, argument in ARGUMENTS if argument != "bias"])
-def test_none_is_no_array(function: str, argument: str) -> None:
+def test_none_is_refused(function: str, argument: str) -> None:
     """But a bias may be None."""
     _, expected_dims = FIT[function][argument]
     expected = f"{function}: {argument} is a NoneType, expected a NumPy array ({expected_dims})"
@@ -333,7 +333,7 @@ def test_none_is_no_array(function: str, argument: str) -> None:
 
 @pytest.mark.usefixtures("unchecked")
 @each(ARGUMENTS)
-def test_integers_are_no_floats(function: str, argument: str) -> None:
+def test_integers_are_refused(function: str, argument: str) -> None:
     array, _ = FIT[function][argument]
     expected = f"{function}: {argument} has dtype int64, expected a float dtype"
     assert message(function, argument, array.astype(np.int64)) == expected
@@ -353,7 +353,7 @@ def test_all_arguments_have_one_dtype(function: str, argument: str) -> None:
 
 @pytest.mark.usefixtures("unchecked")
 @each([(name, argument) for name, argument in ARGUMENTS if FIT[name][argument][1] != "..."])
-def test_an_axis_too_many_is_named(function: str, argument: str) -> None:
+def test_an_extra_axis_is_named(function: str, argument: str) -> None:
     array, text = FIT[function][argument]
     expected = f"{len(text.split())} dimensions ({', '.join(text.split())})"
     if "Ho" in text:  # the stops of the window are known only when the others fit
