@@ -5,7 +5,7 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint mutants results pages benchmarks clean
+.PHONY: demo test lint notebooks mutants results pages benchmarks clean
 
 RESULTS := docs/results
 
@@ -24,6 +24,12 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Runs every notebook of docs/notebooks; with NOTEBOOK_FLAGS= (empty) their outputs are saved.
+NOTEBOOK_FLAGS ?= --check
+notebooks: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks]"
+	$(BIN)/python -m maintenance.notebooks $(NOTEBOOK_FLAGS)
+
 # How strong the suite is: the code is changed in one place at a time, and the changes that no test
 # notices are shown. About a quarter of an hour. The numbers go to docs/results/mutants.json.
 mutants: $(INSTALLED)
@@ -31,8 +37,9 @@ mutants: $(INSTALLED)
 	$(BIN)/python -m maintenance.mutants
 
 $(INSTALLED): pyproject.toml constraints.txt
+	@echo "Making .venv and installing NumPy, PyTorch and the tests' packages into it (once, some minutes)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable ".[test]"
 	touch $@
 
 # The runs behind the tables of docs/recipes.md, on real MNIST: about half an hour.

@@ -45,21 +45,21 @@ class Gradcheck:
         from parity.system.threads import limit_threads
 
         jsonfile.check_writable(self.json)
+        if self.target not in RECIPES and not Path(self.target).is_file():
+            raise InputError(
+                f"target is {self.target!r}, expected a recipe ({', '.join(RECIPES)}) or a "
+                "Python file"
+            )
         unchecked: list[str] = []
         with limit_threads():
             if self.target in RECIPES:
                 parts = self.check_recipe()
-            elif Path(self.target).is_file():
+            else:
                 from parity.contract.conventions import Conventions
                 from parity.gradients.files import check_file
 
                 conventions = Conventions(weights=self.weights)
                 parts, unchecked = check_file(Path(self.target), self.seed, conventions)
-            else:
-                raise InputError(
-                    f"target is {self.target!r}, expected a recipe ({', '.join(RECIPES)}) or a "
-                    "Python file"
-                )
         console.print(table_of(parts))
         for line in [*complaints(parts), *(f"not checked: {line}" for line in unchecked)]:
             console.print(escape(line), soft_wrap=True)

@@ -153,7 +153,7 @@ def drawing(image: "ndarray", in_grey: bool) -> Text:
     for upper, lower in image.reshape(14, 2, 28):
         for top, bottom in zip(upper, lower, strict=True):
             if in_grey:
-                text.append("▀", f"{grey(top)} on {grey(bottom)}")
+                text.append("▀", f"{grey(float(top))} on {grey(float(bottom))}")
             else:
                 text.append(" ▄▀█"[2 * (top > 0.5) + (bottom > 0.5)])
         text.append("\n")
@@ -162,7 +162,7 @@ def drawing(image: "ndarray", in_grey: bool) -> Text:
 
 def grey(value: float) -> str:
     """A pixel in [0, 1] as rich's name of its color."""
-    level = round(255 * float(value))
+    level = round(255 * value)
     return f"rgb({level},{level},{level})"
 
 

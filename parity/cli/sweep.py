@@ -125,12 +125,7 @@ class Sweep:
 def line_of(cell: "Cell") -> str:
     """A cell that has just ended, before the table has them all."""
     accuracy = "" if cell.stopped else f": {cell.curve[-1].accuracy['numpy']:.2%}, parity"
-    return f"{name_of(cell) or 'the recipe as it is'}{accuracy} {word(cell)}"
-
-
-def name_of(cell: "Cell") -> str:
-    """What sets the cell apart, such as "batch size 64, lr 0.1"."""
-    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in cell.choices.items())
+    return f"{cell.name}{accuracy} {word(cell)}"
 
 
 def table_of(cells: list["Cell"]) -> Table:
@@ -164,11 +159,8 @@ def table_of(cells: list["Cell"]) -> Table:
 
 
 def word(cell: "Cell") -> Text:
-    """The cell's answer in a word or three."""
-    if cell.parity:
-        horizon = cell.noise_horizon
-        return Text(f"to step {horizon - 1:,}" if horizon else "yes", style="green")
-    return Text("stopped" if cell.stopped else "no", style="bold red")
+    """The cell's verdict in a word or three."""
+    return Text(cell.in_short, style="green" if cell.parity else "bold red")
 
 
 def figures(cell: "Cell") -> list[str]:
@@ -195,7 +187,7 @@ def verdict(cells: list["Cell"]) -> str:
         why = (
             f"first divergence at step {found.step}, {found.phase}, {found.tensor}" if found else ""
         )
-        lines.append(f"  {name_of(cell)}: {cell.stopped or why}")
+        lines.append(f"  {cell.name}: {cell.stopped or why}")
     return "\n".join(lines)
 
 

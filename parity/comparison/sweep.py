@@ -39,6 +39,19 @@ class Cell:
         """Whether it came to its end, and no step diverged."""
         return not self.stopped and self.first_divergence is None
 
+    @property
+    def name(self) -> str:
+        """What sets it apart, such as "batch size 64, lr 0.1"."""
+        chosen = [f"{name.replace('_', ' ')} {value:g}" for name, value in self.choices.items()]
+        return ", ".join(chosen) or "the recipe as it is"
+
+    @property
+    def in_short(self) -> str:
+        """The verdict in a word or three."""
+        if self.parity:
+            return f"to step {self.noise_horizon - 1:,}" if self.noise_horizon else "yes"
+        return "stopped" if self.stopped else "no"
+
 
 def cells_of(grid: Mapping[str, Sequence[Any]]) -> list[Choices]:
     """Every combination of the grid's values; a setting without values is left alone.

@@ -22,7 +22,6 @@ from parity.contract.operations import SUBJECTS
 from parity.contract.template import TEMPLATE
 from parity.errors import InputError
 from parity.sandbox import wire
-from parity.sandbox.student import FileStudent
 
 # Seconds that a loop is given to come to its end: enough for what is right, beside which others
 # are at work. What ends is not held to it.

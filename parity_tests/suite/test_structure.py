@@ -139,9 +139,8 @@ def test_no_way_of_importing_is_overlooked(source: str) -> None:
 
 # --- the mirror ----------------------------------------------------------------------------------
 
-# PyTorch checks its own arguments, and its convolution stands beside the other operations.
-SIDES = ("numpy_impl", "torch_impl")
-NUMPY_ONLY = {"checks.py", "convolution.py"}
+# PyTorch checks its own arguments, has its own convolution, and is fast without further code.
+NUMPY_ONLY = {"checks.py", "convolution.py", "fast.py"}
 
 
 def files(package: Any) -> set[str]:
@@ -156,7 +155,7 @@ def test_both_implementations_have_the_same_files() -> None:
 
 
 def both(module: str) -> tuple[Any, Any]:
-    ours, theirs = (importlib.import_module(f"{side}.{module}") for side in SIDES)
+    ours, theirs = (importlib.import_module(f"{package}.{module}") for package in IMPLEMENTATIONS)
     return ours, theirs
 
 
