@@ -313,7 +313,7 @@ def test_an_option_of_a_step_out_of_range_is_named(
 
 
 @pytest.mark.parametrize("lr", [1, np.float64(0.1), np.float32(0.1), Fraction(1, 3)])
-def test_numpy_scalars_are_numbers(lr: Any) -> None:
+def test_any_real_number_is_accepted(lr: Any) -> None:
     np.testing.assert_array_equal(F.sgd_step(A + 1, A + 2, lr), F.sgd_step(A + 1, A + 2, float(lr)))
 
 
