@@ -5,7 +5,7 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint notebooks mutants results pages benchmarks clean
+.PHONY: demo test lint notebooks mutants results pages benchmarks clean false-alarms layouts
 
 RESULTS := docs/results
 
@@ -24,6 +24,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Checks that right homework of six courses passes, with 200 seeds of the probes: about half an hour.
+layouts: $(INSTALLED)
+	PARITY_SEEDS=200 $(BIN)/python -m pytest -q parity_tests/checking/test_courses.py
+
 # Runs every notebook of docs/notebooks; with NOTEBOOK_FLAGS= (empty) their outputs are saved.
 NOTEBOOK_FLAGS ?= --check
 notebooks: $(INSTALLED)
@@ -35,6 +39,14 @@ notebooks: $(INSTALLED)
 mutants: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[mutants]"
 	$(BIN)/python -m maintenance.mutants
+
+# Right files in several styles, checked with many seeds: nothing may be called wrong. About three
+# quarters of an hour for 1,000 seeds on two cores; SEEDS=N for fewer.
+SEEDS ?= 1000
+false-alarms: export OMP_NUM_THREADS = 1
+false-alarms: export OPENBLAS_NUM_THREADS = 1
+false-alarms: $(INSTALLED)
+	$(BIN)/python -m maintenance.false_alarms $(SEEDS)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Making .venv and installing NumPy, PyTorch and the tests' packages into it (once, some minutes)"

@@ -43,12 +43,8 @@ class Notebooks:
 
 def execute(notebook: Any) -> str:
     """Run the cells, which stores their outputs; return the error, or "" if there is none."""
-    client = NotebookClient(
-        notebook,
-        timeout=LONGEST,
-        resources={"metadata": {"path": str(FOLDER)}},
-        record_timing=False,
-    )
+    where = {"metadata": {"path": str(FOLDER)}}
+    client = NotebookClient(notebook, timeout=LONGEST, resources=where, record_timing=False)
     try:
         client.execute()
     except CellExecutionError as error:

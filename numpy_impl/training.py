@@ -39,8 +39,9 @@ def steps(
     images: Float[ndarray, "M in"],
     labels: Int64[ndarray, " M"],
     batches: Iterable[Int64[ndarray, " _"]],
+    first: int = 1,
 ) -> Iterator[Step]:
-    """Train one step on each batch of indices, and yield after each.
+    """Train one step on each batch of indices, and yield after each; the `first` has that number.
 
     Raises FloatingPointError for a loss that is not finite, with the first tensor that is not;
     IndexError for an index out of range; ValueError for more or fewer labels than images.
@@ -48,7 +49,7 @@ def steps(
     if len(images) != len(labels):
         raise ValueError(f"labels has length {len(labels)}, expected {len(images)} as images has")
     criterion = nn.CrossEntropyLoss()
-    for number, (input, target) in enumerate(gather(images, labels, batches), start=1):
+    for number, (input, target) in enumerate(gather(images, labels, batches), start=first):
         logits = model(input)
         loss = criterion(logits, target)
         if not math.isfinite(loss.item()):

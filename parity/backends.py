@@ -35,7 +35,8 @@ NUM_CLASSES = 10
 State = dict[str, ndarray]
 Moments = dict[str, list[ndarray]]
 
-MOMENTS = ("exp_avg", "exp_avg_sq")  # Adam's; SGD as the recipes use it keeps none
+# PyTorch's name of what an optimizer keeps, and numpy_impl's of the list of them: Adam's, SGD's.
+MOMENTS = {"exp_avg": "exp_avgs", "exp_avg_sq": "exp_avg_sqs", "momentum_buffer": "velocities"}
 
 
 class TrainingStep(NamedTuple):
@@ -68,7 +69,7 @@ class Backend(ABC):
 
     @abstractmethod
     def moments(self) -> Moments:
-        """The optimizer's running means by PyTorch's name, a list as long as the parameters."""
+        """What the optimizer keeps by PyTorch's name: as long as the parameters, or still empty."""
 
     @abstractmethod
     def load_moments(self, moments: Moments, steps: int) -> None:
@@ -76,9 +77,9 @@ class Backend(ABC):
 
     @abstractmethod
     def steps(
-        self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
+        self, images: ndarray, labels: ndarray, batches: Iterable[ndarray], first: int = 1
     ) -> Iterator[TrainingStep]:
-        """Train one step on each batch, and yield after each."""
+        """Train one step on each batch, and yield after each; the `first` has that number."""
 
     @abstractmethod
     def predict(self, images: ndarray) -> ndarray:
@@ -98,6 +99,12 @@ def model_arguments(recipe: Recipe) -> tuple[int, ...]:
     }[recipe.model]
 
 
+def options(recipe: Recipe) -> dict[str, float]:
+    """The keyword arguments of the recipe's optimizer class, on either side."""
+    momentum = {"momentum": recipe.momentum} if recipe.optimizer == "SGD" else {}
+    return {"lr": recipe.lr, "weight_decay": recipe.weight_decay, **momentum}
+
+
 class NumpyBackend(Backend):
     """`numpy_impl` behind the verbs of `Backend`."""
 
@@ -110,9 +117,7 @@ class NumpyBackend(Backend):
         rng = np.random.default_rng(seed)
         self.model = model_class(*model_arguments(recipe), dtype=np.dtype(dtype), rng=rng)
         optimizer_class = getattr(numpy_impl.optim, recipe.optimizer)
-        self.optimizer = optimizer_class(
-            self.model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
-        )
+        self.optimizer = optimizer_class(self.model.parameters(), **options(recipe))
 
     def weights(self) -> State:
         return {name: parameter.data for name, parameter in self.model.named_parameters()}
@@ -124,18 +129,26 @@ class NumpyBackend(Backend):
         self.model.load_state_dict(weights)
 
     def moments(self) -> Moments:
-        return {name: getattr(self.optimizer, name + "s", []) for name in MOMENTS}
+        kept = {name: getattr(self.optimizer, mine, []) for name, mine in MOMENTS.items()}
+        return {name: [a for a in arrays if a is not None] for name, arrays in kept.items()}
 
     def load_moments(self, moments: Moments, steps: int) -> None:
-        for name, arrays in self.moments().items():
-            for mine, other in zip(arrays, moments[name], strict=True):
-                mine[...] = other
-                self.optimizer.steps = [steps] * len(arrays)
+        for name, arrays in moments.items():
+            for index, (array, like) in enumerate(
+                zip(arrays, self.weights().values(), strict=False)
+            ):
+                kept = getattr(self.optimizer, MOMENTS[name])
+                if kept[index] is None:
+                    kept[index] = np.empty_like(like)
+                kept[index][...] = array
+        if hasattr(self.optimizer, "steps"):
+            self.optimizer.steps = [steps] * len(self.optimizer.steps)
 
     def steps(
-        self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
+        self, images: ndarray, labels: ndarray, batches: Iterable[ndarray], first: int = 1
     ) -> Iterator[TrainingStep]:
-        for step in numpy_impl.training.steps(self.model, self.optimizer, images, labels, batches):
+        data = images, labels, batches, first
+        for step in numpy_impl.training.steps(self.model, self.optimizer, *data):
             yield TrainingStep(*step)
 
     def predict(self, images: ndarray) -> ndarray:
@@ -158,7 +171,7 @@ class TorchBackend(Backend):
             )
         optimizer_class = getattr(torch_impl.optim, recipe.optimizer)
         self.optimizer = optimizer_class(  # fused: one kernel for the whole step
-            self.model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
+            self.model.parameters(), fused=True, **options(recipe)
         )
 
     def weights(self) -> State:
@@ -175,7 +188,8 @@ class TorchBackend(Backend):
     def moments(self) -> Moments:
         states = self.optimizer.state.values()
         return {
-            name: [to_numpy(state[name]) for state in states if name in state] for name in MOMENTS
+            name: [to_numpy(state[name]) for state in states if state.get(name) is not None]
+            for name in MOMENTS
         }
 
     def load_moments(self, moments: Moments, steps: int) -> None:
@@ -188,9 +202,10 @@ class TorchBackend(Backend):
                 state["step"] = torch.tensor(float(steps), device=parameter.device)
 
     def steps(
-        self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
+        self, images: ndarray, labels: ndarray, batches: Iterable[ndarray], first: int = 1
     ) -> Iterator[TrainingStep]:
-        for step in torch_impl.training.steps(self.model, self.optimizer, images, labels, batches):
+        data = images, labels, batches, first
+        for step in torch_impl.training.steps(self.model, self.optimizer, *data):
             yield TrainingStep(step.number, to_numpy(step.logits), step.loss)
 
     def predict(self, images: ndarray) -> ndarray:

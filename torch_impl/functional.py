@@ -160,7 +160,7 @@ def conv2d_backward(
 def avg_pool2d(
     input: Float[Tensor, "N C H W"], kernel_size: int | Pair, stride: int | Pair | None = None
 ) -> Float[Tensor, "N C Ho Wo"]:
-    """The mean over the window at each of its stops, which lie side by side without a `stride`."""
+    """The mean over the window at each of its positions, side by side without a `stride`."""
     return F.avg_pool2d(input, kernel_size, stride)
 
 

@@ -40,11 +40,11 @@ class Gradcheck:
         """Exit code 0 if no gradient is wrong, 1 if one is."""
         from parity.errors import InputError
         from parity.recipes import RECIPES
-        from parity.system import jsonfile
+        from parity.system import files, jsonfile
         from parity.system.console import console, show_path
         from parity.system.threads import limit_threads
 
-        jsonfile.check_writable(self.json)
+        files.check_outputs({"json": self.json}, {"target": Path(self.target)})
         if self.target not in RECIPES and not Path(self.target).is_file():
             raise InputError(
                 f"target is {self.target!r}, expected a recipe ({', '.join(RECIPES)}) or a "

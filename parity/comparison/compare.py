@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 from parity.comparison.lockstep import Lockstep
 from parity.comparison.result import CompareResult, Epoch
+from parity.comparison.resuming import comparison_state, restore_comparison
 from parity.comparison.steps import StepReport
 from parity.comparison.train import evaluate
+from parity.experiment.checkpoints import Checkpoints
 from parity.experiment.prepare import Experiment
 
 __all__ = ["compare"]
@@ -18,12 +20,14 @@ def compare(
     on_step: Callable[[StepReport], object] | None = None,
     resync: bool = False,
     on_epoch: Callable[[Epoch], object] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> CompareResult:
     """Run the experiment to its end on both sides, a divergence or not.
 
     With `resync`, every run is given PyTorch's state after each step. `on_step` hears each step; if
     it returns something true, the run ends there and the result is marked as interrupted.
-    `on_epoch` hears each epoch, and what there was of the last one if the run was interrupted.
+    `on_epoch` hears each epoch, and what there was of the last one if the run was interrupted. With
+    `checkpoints`, it goes on from the state in them, if there is one, and writes its own.
 
     Raises
     ------
@@ -35,16 +39,28 @@ def compare(
     lockstep = Lockstep(experiment, resync)
     both = {name: lockstep.sides[name] for name in ("numpy", "torch")}
     result = CompareResult(experiment, resync)
-    result.checkpoints += evaluate(experiment, both, 0)
+    heard = on_epoch or (lambda _: None)
+
+    def measure(step: int) -> None:
+        result.checkpoints += evaluate(experiment, both, step, result.interrupted)
+        if step and (result.interrupted or step % experiment.steps_per_epoch == 0):
+            result.end_epoch()
+            heard(result.epochs[-1])
+
+    if checkpoints is not None and checkpoints.state is not None:
+        restore_comparison(lockstep, result, checkpoints.state)
+        for epoch in result.epochs:
+            heard(epoch)
+    measure(lockstep.done)
     for step in lockstep.steps():
         result.steps.append(step)
         stop = on_step is not None and bool(on_step(step))
-        result.interrupted = stop and step.number < experiment.num_steps
-        result.checkpoints += evaluate(experiment, both, step.number, result.interrupted)
-        if result.interrupted or step.number % experiment.steps_per_epoch == 0:
-            result.end_epoch()
-            if on_epoch is not None:
-                on_epoch(result.epochs[-1])
+        last = step.number == experiment.num_steps
+        result.interrupted = stop and not last
+        if checkpoints is not None:  # of the step alone: what is measured after it comes again
+            ends = last or result.interrupted
+            checkpoints.after(step.number, ends, lambda: comparison_state(lockstep, result))
+        measure(step.number)
         if result.interrupted:
             break
     images, labels = experiment.arrays(experiment.held_out, experiment.settings.dtype)

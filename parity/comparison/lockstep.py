@@ -54,6 +54,8 @@ class Lockstep:
             self.sides["reference"] = TorchBackend(recipe, "float64", seed, device)
         self.seconds = dict.fromkeys(self.sides, 0.0)
         self.case: Case | None = None  # what reproduces the first divergence
+        self.comparison = Comparison(dtype)
+        self.done = 0  # steps taken before these, by a run that this one goes on from
 
         self.check_that_models_disagree()
         for side in self.sides.values():
@@ -61,7 +63,7 @@ class Lockstep:
         self.check_that_nothing_is_shared()
 
     def steps(self) -> Iterator[StepReport]:
-        """Train all runs one step, compare, and yield; until the batches are used up.
+        """Train all runs one step after those done, compare, and yield; to the last batch.
 
         Raises
         ------
@@ -71,17 +73,23 @@ class Lockstep:
         batches = self.experiment.batches()
         rng = np.random.default_rng(self.experiment.settings.seed)
         orders = [rng.permutation(len(batch)) for batch in batches]
+        batches, orders = batches[self.done :], orders[self.done :]
+        if self.done and self.resync:
+            self.synchronise(self.done)
         shuffled = list(map(reordered, batches, orders))
         runs = {
             name: side.steps(
                 *self.experiment.arrays("training", side.dtype),
                 shuffled if name == "permuted" else batches,
+                first=self.done + 1,
             )
             for name, side in self.sides.items()
         }
-        comparison = Comparison(self.experiment.settings.dtype)
+        comparison = self.comparison
         inputs = self.fingerprint(batches)
-        for number, order in enumerate(orders, start=1):
+        for number, (batch, order) in enumerate(
+            zip(batches, orders, strict=True), start=self.done + 1
+        ):
             if self.case is None:
                 before = self.sides["numpy"].weights(), self.sides["numpy"].moments()
                 weights, moments = deepcopy(before)
@@ -92,7 +100,10 @@ class Lockstep:
                 outcome = next(run)
                 self.seconds[name] += perf_counter() - start
                 tensors[name] = tensors_of(self.sides[name], outcome)
-            if number in (1, len(orders)) and self.fingerprint(batches) != inputs:
+            if (
+                number in (self.done + 1, self.done + len(orders))
+                and self.fingerprint(batches) != inputs
+            ):
                 raise BadCaseError(
                     f"step {number}: the images, labels or batches are not what they were before "
                     "the first step, and every run is given the same"
@@ -102,7 +113,7 @@ class Lockstep:
             reference = tensors.pop("reference", tensors["torch"])
             report = comparison.step(number, reference=reference, **tensors)
             if report.divergence is not None and self.case is None:
-                case = self.case_of(number, batches[number - 1], weights, moments)
+                case = self.case_of(number, batch, weights, moments)
                 for perturbed in self.perturbed(case, drift):
                     comparison.widen(perturbed, reference)
                 report = comparison.step(number, reference=reference, **tensors)

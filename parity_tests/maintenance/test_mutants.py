@@ -1,5 +1,6 @@
 """How `make mutants` evaluates mutmut's results."""
 
+import inspect
 import tomllib
 from collections.abc import Callable
 from functools import cached_property
@@ -56,6 +57,7 @@ def test_a_decorated_function_is_decorated_when_it_is_called() -> None:
     ]
     exec(plain, names)
     assert not done
+    assert list(inspect.signature(names["f"]).parameters) == ["x"]
     assert names["f"](4) == 10
     assert done
 

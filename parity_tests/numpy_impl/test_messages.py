@@ -446,7 +446,7 @@ def test_all_arguments_have_one_dtype(function: str, argument: str) -> None:
 def test_an_extra_axis_is_named(function: str, argument: str) -> None:
     array, text = FIT[function][argument]
     expected = f"{len(text.split())} dimensions ({', '.join(text.split())})"
-    if "Ho" in text:  # the stops of the window are known only when the others fit
+    if "Ho" in text:  # the size of the output is known only when the others fit
         expected = f"{array.shape} as the output has"
     came = (1, *array.shape)
     assert message(function, argument, array[None]) == (
