@@ -131,7 +131,7 @@ def _check_slice(index: slice, count: int) -> None:
     for end in (index.start, index.stop):
         if end is not None and not -count <= end <= count:
             raise ValueError(
-                f"index: got {index!r}, expected both ends within the {count} examples"
+                f"index: got {index!r}, expected both ends within {count} examples"
             )
 
 
