@@ -130,9 +130,7 @@ def _check_labels(labels: object, count: int) -> None:
 def _check_slice(index: slice, count: int) -> None:
     for end in (index.start, index.stop):
         if end is not None and not -count <= end <= count:
-            raise ValueError(
-                f"index: got {index!r}, expected both ends within {count} examples"
-            )
+            raise ValueError(f"index: got {index!r}, expected both ends within {count} examples")
 
 
 def _check_index_array(index: object, count: int) -> None:
