@@ -175,7 +175,7 @@ class Checker:
             "calls": [
                 {
                     "args": own.args(subject.name, call.args),
-                    "options": call.options,
+                    "options": {**call.options, **call.file_options},
                     "outputs": count,
                 }
                 for call, count in zip(calls, outputs, strict=True)
