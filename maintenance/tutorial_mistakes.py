@@ -23,6 +23,7 @@ from parity.backends import NumpyBackend
 from parity.cli.parsing import script
 from parity.experiment.prepare import Experiment, prepare
 from parity.experiment.settings import Settings
+from parity.recipes import find
 from parity.system import files
 from parity.system.console import console
 from parity.system.threads import limit_threads
@@ -93,15 +94,23 @@ def mean_of_batch_means(losses: Float[ndarray, " N"], batch_size: int) -> float:
 
 def findings(dataset: datasets.Dataset, settings: Settings) -> Iterator[Finding]:
     """Measure every mistake on the systems of the recipes "tutorial" and "logistic"."""
-    tutorial = prepare("tutorial", settings, dataset)
+    tutorial = prepare("tutorial", published("tutorial", settings), dataset)
     right = train(tutorial, mean_gradient)
     yield from dividing_twice(tutorial, right)
     yield from returning_early(tutorial, right)
     yield from putting_softmax_first(tutorial, right)
-    yield from averaging_averages(prepare("logistic", settings, dataset))
+    yield from averaging_averages(prepare("logistic", published("logistic", settings), dataset))
     for batch_size in (64, 1024):
-        choice = replace(settings, batch_size=batch_size)
+        choice = replace(published("tutorial", settings), batch_size=batch_size)
         yield from dropping_a_batch(prepare("tutorial", choice, dataset))
+
+
+def published(recipe_name: str, settings: Settings) -> Settings:
+    """The settings with the recipe's published schedule, also on the digits."""
+    recipe = find(recipe_name)
+    return replace(
+        settings, lr=recipe.lr, batch_size=recipe.batch_size, epochs=recipe.epochs, init=recipe.init
+    )
 
 
 def dividing_twice(experiment: Experiment, right: NumpyBackend) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.datasets import digits
-from parity.datasets.dataset import Split
+from parity.datasets.dataset import Split, scale
 from parity.datasets.idx import IMAGE_SIZE
 from parity.datasets.loading import check_name, load, resolve_root
 from parity.datasets.mnist import COLLECTIONS
@@ -73,6 +73,7 @@ def describe(name: str, root: str | os.PathLike[str] | None = None) -> Descripti
 
 def _figures(split: Split, num_classes: int) -> SplitDescription:
     per_class = tuple(np.bincount(split.labels, minlength=num_classes).tolist())
-    return SplitDescription(
-        len(split), per_class, float(split.images.min()), float(split.images.max())
-    )
+    pixels = split.pixels
+    both = np.array([[pixels.min(), pixels.max()]])
+    smallest, largest = both[0] if pixels.dtype != np.uint8 else scale(both, split.divisor)[0]
+    return SplitDescription(len(split), per_class, float(smallest), float(largest))

@@ -23,17 +23,23 @@ def concatenate(*splits: Split) -> Split:
     """
     if not splits:
         raise ValueError("splits: got none, expected at least one")
-    first = splits[0].images
+    first, divisor = splits[0].pixels, splits[0].divisor
     for position, split in enumerate(splits):
-        images = split.images
+        images = split.pixels
+        if split.divisor != divisor:
+            raise ValueError(
+                f"splits[{position}]: got bytes divided by {split.divisor}, expected by {divisor} "
+                "as in splits[0]"
+            )
         if (images.shape[1], images.dtype) != (first.shape[1], first.dtype):
             raise ValueError(
                 f"splits[{position}]: got images of {images.shape[1]} pixels in {images.dtype}, "
                 f"expected {first.shape[1]} in {first.dtype} as in splits[0]"
             )
     return Split(
-        np.concatenate([split.images for split in splits]),
+        np.concatenate([split.pixels for split in splits]),
         np.concatenate([split.labels for split in splits]),
+        divisor,
     )
 
 

@@ -1,5 +1,6 @@
 """What a run needs before its first step, drawn once and handed to every side."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +17,8 @@ from parity.recipes import Recipe, find
 
 __all__ = ["Experiment", "changes", "prepare"]
 
+WINDOW = 64  # batches
+MOST_STEPS = 10_000_000  # the order of all their batches is drawn before the first
 HIDDEN = ("hidden_features", "activation")  # of a feed-forward net
 
 Arrays = tuple[ndarray, ndarray]  # images (N, 784) and labels (N,)
@@ -61,6 +64,20 @@ class Experiment:
             )
         )
 
+    def windows(
+        self, dtype: str, batches: Sequence[ndarray]
+    ) -> Iterator[tuple[ndarray, ndarray, list[ndarray]]]:
+        """The training images of some batches at a time: no more of them are ever in memory.
+
+        Yields images (n, 784) in `dtype`, labels (n,), and the batches as indices into these.
+        """
+        split = self.splits["training"]
+        for start in range(0, len(batches), WINDOW):
+            some = batches[start : start + WINDOW]
+            rows, ends = np.concatenate(some), np.cumsum([len(batch) for batch in some])
+            images = split.take(rows).astype(dtype, copy=False)
+            yield images, split.labels[rows], np.split(np.arange(len(rows)), ends[:-1])
+
     def evaluated_after(self, step: int) -> list[str]:
         """The splits to evaluate on after `step` training steps; 0 is before the first."""
         every = self.recipe.evaluate_every or self.steps_per_epoch
@@ -102,7 +119,14 @@ def prepare(
         check_at_most("train-size", settings.train_size, limit)
         splits["training"] = splits["training"][: settings.train_size]
     check_at_most("batch-size", recipe.batch_size, len(splits["training"]))
-    return Experiment(recipe, settings, splits, initial_weights(recipe, settings))
+    experiment = Experiment(recipe, settings, splits, initial_weights(recipe, settings))
+    if experiment.num_steps > MOST_STEPS:
+        most = MOST_STEPS // experiment.steps_per_epoch
+        raise InputError(
+            f"epochs is {recipe.epochs}, expected at most {most} of "
+            f"{experiment.steps_per_epoch:,} steps"
+        )
+    return experiment
 
 
 def changes(settings: Settings) -> dict[str, Any]:
@@ -115,10 +139,11 @@ def divide(recipe: Recipe, loaded: datasets.Dataset, seed: int) -> dict[str, dat
     """The splits that the recipe asks for; smaller data is divided in the same proportion."""
     pool, test = loaded.train, {"test": loaded.test}
     if recipe.pool == "train+test":
-        pool, test = datasets.concatenate(loaded.train, loaded.test), {}
+        used = (recipe.train_size or 0) + (recipe.validation_size or 0)  # none of them is 0
+        train = loaded.train[: min(used, len(loaded.train))]  # no more than that is copied
+        pool, test = datasets.concatenate(train, loaded.test), {}
     if recipe.denominator != 255:
-        pixels = np.rint(pool.images * np.float32(255)) / np.float32(recipe.denominator)
-        pool = datasets.Split(pixels, pool.labels)
+        pool = divided_by(recipe.denominator, pool)
     if recipe.train_size is None or recipe.validation_size is None:
         return {"training": pool, **test}
     wanted = recipe.train_size + recipe.validation_size
@@ -134,6 +159,14 @@ def divide(recipe: Recipe, loaded: datasets.Dataset, seed: int) -> dict[str, dat
     else:
         training, validation = pool[:train_size], pool[train_size:used]
     return {"training": training, "validation": validation, **test}
+
+
+def divided_by(denominator: int, split: datasets.Split) -> datasets.Split:
+    """The same bytes divided by another number than 255."""
+    if split.pixels.dtype == np.uint8:
+        return replace(split, divisor=denominator)
+    pixels = np.rint(split.images * np.float32(255)) / np.float32(denominator)
+    return datasets.Split(pixels, split.labels)
 
 
 def initial_weights(recipe: Recipe, settings: Settings) -> dict[str, ndarray]:

@@ -201,7 +201,10 @@ def test_exit_code_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     }
     assert (payload["passed"], payload["failed"]) == (1, 1)
     for result in payload["results"]:
-        assert set(result) == {"name", "status", "diagnosis", "message"}
+        assert set(result) == {
+            *("name", "status", "diagnosis", "explanation", "hint", "where", "example"),
+            *("unchecked", "notes"),
+        }
     assert {result["name"]: result["status"] for result in payload["results"]} == {
         **dict.fromkeys(SUBJECTS, "missing"),
         "relu": "pass",

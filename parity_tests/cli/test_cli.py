@@ -112,6 +112,10 @@ def test_data_lists_what_is_here(run: Run) -> None:
         (("compare", "logistic", "--lr", "nan"), "lr is nan, expected a finite number above 0"),
         (("compare", "logistic", "--epochs", "1.5"), "epochs is '1.5', expected INT"),
         (("compare", "logistic", "--epochs", "0"), "epochs is 0, expected at least 1"),
+        (
+            ("sweep", "feedforward", "--epochs", str(10**12), "--batch-size", "1000"),
+            f"epochs is {10**12}, expected at most 5000000 of 2 steps",
+        ),
         (("compare", "logistic", "--batch-size", "-1"), "batch-size is -1, expected at least 1"),
         (("compare", "logistic", "--batch-size", "1416"), "batch-size is 1416, expected at most"),
         (("compare", "logistic", "--train-size", "9999"), "train-size is 9999, expected at most"),

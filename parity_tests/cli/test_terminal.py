@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,15 @@ def test_rows_appear_as_epochs_end(
     assert re.search(r"^ +1 +\d\.\d{4} ", seen[2], re.MULTILINE)
 
 
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """The tests themselves may run in the background, where Ctrl-C is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 @pytest.mark.parametrize(
     "command",
     [
@@ -156,6 +165,7 @@ def test_an_interrupted_run_keeps_what_it_has(
         assert len(list(Path("reports").glob("*.html"))) == 1
 
 
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_a_second_time_does_not_wait() -> None:
     with track("", 10) as advance:
         os.kill(os.getpid(), signal.SIGINT)

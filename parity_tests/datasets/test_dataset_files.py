@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from parity import datasets
-from parity.datasets import torchvision_import
-from parity.datasets.mnist import scale
+from parity.datasets import mnist, torchvision_import
+from parity.datasets.dataset import scale
 from parity.experiment.prepare import prepare
 from parity.experiment.settings import Settings
 from parity.recipes import RECIPES
@@ -103,7 +103,7 @@ def test_an_old_processed_folder_is_not_read(raw: Path, tmp_path: Path) -> None:
 def test_scaling_is_torchvision_s_to_the_bit() -> None:
     to_tensor = torchvision_import.import_torchvision().transforms.ToTensor()
     pixels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
-    assert scale(pixels).tobytes() == to_tensor(pixels[0][..., None]).numpy().tobytes()
+    assert scale(pixels[0]).tobytes() == to_tensor(pixels[0][..., None]).numpy().tobytes()
 
 
 @pytest.mark.mnist
@@ -125,6 +125,39 @@ def test_the_real_mnist_is_described(mnist_root: Path) -> None:
     assert found.train is not None
     assert found.train.per_class == (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
     assert (found.train.examples, found.train.smallest, found.train.largest) == (60000, 0, 1)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_bytes_and_a_memory_map_train_on_the_same_bits(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
+) -> None:
+    """As images that are kept as floating point numbers."""
+    loaded = datasets.load("fashion-mnist", tmp_path)
+    monkeypatch.setattr(mnist, "MAPPED", 100)
+    mapped = datasets.load("fashion-mnist", tmp_path)
+    train, test = (datasets.Split(one.images, one.labels) for one in (loaded.train, loaded.test))
+    floats = datasets.Dataset(train, test, "fashion-mnist")
+    assert loaded.train.pixels.dtype == np.uint8
+    assert isinstance(mapped.train.pixels.base, np.memmap)
+    assert floats.train.pixels.dtype == np.float32
+    settings = Settings(data="fashion-mnist", batch_size=4)
+    runs = [prepare(recipe, settings, dataset) for dataset in (floats, loaded, mapped)]
+    for dtype in ("float32", "float64"):
+        for split in runs[0].splits:
+            wanted, *others = (run.arrays(split, dtype) for run in runs)
+            for images, labels in others:
+                assert images.dtype == dtype
+                assert images.tobytes() == wanted[0].tobytes()
+                assert labels.tobytes() == wanted[1].tobytes()
+        batches = runs[0].batches()
+        for run in runs:
+            whole, labels = run.arrays("training", dtype)
+            seen = [
+                (images[batch].tobytes(), targets[batch].tobytes())
+                for images, targets, local in run.windows(dtype, batches)
+                for batch in local
+            ]
+            assert seen == [(whole[batch].tobytes(), labels[batch].tobytes()) for batch in batches]
 
 
 # --- damaged files -----------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def replaced(value: float) -> np.ndarray:
     ("images", "labels", "error", "message"),
     [
         ([[0.5]], LABELS, TypeError, "images: got list, expected a NumPy array"),
-        (IMAGES.astype(np.uint8), LABELS, TypeError, "images: got dtype uint8, expected floating"),
+        (IMAGES.astype(np.int16), LABELS, TypeError, "images: got dtype int16, expected floating"),
         (IMAGES[0], LABELS, ValueError, r"images: got shape \(3,\), expected \(N, P\)"),
         (IMAGES[:0], LABELS[:0], ValueError, r"images: got shape \(0, 3\)"),
         (replaced(np.nan), LABELS, ValueError, r"images\[2, 1\] = nan, expected 0 to 1"),
