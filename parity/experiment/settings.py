@@ -1,4 +1,4 @@
-"""The choices that every command shares: a plain dataclass, and the options of the command line."""
+"""The settings that all commands share: a dataclass, and the options of the command line."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,18 +23,18 @@ Activation = Annotated[
 
 @dataclass(kw_only=True)
 class Settings:
-    """What can be chosen beside the recipe; what is None keeps the recipe's own value."""
+    """What can be chosen in addition to the recipe; None keeps the recipe's own value."""
 
     data: Literal["digits", "mnist", "fashion-mnist"] = "digits"
-    """Which images: the digits are embedded, `parity data --download` fetches the others."""
+    """Which images: the digits are embedded, `parity data --download` downloads the others."""
     data_root: Path | None = None
     """The folder of the images; None for PARITY_DATA_ROOT, else ~/.cache/parity."""
     seed: int = 0
     """Draws the initial weights and the order of the batches."""
     dtype: Literal["float32", "float64"] = "float32"
-    """The dtype of both sides."""
+    """The dtype of both backends."""
     epochs: Count = None
-    """How often each training image is seen."""
+    """How many times each training image is seen."""
     batch_size: Count = None
     """Images in a batch."""
     lr: Factor = None
@@ -42,7 +42,7 @@ class Settings:
     weight_decay: Factor = None
     """The L2 factor."""
     train_size: Count = None
-    """Train on the first so many of the recipe's training images only."""
+    """Train on this number of the recipe's training images only, the first ones."""
     init: Init = None
     """Initial weights: PyTorch's default, or randn / sqrt(fan_in) with zero biases."""
     hidden_features: Count = None
@@ -52,4 +52,4 @@ class Settings:
     load: Path | None = None
     """Start from the weights in this file: safetensors, or PyTorch's own state_dict."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """Where the torch side runs."""
+    """Where PyTorch runs."""

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from numpy_impl import functional as F
-from parity_tests.closeness import assert_close
+from parity_tests.assertions import assert_close
 from torch_impl import functional as T
 
 RNG = np.random.default_rng(0)
