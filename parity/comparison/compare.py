@@ -1,14 +1,16 @@
 """The main job: train both sides in lock-step, and measure how close they stay."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from parity.comparison.lockstep import Lockstep
+from parity.backends import NumpyBackend, RecipeBackend, TorchBackend
+from parity.comparison.lockstep import Lockstep, Order
 from parity.comparison.result import CompareResult
 from parity.comparison.steps import StepReport
 from parity.comparison.train import evaluate
 from parity.experiment.prepare import Experiment
 
-__all__ = ["compare"]
+__all__ = ["compare", "lockstep_of"]
 
 FIRST = 9  # held-out images whose answers are reported one by one
 
@@ -29,9 +31,8 @@ def compare(
     FloatingPointError
         If the loss is not finite; it names the step and the first tensor that is not.
     """
-    lockstep = Lockstep(experiment, resync)
-    both = {name: lockstep.sides[name] for name in ("numpy", "torch")}
-    result = CompareResult(experiment, resync)
+    both, lockstep = lockstep_of(experiment, resync)
+    result = CompareResult(experiment.settings.dtype, resync, experiment=experiment)
     result.checkpoints += evaluate(experiment, both, 0)
     for step in lockstep.steps():
         result.steps.append(step)
@@ -46,5 +47,34 @@ def compare(
     first = (answers[:FIRST].tolist() for answers in (labels, numpy, torch))
     result.first_answers = (next(first), next(first), next(first))
     result.seconds = {name: lockstep.seconds[name] for name in both}
-    result.sides, result.case = both, lockstep.case
+    result.sides = both
+    if lockstep.case is not None:
+        (batch,) = lockstep.case.batch
+        images, labels = experiment.arrays("training", experiment.settings.dtype)
+        case = replace(lockstep.case, recipe=experiment.recipe, snapshot=None, tensors=None)
+        result.case = replace(case, batch=(images[batch], labels[batch]))
     return result
+
+
+def lockstep_of(
+    experiment: Experiment, resync: bool = False
+) -> tuple[dict[str, RecipeBackend], Lockstep]:
+    """Both sides of an experiment, and the lock-step that trains them.
+
+    Raises what `Lockstep` raises.
+    """
+    recipe, settings = experiment.recipe, experiment.settings
+    numpy = NumpyBackend(recipe, settings.dtype, settings.seed)
+    torch = TorchBackend(recipe, settings.dtype, settings.seed, settings.device)
+    numpy.data = torch.data = lambda dtype: experiment.arrays("training", dtype)
+    dtypes = {settings.dtype, "float64"}
+    lockstep = Lockstep(
+        numpy,
+        torch,
+        [(batch,) for batch in experiment.batches()],
+        experiment.initial,
+        order=Order(seed=settings.seed),
+        resync=resync,
+        shared=[array for dtype in dtypes for array in experiment.arrays("training", dtype)],
+    )
+    return {"numpy": numpy, "torch": torch}, lockstep

@@ -4,13 +4,13 @@ from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any
 
-from parity.backends import Backend
+from parity.backends import RecipeBackend
 from parity.comparison.reproduce import Case
 from parity.comparison.steps import KINDS, Divergence, StepReport
 from parity.experiment.prepare import Experiment
 from parity.experiment.published import Checkpoint, PublishedRow, published_rows
 
-__all__ = ["CompareResult", "Epoch"]
+__all__ = ["CompareResult", "Epoch", "Result"]
 
 BySide = dict[str, float]  # "numpy" and "torch"
 ByKind = dict[str, float]  # logits, loss, gradients, weights
@@ -30,18 +30,13 @@ class Epoch:
 
 
 @dataclass
-class CompareResult:
-    """Everything a comparison measured; parity holds if no step diverged."""
+class Result:
+    """What a comparison of two programs measured; parity holds if no step diverged."""
 
-    experiment: Experiment
+    dtype: str
     resync: bool = False
     steps: list[StepReport] = field(default_factory=list)
-    checkpoints: list[Checkpoint] = field(default_factory=list)
-    epochs: list[Epoch] = field(default_factory=list)
-    sides: dict[str, Backend] = field(default_factory=dict)  # as they were trained
-    prediction_agreement: float = 0.0  # on the held-out images
-    first_answers: tuple[list[int], list[int], list[int]] = ([], [], [])  # labels, NumPy, PyTorch
-    seconds: BySide = field(default_factory=dict)
+    seconds: BySide = field(default_factory=dict)  # in training steps alone
     case: Case | None = None  # what reproduces the first divergence
 
     @property
@@ -62,6 +57,43 @@ class CompareResult:
         comparison tells drift from a bug only by its size.
         """
         return next((step.number for step in self.steps if step.drifted), None)
+
+    def worst(self, quantity: str, first: int = 0) -> ByKind:
+        """The largest `quantity` of each kind from step index `first` on; NaN if one is."""
+        return {
+            kind: max_or_nan([getattr(step, quantity)[kind] for step in self.steps[first:]])
+            for kind in KINDS
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of every comparison; differences are relative to the tensor's scale."""
+        divergence = self.first_divergence
+        return {
+            "dtype": self.dtype,
+            "parity": self.parity,
+            "steps": len(self.steps),
+            "resync": self.resync,
+            "first_divergence": divergence and asdict(divergence),
+            "noise_horizon": self.noise_horizon,
+            "max_difference": self.worst("difference"),
+            "max_error": {
+                "numpy": self.worst("numpy_error"),
+                "torch": self.worst("torch_error"),
+            },
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(kw_only=True)
+class CompareResult(Result):
+    """What the comparison of a recipe's two sides measured."""
+
+    experiment: Experiment
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    epochs: list[Epoch] = field(default_factory=list)
+    sides: dict[str, RecipeBackend] = field(default_factory=dict)  # as they were trained
+    prediction_agreement: float = 0.0  # on the held-out images
+    first_answers: tuple[list[int], list[int], list[int]] = ([], [], [])  # labels, NumPy, PyTorch
 
     @property
     def published(self) -> list[PublishedRow]:
@@ -91,37 +123,18 @@ class CompareResult:
             )
         )
 
-    def worst(self, quantity: str, first: int = 0) -> ByKind:
-        """The largest `quantity` of each kind from step index `first` on; NaN if one is."""
-        return {
-            kind: max_or_nan([getattr(step, quantity)[kind] for step in self.steps[first:]])
-            for kind in KINDS
-        }
-
     def as_json(self) -> dict[str, Any]:
         """The answer under the contract's names; differences are relative to the tensor's scale."""
         settings, last = self.experiment.settings, self.epochs[-1]
-        divergence = self.first_divergence
         return {
             "recipe": self.experiment.recipe.name,
             "data": settings.data,
-            "dtype": settings.dtype,
             "seed": settings.seed,
             "device": settings.device,
-            "parity": self.parity,
-            "steps": len(self.steps),
-            "resync": self.resync,
-            "first_divergence": divergence and asdict(divergence),
-            "noise_horizon": self.noise_horizon,
-            "max_difference": self.worst("difference"),
-            "max_error": {
-                "numpy": self.worst("numpy_error"),
-                "torch": self.worst("torch_error"),
-            },
+            **self.summary(),
             "accuracy": last.accuracy,
             "loss": last.loss,
             "prediction_agreement": self.prediction_agreement,
-            "seconds": self.seconds,
             "published": [asdict(row) for row in self.published],
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "checkpoints": [asdict(checkpoint) for checkpoint in self.checkpoints],

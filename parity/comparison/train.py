@@ -1,10 +1,10 @@
 """One side alone, from the same initial weights and the same batches as in a comparison."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from parity.backends import Backend, TrainingStep, make_backend
+from parity.backends import RecipeBackend, TrainingStep, make_backend
 from parity.experiment.prepare import Experiment
 from parity.experiment.published import Checkpoint
 
@@ -15,7 +15,7 @@ __all__ = ["TrainingRun", "evaluate", "train"]
 class TrainingRun:
     """The trained side, the loss of every step, and the figures on whole splits."""
 
-    side: Backend
+    side: RecipeBackend
     losses: list[float] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
     seconds: float = 0.0  # in training steps alone
@@ -48,7 +48,9 @@ def train(
     return run
 
 
-def evaluate(experiment: Experiment, sides: dict[str, Backend], step: int) -> list[Checkpoint]:
+def evaluate(
+    experiment: Experiment, sides: Mapping[str, RecipeBackend], step: int
+) -> list[Checkpoint]:
     """Every side on each split that is due after `step` steps."""
     checkpoints = []
     for split in experiment.evaluated_after(step):

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity.backends import Backend, NumpyBackend, TorchBackend
+from parity.backends import NumpyBackend, RecipeBackend, TorchBackend
 from parity.errors import InputError
 from parity.experiment import weights
 from parity.recipes import RECIPES
@@ -22,8 +22,8 @@ DTYPES = ("float32", "float64")
 SIDES: dict[str, Any] = {"numpy": NumpyBackend, "torch": TorchBackend}
 
 
-def make(impl: str, recipe: str, dtype: str, seed: int) -> Backend:
-    side: Backend = SIDES[impl](RECIPES[recipe], dtype, seed)
+def make(impl: str, recipe: str, dtype: str, seed: int) -> RecipeBackend:
+    side: RecipeBackend = SIDES[impl](RECIPES[recipe], dtype, seed)
     return side
 
 

@@ -1,11 +1,10 @@
-"""One face for both implementations: the same verbs, NumPy arrays in and NumPy arrays out.
+"""The recipes' models as programs to be compared.
 
 The only file that knows how each implementation builds, trains and shows a model.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,74 +14,45 @@ import numpy_impl.models
 import numpy_impl.optim
 import numpy_impl.training
 import torch_impl.models
+import torch_impl.nn
 import torch_impl.optim
 import torch_impl.training
+from parity.backends.base import Backend, Moments, State, TrainingStep
+from parity.backends.torch_program import TorchProgram, as_numpy, to_numpy
 from parity.recipes import Recipe
 
-__all__ = [
-    "IN_FEATURES",
-    "NUM_CLASSES",
-    "NumpyBackend",
-    "TrainingStep",
-    "Backend",
-    "TorchBackend",
-    "make_backend",
-]
+__all__ = ["NumpyBackend", "RecipeBackend", "TorchBackend", "make_backend", "model_arguments"]
 
 IN_FEATURES = 784
 NUM_CLASSES = 10
 
-State = dict[str, ndarray]
-Moments = dict[str, list[ndarray]]
-
 MOMENTS = ("exp_avg", "exp_avg_sq")  # Adam's; SGD as the recipes use it keeps none
 
 
-class TrainingStep(NamedTuple):
-    """What one training step computed, as NumPy arrays; gradients and weights are on the side."""
+class RecipeBackend(Backend):
+    """A recipe's model with its optimizer, on either side."""
 
-    number: int
-    logits: ndarray
-    loss: float
-
-
-class Backend(ABC):
-    """A model with its optimizer, in one implementation and one dtype."""
-
-    name: str
-    dtype: str
     training: Any  # the implementation's module of that name
     model: Any
+    optimizer: Any
+    data: Callable[[str], tuple[ndarray, ndarray]]  # images (N, 784) and labels (N,) in a dtype
 
-    @abstractmethod
-    def weights(self) -> State:
-        """The parameters by name; views where the implementation allows, so only to be read."""
-
-    @abstractmethod
-    def gradients(self) -> State:
-        """The gradients by name, as the last step left them; views too."""
-
-    @abstractmethod
-    def load(self, weights: Mapping[str, ndarray]) -> None:
-        """Copy `weights` into the model."""
-
-    @abstractmethod
-    def moments(self) -> Moments:
-        """The optimizer's running means by PyTorch's name, a list as long as the parameters."""
-
-    @abstractmethod
-    def load_moments(self, moments: Moments, steps: int) -> None:
-        """Copy `moments` into the optimizer, as if it had taken `steps` steps."""
-
-    @abstractmethod
     def steps(
         self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
     ) -> Iterator[TrainingStep]:
-        """Train one step on each batch, and yield after each."""
+        """Train one step on each batch of indices, and yield after each."""
+        for number, logits, loss in self.training.steps(
+            self.model, self.optimizer, images, labels, batches
+        ):
+            yield TrainingStep(number, {"logits": as_numpy(logits)}, loss)
 
-    @abstractmethod
+    def run(self, batches: Iterable[tuple[ndarray]]) -> Iterator[TrainingStep]:
+        """Train on batches of indices into `data`."""
+        return self.steps(*self.data(self.dtype), (indices for (indices,) in batches))
+
     def predict(self, images: ndarray) -> ndarray:
         """The logits (N, C) of `images`."""
+        return as_numpy(self.training.predict(self.model, images))
 
     def evaluate(self, images: ndarray, labels: ndarray) -> tuple[float, float]:
         """(loss, accuracy), exact means over the examples."""
@@ -98,7 +68,7 @@ def model_arguments(recipe: Recipe) -> tuple[int, ...]:
     }[recipe.model]
 
 
-class NumpyBackend(Backend):
+class NumpyBackend(RecipeBackend):
     """`numpy_impl` behind the verbs of `Backend`."""
 
     name = "numpy"
@@ -132,45 +102,25 @@ class NumpyBackend(Backend):
                 mine[...] = other
                 self.optimizer.steps = [steps] * len(arrays)
 
-    def steps(
-        self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
-    ) -> Iterator[TrainingStep]:
-        for step in numpy_impl.training.steps(self.model, self.optimizer, images, labels, batches):
-            yield TrainingStep(*step)
 
-    def predict(self, images: ndarray) -> ndarray:
-        return numpy_impl.training.predict(self.model, images)
-
-
-class TorchBackend(Backend):
+class TorchBackend(RecipeBackend, TorchProgram):
     """`torch_impl` behind the verbs of `Backend`."""
 
     name = "torch"
     training = torch_impl.training
 
     def __init__(self, recipe: Recipe, dtype: str, seed: int, device: str = "cpu") -> None:
-        self.dtype = dtype
         model_class = getattr(torch_impl.models, recipe.model)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.model = model_class(
+            model = model_class(
                 *model_arguments(recipe), device=device, dtype=getattr(torch, dtype)
             )
         optimizer_class = getattr(torch_impl.optim, recipe.optimizer)
-        self.optimizer = optimizer_class(  # fused: one kernel for the whole step
-            self.model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
+        optimizer = optimizer_class(  # fused: one kernel for the whole step
+            model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
         )
-
-    def weights(self) -> State:
-        return {name: to_numpy(parameter) for name, parameter in self.model.named_parameters()}
-
-    def gradients(self) -> State:
-        return {name: to_numpy(parameter.grad) for name, parameter in self.model.named_parameters()}
-
-    def load(self, weights: Mapping[str, ndarray]) -> None:
-        self.model.load_state_dict(
-            {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
-        )
+        super().__init__(model, torch_impl.nn.CrossEntropyLoss(), optimizer)
 
     def moments(self) -> Moments:
         states = self.optimizer.state.values()
@@ -187,23 +137,9 @@ class TorchBackend(Backend):
                 state[name] = torch.from_numpy(array).to(parameter.device)
                 state["step"] = torch.tensor(float(steps), device=parameter.device)
 
-    def steps(
-        self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
-    ) -> Iterator[TrainingStep]:
-        for step in torch_impl.training.steps(self.model, self.optimizer, images, labels, batches):
-            yield TrainingStep(step.number, to_numpy(step.logits), step.loss)
 
-    def predict(self, images: ndarray) -> ndarray:
-        return to_numpy(torch_impl.training.predict(self.model, images))
-
-
-def make_backend(impl: str, recipe: Recipe, dtype: str, seed: int, device: str) -> Backend:
-    """The side named "numpy" or "torch"; the device is PyTorch's alone."""
+def make_backend(impl: str, recipe: Recipe, dtype: str, seed: int, device: str) -> RecipeBackend:
+    """The backend named "numpy" or "torch"; the device is PyTorch's alone."""
     if impl == "numpy":
         return NumpyBackend(recipe, dtype, seed)
     return TorchBackend(recipe, dtype, seed, device)
-
-
-def to_numpy(tensor: torch.Tensor) -> ndarray:
-    """The tensor as a NumPy array; a view where it lies on the CPU."""
-    return tensor.detach().cpu().numpy()
