@@ -10,7 +10,7 @@ INSTALLED := .venv/installed
 RESULTS := docs/results
 
 demo: $(INSTALLED)
-	$(BIN)/parity compare feedforward --epochs 15 --batch-size 16 --lr 0.5
+	$(BIN)/parity compare feedforward
 
 # One thread in each worker: their pools would take each other's cores.
 test: export OMP_NUM_THREADS = 1

@@ -17,7 +17,7 @@ from parity.datasets import DataError
 from parity.errors import InputError
 from parity.experiment.prepare import prepare
 from parity.experiment.settings import Settings
-from parity.pictures.training import make_folder
+from parity.pictures.saving import make_folder
 from parity.system import jsonfile
 from parity.system.console import console
 from parity.system.threads import limit_threads

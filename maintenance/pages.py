@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from parity.comparison.steps import KINDS
+from parity.contract.operations import SUBJECTS
+from parity.contract.subject import Subject
 from parity.errors import InputError
 from parity.recipes import RECIPES
 from parity.system import files
@@ -131,8 +133,20 @@ def published_table(name: str) -> str:
     return markdown_table(header, rows)
 
 
+def contract_table() -> str:
+    """Each name of the contract, with what it returns."""
+    rows = [(f"`{subject.signature}`", first_line(subject)) for subject in SUBJECTS.values()]
+    return markdown_table(("name", "what it takes and returns"), rows)
+
+
+def first_line(subject: Subject) -> str:
+    """What the template says about a name, in one line."""
+    return subject.summary.splitlines()[0]
+
+
 def main() -> None:
     """Rebuild every table."""
+    replace_block(ROOT / "docs" / "check.md", "contract", contract_table())
     replace_block(ROOT / "README.md", "tolerances", tolerances_table())
     replace_block(ROOT / "README.md", "recipes", recipes_table())
     for name in ("logistic", "feedforward"):

@@ -8,7 +8,7 @@ import json
 
 from maintenance.pages import RESULTS, ROOT, markdown_table, replace_block
 from parity_tests.checking.homework.table import HEADER, verdicts
-from parity_tests.numpy_impl.test_pytorch_samples import OPERATORS
+from parity_tests.numpy_impl.test_pytorch_samples import OPERATORS, tally
 
 __all__: list[str] = []
 
@@ -28,13 +28,14 @@ def mutants_table() -> str:
 
 
 def samples_table() -> str:
-    """How many of PyTorch's own samples run, and why the others do not."""
+    """How many samples of the installed PyTorch run, and why the others do not."""
     rows = []
-    for operator, (_, counts) in OPERATORS.items():
-        reasons = [f"{reason}: {n}" for reason, n in counts.items() if reason != "runs"]
-        rows.append((f"`{operator}`", str(counts["runs"]), "; ".join(reasons) or "none"))
-    runs = sum(counts["runs"] for _, counts in OPERATORS.values())
-    total = sum(sum(counts.values()) for _, counts in OPERATORS.values())
+    counts = {operator: tally(operator) for operator in OPERATORS}
+    for operator, count in counts.items():
+        reasons = [f"{reason}: {n}" for reason, n in count.items() if reason != "runs"]
+        rows.append((f"`{operator}`", str(count["runs"]), "; ".join(reasons) or "none"))
+    runs = sum(count["runs"] for count in counts.values())
+    total = sum(count.total() for count in counts.values())
     rows.append(("all", f"{runs} of {total}", str(total - runs)))
     return markdown_table(("operator in `op_db`", "samples that run", "left out"), rows)
 

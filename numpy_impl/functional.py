@@ -26,12 +26,17 @@ from numpy import ndarray
 
 from numpy_impl.checks import check_cross_entropy, check_dim, dims, is_float, misfit
 from numpy_impl.convolution import avg_pool2d, avg_pool2d_backward, conv2d, conv2d_backward
+from numpy_impl.normalization import batch_norm, batch_norm_backward, dropout, dropout_backward
+from numpy_impl.pooling import max_pool2d, max_pool2d_backward
+from numpy_impl.steps import adamw_step, momentum_step, rmsprop_step
 
 __all__ = [
     "linear",
     "linear_backward",
     "sigmoid",
     "sigmoid_backward",
+    "tanh",
+    "tanh_backward",
     "relu",
     "relu_backward",
     "softmax",
@@ -44,8 +49,17 @@ __all__ = [
     "conv2d_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "dropout",
+    "dropout_backward",
     "sgd_step",
+    "momentum_step",
+    "rmsprop_step",
     "adam_step",
+    "adamw_step",
 ]
 
 
@@ -146,6 +160,24 @@ def sigmoid_backward(
     grad_input *= output
     grad_input *= grad_output
     return grad_input
+
+
+def tanh(input: Float[ndarray, "..."]) -> Float[ndarray, "..."]:
+    """y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
+    if not is_float(input):
+        raise misfit("tanh", input=(input, "..."))
+    return np.tanh(input, out=np.empty_like(input))
+
+
+def tanh_backward(
+    grad_output: Float[ndarray, "*shape"], output: Float[ndarray, "*shape"]
+) -> Float[ndarray, "*shape"]:
+    """dx = dy (1 - y²)."""
+    if not (is_float(grad_output, output) and grad_output.shape == output.shape):
+        raise misfit(
+            "tanh_backward", output=(output, "..."), grad_output=(grad_output, dims(output))
+        )
+    return np.multiply(grad_output, 1 - output * output, out=np.empty_like(output))
 
 
 def relu(input: Float[ndarray, "..."]) -> Float[ndarray, "..."]:

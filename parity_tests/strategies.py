@@ -1,11 +1,12 @@
 """Calls of every operation of the contract, with drawn shapes, scales and seeds.
 
-What is drawn are the arguments of the functions `linear`, `elementwise` and so on, so that an
-example shrinks fast, and one that fails is printed as the lines that make it again.
+The shapes and the options are those of its entry in the contract. What is drawn are the arguments
+of `made`, so that an example shrinks fast, and one that fails is printed as the lines that make it
+again.
 """
 
 import inspect
-from collections.abc import Callable
+import random
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 from numpy import ndarray
 
 import torch_impl.functional
-
-Pair = tuple[int, int]
+from parity.contract.calls import cast
+from parity.contract.operations import OPERATIONS
+from parity.contract.subject import AXIS, Given, Operation, shape_of
 
 seeds = st.integers(0, 2**32 - 1)
 scales = st.sampled_from([1e-3, 1.0, 3.0])
@@ -25,7 +27,7 @@ sizes = st.integers(3, 7)  # one number alone may cancel to nothing, and then ha
 batch_sizes = st.integers(1, 7) | st.sampled_from([64, 65, 127])
 
 SNIPPET = """
-from parity_tests.strategies import {maker}
+from parity_tests.strategies import made
 from numpy_impl import functional as F
 from torch_impl import functional as T
 call = {source}
@@ -46,10 +48,10 @@ class Call:
 
     def astype(self, dtype: Any) -> "Call":
         """The same numbers, rounded to `dtype`."""
-        inputs = {name: array.astype(dtype) for name, array in self.inputs.items()}
         return replace(
             self,
-            inputs=inputs,
+            inputs=cast(self.inputs, dtype),
+            options=cast(self.options, dtype),
             grad_output=self.grad_output.astype(dtype),
             source=f'{self.source}.astype("{np.dtype(dtype)}")',
         )
@@ -90,7 +92,7 @@ class Call:
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """What Hypothesis prints of an example that fails."""
-        printer.text(SNIPPET.format(maker=self.source.partition("(")[0], source=self.source))
+        printer.text(SNIPPET.format(source=self.source))
 
 
 def uniform(rng: np.random.Generator, shape: tuple[int, ...], scale: float) -> ndarray:
@@ -104,81 +106,93 @@ def call(rng: np.random.Generator, name: str, inputs: dict[str, ndarray], **opti
     return replace(unfinished, grad_output=uniform(rng, output.shape, 1.0))
 
 
-# --- what makes a call ----------------------------------------------------------------------------
+def made(name: str, seed: int, sizes: dict[str, Any], scale: float, **options: Any) -> Call:
+    """A call of the operation `name` with inputs of these sizes, as the contract shapes them.
 
-
-def linear(seed: int, n: int, width: int, out: int, scale: float, biased: bool) -> Call:
+    The first input is in [-scale, scale], the others in [-1, 1]. `sizes` hold the size of each
+    dimension, and under "without" the inputs that are left out; `options` what else is given, but
+    for arrays, which are drawn here.
+    """
     rng = np.random.default_rng(seed)
-    inputs = {"input": uniform(rng, (n, width), scale), "weight": uniform(rng, (out, width), 1.0)}
-    if biased:
-        inputs["bias"] = uniform(rng, (out,), 1.0)
-    return call(rng, "linear", inputs)
+    operation = OPERATIONS[name]
+    inputs: dict[str, ndarray] = {}
+    for input, dims in operation.shapes.items():
+        shape = shape_of(dims, sizes)
+        if input not in sizes.get("without", ()):
+            inputs[input] = values_of(operation.values, rng, shape, 1.0 if inputs else scale)
+    for option, domain in operation.options.items():
+        if isinstance(domain, Given):
+            options[option] = domain.draw(rng, shape_of(domain.dims, sizes), sizes.get("C", 0))
+    return call(rng, name, inputs, **options)
 
 
-def elementwise(name: str, seed: int, shape: tuple[int, ...], scale: float, margin: float) -> Call:
-    """Its inputs are in absolute value at least `margin` times their scale."""
-    rng = np.random.default_rng(seed)
-    input = uniform(rng, shape, scale)
-    input += np.sign(input) * margin * scale
-    input.flat[0] = scale  # at least one above zero, or relu has no gradient
-    return call(rng, name, {"input": input})
-
-
-def along_dim(name: str, seed: int, shape: tuple[int, ...], dim: int, scale: float) -> Call:
-    rng = np.random.default_rng(seed)
-    return call(rng, name, {"input": uniform(rng, shape, scale)}, dim=dim)
-
-
-def cross_entropy(seed: int, n: int, classes: int, scale: float, reduction: str) -> Call:
-    rng = np.random.default_rng(seed)
-    inputs = {"input": uniform(rng, (n, classes), scale)}
-    target = rng.integers(0, classes, n)
-    return call(rng, "cross_entropy", inputs, target=target, reduction=reduction)
-
-
-def conv2d(
-    seed: int,
-    shape: tuple[int, int, int, int],
-    out: int,
-    window: Pair,
-    scale: float,
-    biased: bool,
-    stride: int | Pair,
-    padding: int | Pair,
-) -> Call:
-    rng = np.random.default_rng(seed)
-    inputs = {
-        "input": uniform(rng, shape, scale),
-        "weight": uniform(rng, (out, shape[1], *window), 1.0),
-    }
-    if biased:
-        inputs["bias"] = uniform(rng, (out,), 1.0)
-    return call(rng, "conv2d", inputs, stride=stride, padding=padding)
-
-
-def avg_pool2d(
-    seed: int,
-    shape: tuple[int, int, int, int],
-    scale: float,
-    kernel_size: int | Pair,
-    stride: int | Pair | None,
-) -> Call:
-    rng = np.random.default_rng(seed)
-    inputs = {"input": uniform(rng, shape, scale)}
-    return call(rng, "avg_pool2d", inputs, kernel_size=kernel_size, stride=stride)
+def values_of(kind: str, rng: np.random.Generator, shape: tuple[int, ...], scale: float) -> ndarray:
+    """Numbers in [-scale, scale]; where there is a kink, each keeps its distance from it."""
+    values = uniform(rng, shape, scale)
+    if kind == "off zero":
+        values += np.sign(values) * 0.1 * scale
+        values.flat[0] = scale  # at least one above zero, or relu has no gradient
+    if kind == "distinct":
+        values = rng.permutation(np.linspace(-scale, scale, values.size)).reshape(shape)
+    return values
 
 
 # --- what is drawn --------------------------------------------------------------------------------
 
+few = st.integers(1, 4)
+IMAGE = {"N": few, "C": few, "H": st.integers(3, 9), "W": st.integers(3, 9)}
+KERNEL = {"kH": st.integers(1, 3), "kW": st.integers(1, 3)}
 
-def made(make: Callable[..., Call], **arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[Call]:
-    """Calls that `make` makes from drawn arguments."""
 
-    def from_arguments(drawn: dict[str, Any]) -> Call:
-        given = ", ".join(f"{name}={value!r}" for name, value in drawn.items())
-        return replace(make(**drawn), source=f"{make.__name__}({given})")
+def sizes_of(operation: Operation) -> st.SearchStrategy[dict[str, Any]]:
+    """A size for each dimension of its inputs, and the inputs that are left out."""
+    dims = dict.fromkeys(" ".join(operation.shapes.values()).split())
+    if "..." in dims:
+        return st.fixed_dictionaries({"...": shapes(max_dims=4)})
+    rows = batch_sizes.filter(lambda n: n >= operation.least)
+    known = {"N": rows, **KERNEL, **(IMAGE if "H" in dims else {})}
+    drawn = {dim: known.get(dim, sizes) for dim in dims}
+    optional = [name for name in operation.shapes if name not in operation.forward.required]
+    if optional:
+        drawn["without"] = st.sampled_from([(), tuple(optional)])
+    return st.fixed_dictionaries(drawn)
 
-    return st.fixed_dictionaries(arguments).map(from_arguments)
+
+def options_of(
+    operation: Operation, required: tuple[str, ...], drawn: dict[str, Any]
+) -> st.SearchStrategy[dict[str, Any]]:
+    """Values for its options; those that have a default may be left out."""
+    given: dict[str, st.SearchStrategy[Any]] = {}
+    for name, domain in operation.options.items():
+        if domain is AXIS:
+            dims = len(drawn["..."])
+            given[name] = st.integers(-dims, dims - 1)
+        elif isinstance(domain, range):
+            given[name] = pairs(domain[0], domain[-1])
+        elif not isinstance(domain, Given):
+            given[name] = st.sampled_from(domain)
+    needed = {name: given.pop(name) for name in list(given) if name in required}
+    return st.fixed_dictionaries(needed, optional=given)
+
+
+def calls_of(operation: Operation) -> st.SearchStrategy[Call]:
+    """Calls of the operation."""
+
+    def build(seed: int, drawn: dict[str, Any], scale: float, options: dict[str, Any]) -> Call:
+        source = (
+            f"made({operation.name!r}, seed={seed}, sizes={drawn!r}, scale={scale}, **{options!r})"
+        )
+        state = random.getstate()  # beartype draws which number of a tuple it checks
+        call = made(operation.name, seed, drawn, scale, **options)
+        random.setstate(state)
+        return replace(call, source=source)
+
+    required = operation.forward.required
+    return sizes_of(operation).flatmap(
+        lambda drawn: st.builds(
+            build, seeds, st.just(drawn), scales, options_of(operation, required, drawn)
+        )
+    )
 
 
 def shapes(max_dims: int) -> st.SearchStrategy[tuple[int, ...]]:
@@ -191,67 +205,6 @@ def pairs(low: int, high: int) -> st.SearchStrategy[Any]:
     return one | st.tuples(one, one)
 
 
-def elementwise_calls(name: str, margin: float) -> st.SearchStrategy[Call]:
-    return made(
-        elementwise,
-        name=st.just(name),
-        seed=seeds,
-        shape=shapes(max_dims=4),
-        scale=scales,
-        margin=st.just(margin),
-    )
-
-
-def along_dim_calls(name: str) -> st.SearchStrategy[Call]:
-    def along_any(shape: tuple[int, ...]) -> st.SearchStrategy[Call]:
-        dims = st.integers(-len(shape), len(shape) - 1)
-        return made(
-            along_dim, name=st.just(name), seed=seeds, shape=st.just(shape), dim=dims, scale=scales
-        )
-
-    return shapes(max_dims=3).flatmap(along_any)
-
-
-few = st.integers(1, 4)
 CALLS: dict[str, st.SearchStrategy[Call]] = {
-    "linear": made(
-        linear,
-        seed=seeds,
-        n=batch_sizes,
-        width=sizes,
-        out=sizes,
-        scale=scales,
-        biased=st.booleans(),
-    ),
-    "sigmoid": elementwise_calls("sigmoid", margin=0.0),
-    "relu": elementwise_calls("relu", margin=0.1),
-    "softmax": along_dim_calls("softmax"),
-    "log_softmax": along_dim_calls("log_softmax"),
-    "cross_entropy": made(
-        cross_entropy,
-        seed=seeds,
-        n=batch_sizes,
-        classes=sizes,
-        scale=scales,
-        reduction=st.sampled_from(["mean", "sum", "none"]),
-    ),
-    "conv2d": made(
-        conv2d,
-        seed=seeds,
-        shape=st.tuples(few, few, st.integers(3, 9), st.integers(3, 9)),
-        out=sizes,
-        window=st.tuples(st.integers(1, 3), st.integers(1, 3)),
-        scale=scales,
-        biased=st.booleans(),
-        stride=pairs(1, 3),
-        padding=pairs(0, 4),
-    ),
-    "avg_pool2d": made(
-        avg_pool2d,
-        seed=seeds,
-        shape=st.tuples(few, few, sizes, sizes),
-        scale=scales,
-        kernel_size=pairs(1, 3),
-        stride=st.none() | pairs(1, 3),
-    ),
+    name: calls_of(operation) for name, operation in OPERATIONS.items()
 }

@@ -14,11 +14,17 @@ from torch.nn import functional as F
 from torch.nn.functional import relu
 from torch.optim import SGD, Adam
 
+from torch_impl.normalization import batch_norm, batch_norm_backward, dropout, dropout_backward
+from torch_impl.pooling import max_pool2d, max_pool2d_backward
+from torch_impl.steps import adamw_step, momentum_step, rmsprop_step
+
 __all__ = [
     "linear",
     "linear_backward",
     "sigmoid",
     "sigmoid_backward",
+    "tanh",
+    "tanh_backward",
     "relu",
     "relu_backward",
     "softmax",
@@ -31,8 +37,17 @@ __all__ = [
     "conv2d_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "dropout",
+    "dropout_backward",
     "sgd_step",
+    "momentum_step",
+    "rmsprop_step",
     "adam_step",
+    "adamw_step",
 ]
 
 Pair = tuple[int, int]
@@ -69,6 +84,18 @@ def sigmoid_backward(
 ) -> Float[Tensor, "*shape"]:
     """dx = dy y (1 - y)."""
     return aten.sigmoid_backward(grad_output, output)
+
+
+def tanh(input: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
+    return torch.tanh(input)
+
+
+def tanh_backward(
+    grad_output: Float[Tensor, "*shape"], output: Float[Tensor, "*shape"]
+) -> Float[Tensor, "*shape"]:
+    """dx = dy (1 - y²)."""
+    return aten.tanh_backward(grad_output, output)
 
 
 def relu_backward(

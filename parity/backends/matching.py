@@ -1,5 +1,6 @@
 """Which array of the NumPy program is which tensor of the PyTorch program, and how it lies."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +75,7 @@ def match(torch: Mapping[str, Shape], numpy: Mapping[str, Shape], names: Names) 
 
 
 def said(name: str, value: Any, torch: Mapping[str, Shape], numpy: Mapping[str, Shape]) -> Match:
-    """The match that the user wrote: "W1", ("W1", "T") or ("W1", (2, 3, 1, 0))."""
+    """The match that the user wrote: a name, or a name with "T", "reshape" or axes."""
     other, layout = (value, None) if isinstance(value, str) else value
     if name not in torch:
         raise InputError(f"names: {name!r} is no tensor of the PyTorch program: {listed(torch)}")
@@ -83,6 +84,13 @@ def said(name: str, value: Any, torch: Mapping[str, Shape], numpy: Mapping[str, 
     shape = torch[name]
     if layout is None:
         return by_shape(name, other, torch, numpy, check=True)
+    if layout == "reshape" and math.prod(shape) == math.prod(numpy[other]):
+        return Match(other, tuple(range(len(shape))), shape, numpy[other])
+    if isinstance(layout, str) and layout != "T":
+        raise InputError(
+            f"names: {name} is {shape} and {other} is {numpy[other]}; the layout is {layout!r}, "
+            "expected 'T', 'reshape' for as many numbers in another shape, or axes"
+        )
     axes = tuple(reversed(range(len(shape)))) if layout == "T" else tuple(layout)
     if squeezed(tuple(shape[axis] for axis in axes)) != squeezed(numpy[other]):
         raise InputError(

@@ -13,11 +13,12 @@ from parity.checking.judging import Misfit, expect, find_misfit, single_call
 from parity.checking.words import example, misfit_in_words
 from parity.contract.calls import Call
 from parity.contract.conventions import Conventions
-from parity.contract.operations import SUBJECTS, Subject
+from parity.contract.operations import SUBJECTS
+from parity.contract.subject import Subject
 
 __all__ = ["Checker", "Result", "Student"]
 
-Status = Literal["pass", "fail", "missing", "error", "timeout"]
+Status = Literal["pass", "fail", "borrowed", "missing", "error", "timeout"]
 Outcome = dict[str, Any]
 
 STUB = "not written yet: raises NotImplementedError"
@@ -69,6 +70,7 @@ class Checker:
     conventions: Conventions
     seed: int = 0
     timeout: float = 10.0  # for the words only
+    only: Sequence[str] = ()  # the names to look at; none for all
     names: set[str] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)  # the names that were found wrong so far
     right: set[str] = field(default_factory=set)
@@ -89,6 +91,8 @@ class Checker:
             if not found:
                 return results
         for subject in SUBJECTS.values():
+            if self.only and subject.name not in self.only:
+                continue
             if subject.name not in self.names:
                 results.append(Result(subject.name, "missing", explanation="not written yet"))
                 continue
@@ -166,6 +170,9 @@ class Checker:
         name, outcomes = subject.name, [trial.outcome for trial in trials]
         if all("not_written" in outcome for outcome in outcomes):
             return Result(name, "missing", explanation=STUB)
+        borrowed = next((one["borrowed"] for one in outcomes if "borrowed" in one), None)
+        if borrowed is not None:
+            return Result(name, "borrowed", explanation=f"uses {borrowed}, which is not by hand")
         if any("timeout" in outcome for outcome in outcomes):
             words = f"does not come to an end within {self.timeout:g} s"
             return Result(name, "timeout", explanation=words)

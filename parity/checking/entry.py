@@ -1,13 +1,18 @@
 """Where the check begins: a file on the command line, a module in a notebook."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from parity.checking.report import Report
 from parity.contract.conventions import Conventions
 from parity.errors import InputError
+from parity.sandbox.isolation import Isolation
 from parity.sandbox.student import FileStudent, ModuleStudent
+
+if TYPE_CHECKING:
+    from parity.contract.layouts import Layout
 
 __all__ = ["MEMORY_MB", "TIMEOUT", "check", "check_file"]
 
@@ -21,13 +26,19 @@ def check_file(
     seed: int = 0,
     timeout: float = TIMEOUT,
     memory_mb: int = MEMORY_MB,
+    *,
+    layout: str | None = None,
+    map: Path | None = None,
+    only: Sequence[str] = (),
+    allowed: Sequence[str] = (),
+    isolation: Isolation = "auto",
 ) -> Report:
     """Run the file in a child process and check every name of the contract that it has.
 
     Parameters
     ----------
     path
-        A Python file.
+        A Python file or a notebook.
     conventions
         Where the file differs from PyTorch and is not wrong; None for nowhere.
     seed
@@ -35,25 +46,48 @@ def check_file(
     timeout
         Seconds for loading the file, and for each name.
     memory_mb
-        Address space of the child process, in MiB.
+        Memory of the child process, in MiB.
+    layout
+        A shipped layout, whose names the file has, or "contract"; None to recognise it.
+    map
+        A layout of the user's own, a .toml or .py file.
+    only
+        The names of the contract to look at; empty for all.
+    allowed
+        Packages that the file may use beside NumPy.
+    isolation
+        Whether bubblewrap is "required", used where it is installed ("auto"), or not ("none").
 
     Raises
     ------
     InputError
-        If there is no such file, it has none of the contract's names, or a number makes no sense.
+        If there is no such file, it has none of the contract's names, the map is wrong, or an
+        option makes no sense.
     """
     if not path.is_file():
-        raise InputError(f"file: {path} is no file, expected a Python file")
+        raise InputError(f"file: {path} is no file, expected a Python file or a notebook")
     if not 0 < timeout < 1e6:
         raise InputError(f"timeout is {timeout}, expected seconds above 0")
     if memory_mb < 256:
         raise InputError(f"memory-mb is {memory_mb}, expected at least 256")
     if seed < 0:
         raise InputError(f"seed is {seed}, expected at least 0")
-    student = FileStudent(path, timeout, memory_mb)
+    if layout is not None and map is not None:
+        raise InputError("map and layout are both given, expected one of them")
+    from parity.contract.operations import SUBJECTS
+
+    student = FileStudent(
+        path,
+        timeout,
+        memory_mb,
+        choose=chooser(layout, map),
+        truth=truth,
+        contract=list(SUBJECTS),
+        allowed=allowed,
+        isolated=isolation,
+    )
     try:  # PyTorch loads here while the file loads there
-        report = run(student, str(path), conventions, seed, timeout)
-        return Report(report.file, report.results, student.output())
+        return run(student, str(path), conventions, seed, timeout, only)
     finally:
         student.close()
 
@@ -66,6 +100,9 @@ def check(
     l2_half: bool = False,
     seed: int = 0,
     timeout: float = TIMEOUT,
+    layout: str | None = None,
+    map: str | Path | None = None,
+    only: Sequence[str] = (),
 ) -> Report:
     """Check the functions and classes of a module, or of `globals()`, as `parity check` does.
 
@@ -75,25 +112,81 @@ def check(
     Raises
     ------
     InputError
-        If the module has none of the contract's names.
+        If the module has none of the contract's names, or a map or a layout makes no sense.
     TypeError
         If it is neither a module nor a dict.
     """
     if not isinstance(module, ModuleType | dict):
         raise TypeError(f"check: module is {module!r}, expected a module or globals()")
+    if layout is not None and map is not None:
+        raise InputError("map and layout are both given, expected one of them")
     namespace = module if isinstance(module, dict) else vars(module)
     name = str(namespace.get("__name__", "module"))
     conventions = Conventions(reduction, weights, l2_half)  # type: ignore[arg-type]
-    return run(ModuleStudent(namespace, timeout), name, conventions, seed, timeout)
+    choose = chooser(layout, None if map is None else Path(map))
+    student = ModuleStudent(namespace, timeout, choose, truth)
+    return run(student, name, conventions, seed, timeout, only)
+
+
+def chooser(layout: str | None, map: Path | None) -> Callable[[Sequence[str]], "Layout | None"]:
+    """What says by which layout a file with some names is read; None for the contract's own."""
+    from parity.contract import layouts
+
+    if map is not None:
+        own = layouts.read_map(map)
+        return lambda _names: own
+    if layout == "contract":
+        return lambda _names: None
+    if layout is not None:
+        named = layouts.layout_named(layout)
+        return lambda _names: named
+    return layouts.recognised
+
+
+def truth(name: str) -> Callable[..., Any]:
+    """PyTorch's answer, which stands in for what a file has wrong."""
+    from parity.contract.reference import reference
+
+    return reference(name)
 
 
 def run(
-    student: Any, name: str, conventions: Conventions | None, seed: int, timeout: float
+    student: FileStudent | ModuleStudent,
+    name: str,
+    conventions: Conventions | None,
+    seed: int,
+    timeout: float,
+    only: Sequence[str],
 ) -> Report:
     """The report on a student's code, for which PyTorch is loaded."""
     from parity.checking.checker import Checker
+    from parity.contract.operations import SUBJECTS
 
-    results = Checker(student, conventions or Conventions(), seed, timeout).run()
+    for one in only:
+        if one not in SUBJECTS:
+            raise InputError(f"only: got {one}, expected some of {', '.join(SUBJECTS)}")
+    results = Checker(student, conventions or Conventions(), seed, timeout, only).run()
     if all(result.status == "missing" and not result.written for result in results):
-        raise InputError(f"file: {name} has none of the names that `parity template` prints")
-    return Report(name, results)
+        raise InputError(
+            f"file: {name} has none of the names that `parity template` prints, and is of no known "
+            "course; --map says whose names it has"
+        )
+    layout = student.layout.name if student.layout else "contract"
+    notes = tuple(how_it_was_read(student))
+    return Report(name, results, student.output(), layout, student.isolation, seed, notes)
+
+
+def how_it_was_read(student: FileStudent | ModuleStudent) -> list[str]:
+    """A line each: the layout, what was left out, what the file is not shut in by."""
+    lines = []
+    if student.layout is not None:
+        lines.append(f"read as {student.layout.name}; --layout contract reads it as it stands")
+    if student.alone:
+        lines.append(
+            f"the file {student.alone}; only its imports, definitions and constants were run"
+        )
+    if isinstance(student, FileStudent) and student.isolation == "none":
+        lines.append("not isolated: the file ran without bubblewrap, within limits alone")
+    if student.left_out:
+        lines.append(f"left out of the notebook: {', '.join(student.left_out)}")
+    return lines

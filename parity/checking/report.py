@@ -2,17 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from parity.checking.checker import Result
+from parity.system import html
 
 __all__ = ["Report"]
 
-COLOURS = {"pass": "green", "fail": "red", "error": "red", "timeout": "red", "missing": "dim"}
+COLOURS = {
+    "pass": "green",
+    "fail": "red",
+    "borrowed": "red",
+    "error": "red",
+    "timeout": "red",
+    "missing": "dim",
+}
+FINE = ("pass", "missing")
 
 
 @dataclass(frozen=True)
@@ -22,6 +32,10 @@ class Report:
     file: str
     results: Sequence[Result]
     printed: str = ""  # what the file printed
+    layout: str = "contract"  # whose names it has
+    isolation: str = "none"  # what it was shut in by
+    seed: int = 0  # of the probes
+    notes: Sequence[str] = ()  # how the file was read
 
     @property
     def passed(self) -> int:
@@ -42,6 +56,10 @@ class Report:
         """The answer for machines."""
         return {
             "file": self.file,
+            "layout": self.layout,
+            "isolation": self.isolation,
+            "seed": self.seed,
+            "notes": list(self.notes),
             "results": [
                 {
                     "name": result.name,
@@ -56,8 +74,8 @@ class Report:
         }
 
     def render(self, verbose: bool = False) -> RenderableType:
-        """The hints of what is wrong, then the table, then what was not checked."""
-        parts: list[RenderableType] = []
+        """How the file was read, the hints of what is wrong, the table, what was not checked."""
+        parts: list[RenderableType] = [Text(note) for note in self.notes]
         for result in self.results:
             if result.status not in ("pass", "missing"):
                 parts += [*paragraphs(result, verbose), Text()]
@@ -77,29 +95,34 @@ class Report:
         return f"{self.file}: {self.passed} right, {self.failed} wrong"
 
     def __repr__(self) -> str:
-        console = Console(width=100, highlight=False, color_system=None)
-        with console.capture() as capture:
-            console.print(self.render())
-        return capture.get()
+        return f"<Report {self.summary()}>"
 
     def _repr_html_(self) -> str:
-        """The same in a notebook."""
-        console = Console(width=100, highlight=False, record=True, file=Discard())  # type: ignore[arg-type]
-        console.print(self.render())
-        style = "font-family:monospace; line-height:normal; background:none"
-        return console.export_html(
-            inline_styles=True, code_format=f'<pre style="{style}">{{code}}</pre>'
-        )
+        """The table, and what is wrong, in a notebook."""
+        return self.as_html()
+
+    def as_html(self) -> str:
+        """The summary, the table, and below it a paragraph for each name that is wrong."""
+        header = ("name", "verdict", "why")
+        rows = [
+            (result.name, result.status, why(result))
+            for result in self.results
+            if result.status != "missing"
+        ]
+        missing = [result.name for result in self.results if result.status == "missing"]
+        parts = [f"<p><b>{escape(self.summary())}</b></p>", html.table(header, rows, words=True)]
+        parts += [paragraph_as_html(one) for one in self.results if one.status not in FINE]
+        if missing:
+            parts.append(f"<p>not written yet: {escape(', '.join(missing))}</p>")
+        return "\n".join(parts)
 
 
-class Discard:
-    """A stream that goes nowhere."""
-
-    def write(self, _text: str) -> None:
-        """Forget it."""
-
-    def flush(self) -> None:
-        """Nothing is waiting."""
+def paragraph_as_html(result: Result) -> str:
+    """One wrong name: what it does, the hint, what came and what should have come."""
+    head = f"<h3>{escape(result.name)}: {escape(result.diagnosis or result.status)}</h3>"
+    hint = [f"<p><b>hint:</b> {escape(result.hint)}</p>"] if result.hint else []
+    lines = filter(None, (result.explanation, result.where, result.example))
+    return "".join([head, *hint, f"<pre>{escape(chr(10).join(lines))}</pre>"])
 
 
 def paragraphs(result: Result, verbose: bool) -> list[RenderableType]:
@@ -128,10 +151,14 @@ def table_of(results: Sequence[Result]) -> Table:
     for result in results:
         if result.status == "missing":
             continue
-        why = result.diagnosis or ("" if result.status == "pass" else "not recognised")
-        if result.status in ("error", "timeout"):
-            why = result.diagnosis or result.explanation
-        why = "; ".join(filter(None, (why, *result.notes)))
         colour = COLOURS[result.status]
-        table.add_row(result.name, Text(result.status, style=colour), Text(why))
+        table.add_row(result.name, Text(result.status, style=colour), Text(why(result)))
     return table
+
+
+def why(result: Result) -> str:
+    """The diagnosis, or what happened, and what was noted beside it."""
+    reason = result.diagnosis or ("" if result.status == "pass" else "not recognised")
+    if result.status in ("error", "timeout", "borrowed"):
+        reason = result.diagnosis or result.explanation
+    return "; ".join(filter(None, (reason, *result.notes)))

@@ -8,7 +8,7 @@ from numpy import ndarray
 from parity.checking.judging import Misfit
 from parity.contract.calls import Call
 from parity.contract.conventions import Conventions
-from parity.contract.operations import Subject
+from parity.contract.subject import Subject
 
 __all__ = ["example", "misfit_in_words"]
 

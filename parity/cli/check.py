@@ -14,7 +14,18 @@ class Check:
     """Check somebody's own NumPy file against PyTorch, and say what is wrong and why."""
 
     file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
-    """The file; it may define any of the names that `parity template` prints."""
+    """A Python file or a notebook; it may define any of the names that `parity template` prints, or
+    those of a known course."""
+    layout: str | None = None
+    """The course whose names the file has; by default it is recognised. `contract` for none."""
+    map: Path | None = None
+    """A layout of your own: a .toml of expressions or a .py of functions."""
+    only: tuple[str, ...] = ()
+    """The names of the contract to look at."""
+    allow: tuple[str, ...] = ()
+    """Packages that the file may use beside NumPy."""
+    isolation: Literal["required", "auto", "none"] = "auto"
+    """Whether the file must run in bubblewrap, does where that is installed, or does not."""
     reduction: Literal["mean", "sum"] = "mean"
     """Whether the file's cross-entropy takes the mean or the sum over the batch."""
     weights: Literal["out-in", "in-out"] = "out-in"
@@ -31,18 +42,37 @@ class Check:
     """Show tracebacks, and what the file printed."""
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""
+    html: Path | None = None
+    """Write the answer to this file, too, as a page: FILE.html."""
 
     def run(self) -> int:
         """Exit code 0 if all that is written is right, 1 if something is wrong or nothing there."""
         from parity.checking.entry import check_file
         from parity.contract.conventions import Conventions
-        from parity.system import jsonfile
+        from parity.system import files, jsonfile
         from parity.system.console import console
 
         jsonfile.check_writable(self.json)
+        files.check_writable(self.html, "html")
         conventions = Conventions(self.reduction, self.weights, self.l2_half)
-        report = check_file(self.file, conventions, self.seed, self.timeout, self.memory_mb)
+        report = check_file(
+            self.file,
+            conventions,
+            self.seed,
+            self.timeout,
+            self.memory_mb,
+            layout=self.layout,
+            map=self.map,
+            only=self.only,
+            allowed=self.allow,
+            isolation=self.isolation,
+        )
         console.print(report.render(self.verbose))
         if self.json is not None:
             jsonfile.write(self.json, report.as_json())
+        if self.html is not None:
+            from parity.pictures import pages
+
+            command = f"parity check {self.file}{pages.options(self)}"
+            pages.save(pages.check_page(report, command), self.html, "html")
         return 0 if report.ok else 1

@@ -10,7 +10,7 @@ from parity import datasets
 from parity.datasets import DataError, Description
 from parity.errors import InputError
 from parity.system import jsonfile
-from parity.system.console import console
+from parity.system.console import Column, console, table
 
 __all__ = ["Data"]
 
@@ -50,23 +50,28 @@ class Data:
 
 def table_of(found: list[Description]) -> Table:
     """A row for each split that is here, and one for each data set that is not."""
-    table = Table()
-    for title in ("data", "split", "images", "of each class", "size", "values", "where"):
-        table.add_column(title, justify="right" if title == "images" else "left")
+    columns = [
+        *(Column(title, "left") for title in ("data", "split")),
+        Column("images"),
+        *(Column(title, "left") for title in ("of each class", "size", "values", "where")),
+    ]
+    rows = []
     for description in found:
         for name, split in (("train", description.train), ("test", description.test)):
             if split is None:
                 continue
             fewest, most = min(split.per_class), max(split.per_class)
-            table.add_row(
-                description.name,
-                name,
-                f"{split.examples:,}",
-                f"{fewest:,} to {most:,}",
-                "x".join(map(str, description.image_size)),
-                f"{split.smallest:g} to {split.largest:g}",
-                description.location,
+            rows.append(
+                [
+                    description.name,
+                    name,
+                    f"{split.examples:,}",
+                    f"{fewest:,} to {most:,}",
+                    "x".join(map(str, description.image_size)),
+                    f"{split.smallest:g} to {split.largest:g}",
+                    description.location,
+                ]
             )
         if description.problem:
-            table.add_row(description.name, "see below", *[""] * 4, description.location)
-    return table
+            rows.append([description.name, "see below", *[""] * 4, description.location])
+    return table(columns, rows)

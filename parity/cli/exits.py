@@ -8,7 +8,7 @@ from collections.abc import Callable
 from parity.datasets import DataError
 from parity.errors import BadCaseError, InputError
 
-__all__ = ["guarded", "refuse"]
+__all__ = ["INTERRUPTED", "guarded", "refuse"]
 
 INTERRUPTED, UNREAD = 130, 141  # 128 + SIGINT and 128 + SIGPIPE, as the shell has it
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
-from rich import box
 from rich.markup import escape
 from rich.table import Table
+
+from parity.system.console import Column, table
 
 if TYPE_CHECKING:
     from parity.gradients.gradcheck import InputCheck, Part
@@ -40,7 +41,7 @@ class Gradcheck:
         from parity.errors import InputError
         from parity.recipes import RECIPES
         from parity.system import jsonfile
-        from parity.system.console import console
+        from parity.system.console import console, show_path
         from parity.system.threads import limit_threads
 
         jsonfile.check_writable(self.json)
@@ -65,7 +66,7 @@ class Gradcheck:
         console.print(verdict(parts))
         if self.json is not None:
             jsonfile.write(self.json, as_json(self, parts, unchecked))
-            console.print(f"json: {self.json}")
+            show_path("json", self.json)
         return 0 if all(part.ok for part in parts) else 1
 
     def check_recipe(self) -> list["Part"]:
@@ -101,19 +102,25 @@ COLORS = {"pass": "green", "kink": "yellow", "fail": "bold red"}
 
 def table_of(parts: list["Part"]) -> Table:
     """A row for each gradient; slopes are along a random direction."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), caption=CAPTION, caption_justify="left")
-    table.add_column("part")
-    table.add_column("gradient of")
-    for title in ("by differences", "by backward", "by autograd", "error", "tolerance", "sees"):
-        table.add_column(title, justify="right")
-    table.add_column("verdict")
+    columns = [
+        Column("part", "left"),
+        Column("gradient of", "left"),
+        Column("by differences"),
+        Column("by backward"),
+        Column("by autograd", optional=True),
+        Column("error"),
+        Column("tolerance"),
+        Column("sees", optional=True),
+        Column("verdict", "left"),
+    ]
+    rows = []
     for part in parts:
         if part.result is None:
-            table.add_row(part.name, *[""] * 7, "[bold red]fault[/]")
+            rows.append([escape(part.name), *[""] * 7, "[bold red]fault[/]"])
             continue
         for number, check in enumerate(part.result.inputs):
-            table.add_row("" if number else escape(part.name), *cells(check))
-    return table
+            rows.append(["" if number else escape(part.name), *cells(check)])
+    return table(columns, rows, caption=CAPTION)
 
 
 CAPTION = (

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
-from rich import box
 from rich.table import Table
 
+from parity import recipes
 from parity.experiment.settings import Settings
+from parity.system.console import Column, table
 
 if TYPE_CHECKING:
     from parity.predict.misclassified import Findings
@@ -29,14 +30,15 @@ class Mistakes(Settings):
 
     def run(self) -> int:
         """Exit code 0 if both sides agree, 1 if not."""
+        recipes.find(self.recipe)  # before the seconds that PyTorch takes to load
         from parity.cli.predict import ready
         from parity.experiment.prepare import prepare
         from parity.pictures import galleries
-        from parity.pictures.training import make_folder
+        from parity.pictures.saving import make_folder, save
         from parity.predict.answers import ask, check_settings
         from parity.predict.misclassified import find
         from parity.system import jsonfile
-        from parity.system.console import console
+        from parity.system.console import console, show_path
         from parity.system.threads import limit_threads
 
         jsonfile.check_writable(self.json)
@@ -52,15 +54,18 @@ class Mistakes(Settings):
 
         title = f"{self.recipe} on {self.data}, {experiment.held_out} images"
         stem = f"{self.recipe}-{self.data}-{self.dtype}"
-        pictures = folder / f"{stem}-mistakes.png", folder / f"{stem}-confusion.png"
         heading = f"{title}: the surest of {len(found.wrong):,} mistakes"
-        galleries.mistakes_picture(heading, images, labels, answers, found.wrong, pictures[0])
-        galleries.confusion_picture(f"Confusion matrix: {title}", found.confusion, pictures[1])
-        for picture in pictures:
-            console.print(f"picture: {picture}")
+        pictures = {
+            "mistakes": galleries.mistakes_picture(heading, images, labels, answers, found.wrong),
+            "confusion": galleries.confusion_picture(f"Confusion matrix: {title}", found.confusion),
+        }
+        for name, figure in pictures.items():
+            path = folder / f"{stem}-{name}.png"
+            save(figure, path, "report")
+            show_path("picture", path)
         if self.json is not None:
             jsonfile.write(self.json, self.as_json(found, experiment.held_out))
-            console.print(f"json: {self.json}")
+            show_path("json", self.json)
         return 0 if answers.parity else 1
 
     def as_json(self, found: "Findings", split: str) -> dict[str, Any]:
@@ -93,17 +98,14 @@ class Mistakes(Settings):
 
 def confusion_table(found: "Findings") -> Table:
     """NumPy's counts; a cell where PyTorch's differ shows both."""
-    table = Table(title="true class (row) and answer (column)", box=box.SIMPLE_HEAD, padding=(0, 1))
     numpy, torch = (counts.tolist() for counts in found.confusion.values())
-    table.add_column("")
-    for answer in range(len(numpy)):
-        table.add_column(str(answer), justify="right")
-    table.add_column("right", justify="right")
+    columns = [Column(""), *(Column(str(answer)) for answer in range(len(numpy))), Column("right")]
+    rows = []
     for digit, (mine, theirs) in enumerate(zip(numpy, torch, strict=True)):
         cells = [cell(digit == j, *pair) for j, pair in enumerate(zip(mine, theirs, strict=True))]
         share = f"{mine[digit] / sum(mine):.1%}" if sum(mine) else ""
-        table.add_row(str(digit), *cells, share)
-    return table
+        rows.append([str(digit), *cells, share])
+    return table(columns, rows, title="true class (row) and answer (column)")
 
 
 def cell(right: bool, numpy: int, torch: int) -> str:

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from parity.experiment.settings import Settings
+from parity.recipes import find
+from parity.system.console import Column, table
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -25,13 +26,10 @@ class Predict(Settings):
     """Show an image, and both sides' probabilities for the ten classes."""
 
     image: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="IMAGE_OR_INDEX")]
-    """The index of a held-out image, from 0, or a PNG or JPEG file: 28x28, white on black."""
+    """The index of a held-out image, from 0, or a PNG or JPEG file with a digit, photographed or
+    drawn; it is found, cut out, inverted and centred."""
     recipe: str = "linear-adam"
     """Which system; trained first unless --load gives its weights."""
-    invert: bool = False
-    """The picture is black on white."""
-    resize: bool = False
-    """Scale a picture of another size to 28x28."""
     picture: Path | None = None
     """Draw the image and the probabilities to this file, too: FILE.png."""
     json: Path | None = None
@@ -39,57 +37,69 @@ class Predict(Settings):
 
     def run(self) -> int:
         """Exit code 0 if both sides agree, 1 if not."""
+        find(self.recipe)  # before the seconds that PyTorch takes to load
         from parity.experiment.prepare import prepare
         from parity.pictures import galleries
+        from parity.pictures.saving import save
         from parity.predict.answers import ask, check_settings
         from parity.system import jsonfile
-        from parity.system.console import console
+        from parity.system.console import console, show_path
         from parity.system.threads import limit_threads
 
         jsonfile.check_writable(self.json)
         galleries.check_writable(self.picture)
         check_settings(self)
         experiment = prepare(self.recipe, self)
-        image, label, title = self.chosen(experiment)
+        image, label, title, done = self.chosen(experiment)
         with limit_threads():
             answers = ask(experiment, ready(experiment), image)
-        console.print(title)
-        console.print(drawing(image, color=console.color_system is not None))
-        if image.mean() > 0.5 and not self.image.isdecimal():
-            console.print("The picture is mostly white, expected white on black: --invert turns it")
+        console.print(title, markup=False)
+        if done:
+            console.print(done)
+        console.print(drawing(image, in_grey=shows_grey()))
+        if warning := self.warning(experiment, image):
+            console.print(warning)
         console.print(table_of(answers, label))
         console.print(verdict(answers))
         if self.picture is not None:
-            galleries.digit_picture(title, image, answers, self.picture)
-            console.print(f"picture: {self.picture}")
+            save(galleries.digit_picture(title, image, answers), self.picture, "picture")
+            show_path("picture", self.picture)
         if self.json is not None:
             jsonfile.write(self.json, self.as_json(answers, label))
-            console.print(f"json: {self.json}")
+            show_path("json", self.json)
         return 0 if answers.parity else 1
 
-    def chosen(self, experiment: "Experiment") -> tuple["ndarray", int | None, str]:
-        """The image (1, 784), its label if it is known, and what to call it."""
+    def chosen(self, experiment: "Experiment") -> tuple["ndarray", int | None, str, str]:
+        """The image (1, 784), its label if known, its name, and what was done to a picture file."""
         from parity.errors import InputError
         from parity.predict.image_file import read_image
 
         if not self.image.isdecimal():
             path = Path(self.image)
-            image = read_image(
-                path,
-                invert=self.invert,
-                resize=self.resize,
-                denominator=experiment.recipe.denominator,
-            )
-            return image, None, f"{path.name}, {self.recipe}"
-        if self.invert or self.resize:
-            raise InputError("invert, resize: expected a picture file, got an index")
+            denominator = experiment.recipe.denominator
+            reading = read_image(path, data=self.data, denominator=denominator)
+            return reading.image, None, f"{path.name}, {self.recipe}", reading.done
         name, index = experiment.held_out, int(self.image)
         split = experiment.splits[name]
         if index >= len(split):
             raise InputError(f"image is {index}, expected an index of 0..{len(split) - 1}")
         label = int(split.labels[index])
         title = f"{name} image {index} of {self.data}, {self.recipe}: it is a {label}"
-        return split.images[index : index + 1], label, title
+        return split.images[index : index + 1], label, title, ""
+
+    def warning(self, experiment: "Experiment", image: "ndarray") -> str:
+        """What to say of a picture file that is unlike all images of the data set."""
+        from parity.predict.image_file import strangeness
+
+        splits = experiment.splits
+        times = strangeness(image, splits["training"], splits[experiment.held_out])
+        if self.image.isdecimal() or times <= 1:
+            return ""
+        return (
+            f"[bold yellow]warning[/]: it looks like nothing that {self.recipe} was trained on "
+            f"({times:.1f} times as far from {self.data} as the farthest hundredth of them), so "
+            "the answer means little"
+        )
 
     def as_json(self, answers: "Answers", label: int | None) -> dict[str, Any]:
         """The answer for machines."""
@@ -119,6 +129,8 @@ def ready(experiment: "Experiment") -> dict[str, "ndarray"]:
         return experiment.initial
     with track("training", experiment.num_steps) as advance:
         run = train(experiment, "numpy", advance)
+    if run.interrupted:
+        raise KeyboardInterrupt
     accuracy = run.checkpoints[-1].accuracy["numpy"]
     epochs = f"{recipe.epochs} epoch" + "s" * (recipe.epochs > 1)
     console.print(
@@ -128,13 +140,19 @@ def ready(experiment: "Experiment") -> dict[str, "ndarray"]:
     return run.side.weights()
 
 
-def drawing(image: "ndarray", color: bool) -> Text:
-    """The image (1, 784) as 14 lines of half blocks: grey levels, or without color ink or none."""
-    rows = image.reshape(14, 2, 28)
+def shows_grey() -> bool:
+    """Whether the terminal has levels of grey, and the user has not asked for none (NO_COLOR)."""
+    from parity.system.console import console
+
+    return console.color_system in ("256", "truecolor") and not console.no_color
+
+
+def drawing(image: "ndarray", in_grey: bool) -> Text:
+    """The image (1, 784) as 14 lines of half blocks, in levels of grey or as ink alone."""
     text = Text()
-    for upper, lower in rows:
+    for upper, lower in image.reshape(14, 2, 28):
         for top, bottom in zip(upper, lower, strict=True):
-            if color:
+            if in_grey:
                 text.append("▀", f"{grey(top)} on {grey(bottom)}")
             else:
                 text.append(" ▄▀█"[2 * (top > 0.5) + (bottom > 0.5)])
@@ -150,17 +168,16 @@ def grey(value: float) -> str:
 
 def table_of(answers: "Answers", label: int | None) -> Table:
     """A row for each class, with a bar of NumPy's probability."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
-    for title in ("class", "NumPy", "PyTorch"):
-        table.add_column(title, justify="right")
-    table.add_column("")
     numpy, torch = (p[0] for p in answers.probabilities.values())
     best = int(numpy.argmax())
+    rows = []
     for number, (mine, theirs) in enumerate(zip(numpy, torch, strict=True)):
         style = "bold" if number == best else ""
         name = f"label {number}" if number == label else str(number)
-        table.add_row(name, f"{mine:.4%}", f"{theirs:.4%}", "█" * round(40 * mine), style=style)
-    return table
+        cells = (name, f"{mine:.4%}", f"{theirs:.4%}", "█" * round(36 * mine))
+        rows.append([Text(cell, style=style) for cell in cells])
+    columns = [Column("class"), Column("NumPy"), Column("PyTorch"), Column("", "left")]
+    return table(columns, rows)
 
 
 def verdict(answers: "Answers") -> str:

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from parity.cli.exits import INTERRUPTED
 from parity.experiment.settings import HINT, Count, Init, Settings
-from parity.system.console import console, track, written
+from parity.recipes import find
+from parity.system.console import Column, console, show_path, table, track, written
 
 if TYPE_CHECKING:
     from parity.comparison.sweep import Cell
@@ -54,14 +55,16 @@ class Sweep:
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""
     report: Path = Path("reports")
-    """The folder of the picture; made if it is not there."""
+    """The folder of the picture and of the page; made if it is not there."""
 
     def run(self) -> int:
-        """Exit code 0 if parity holds in every cell, 1 if not."""
+        """Exit code 0 if parity holds in every cell, 1 if not, 130 if Ctrl-C ended it."""
+        find(self.recipe)  # before the seconds that PyTorch takes to load
         from parity import datasets
-        from parity.comparison.sweep import cells_of, check, run_cell
+        from parity.comparison.sweep import Cell, cells_of, check, run_cell
+        from parity.pictures import pages
+        from parity.pictures.saving import make_folder, save
         from parity.pictures.sweep import sweep_curves
-        from parity.pictures.training import make_folder
         from parity.system import jsonfile
         from parity.system.threads import limit_threads
 
@@ -75,16 +78,29 @@ class Sweep:
             f"[bold]{self.recipe}[/]: {count}, {sum(steps):,} steps; {self.data}, {self.dtype}, "
             f"seed {self.seed}"
         )
+        cells: list[Cell] = []
         with limit_threads(), track("sweeping", sum(steps)) as advance:
-            cells = [run_cell(self.recipe, settings, one, dataset, advance) for one in choices]
+            for one in choices:
+                cells.append(run_cell(self.recipe, settings, one, dataset, advance))
+                if cells[-1].interrupted:
+                    break
+                console.print(line_of(cells[-1]))
         console.print(table_of(cells))
         console.print(verdict(cells))
+        if cells[-1].interrupted:
+            console.print(f"[bold yellow]interrupted[/] in cell {len(cells)} of {len(choices)}")
         title = f"{self.recipe} on {self.data}, {self.dtype}: {count}"
-        sweep_curves(title, cells, picture)
-        console.print(f"picture: {picture}")
+        save(sweep_curves(title, cells), picture, "report")
+        show_path("picture", picture)
+        page = picture.with_suffix(".html")
+        command = f"parity sweep {self.recipe}{pages.options(self)}"
+        pages.save(pages.sweep_page(title, cells, command), page, "report")
+        show_path("report", page)
         if self.json is not None:
             jsonfile.write(self.json, self.as_json(cells))
-            console.print(f"json: {self.json}")
+            show_path("json", self.json)
+        if cells[-1].interrupted:
+            return INTERRUPTED
         return 0 if all(cell.parity for cell in cells) else 1
 
     def settings(self) -> Settings:
@@ -101,31 +117,50 @@ class Sweep:
             "seed": self.seed,
             "device": self.device,
             "parity": all(cell.parity for cell in cells),
+            "interrupted": cells[-1].interrupted,
             "cells": [{**asdict(cell), "parity": cell.parity} for cell in cells],
         }
 
 
+def line_of(cell: "Cell") -> str:
+    """A cell that has just ended, before the table has them all."""
+    accuracy = "" if cell.stopped else f": {cell.curve[-1].accuracy['numpy']:.2%}, parity"
+    return f"{name_of(cell) or 'the recipe as it is'}{accuracy} {word(cell)}"
+
+
+def name_of(cell: "Cell") -> str:
+    """What sets the cell apart, such as "batch size 64, lr 0.1"."""
+    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in cell.choices.items())
+
+
 def table_of(cells: list["Cell"]) -> Table:
     """A row for each cell."""
-    caption = f"loss and accuracy: of the {cells[0].split} images, after training"
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), caption=caption, caption_justify="left")
-    for title in (
-        *(name.replace("_", "\n") if "_" in name else f"\n{name}" for name in cells[0].choices),
-        "\nsteps",
-        *("loss\nNumPy", "\nPyTorch", "accuracy\nNumPy", "\nPyTorch"),
-        "\nparity",
-        *("seconds\nNumPy", "\nPyTorch"),
-    ):
-        table.add_column(title, justify="right")
-    for cell in cells:
-        table.add_row(
+    columns = [
+        *(
+            Column(name.replace("_", "\n") if "_" in name else f"\n{name}")
+            for name in cells[0].choices
+        ),
+        Column("\nsteps"),
+        Column("loss\nNumPy"),
+        Column("\nPyTorch", optional=True),
+        Column("accuracy\nNumPy"),
+        Column("\nPyTorch"),
+        Column("\nparity"),
+        Column("seconds\nNumPy", optional=True),
+        Column("\nPyTorch", optional=True),
+    ]
+    rows: list[list[str | Text]] = [
+        [
             *(f"{value:g}" for value in cell.choices.values()),
             f"{cell.steps:,}",
             *figures(cell),
             word(cell),
             *(f"{cell.seconds[side]:.2f}" if cell.seconds else "" for side in ("numpy", "torch")),
-        )
-    return table
+        ]
+        for cell in cells
+    ]
+    caption = f"loss and accuracy: of the {cells[0].split} images, after training"
+    return table(columns, rows, caption=caption)
 
 
 def word(cell: "Cell") -> Text:
@@ -138,7 +173,7 @@ def word(cell: "Cell") -> Text:
 
 def figures(cell: "Cell") -> list[str]:
     """Loss and accuracy at the end, both sides' each."""
-    if cell.stopped:
+    if not cell.curve:
         return [""] * 4
     last = cell.curve[-1]
     return [
@@ -156,14 +191,11 @@ def verdict(cells: list["Cell"]) -> str:
         return f"[bold green]parity holds[/] in {every(len(cells))}, {extent}."
     lines = [f"[bold red]parity holds[/] in {len(cells) - len(wrong)} of {len(cells)} cells only."]
     for cell in wrong:
-        name = ", ".join(
-            f"{name.replace('_', ' ')} {value:g}" for name, value in cell.choices.items()
-        )
         found = cell.first_divergence
         why = (
             f"first divergence at step {found.step}, {found.phase}, {found.tensor}" if found else ""
         )
-        lines.append(f"  {name}: {cell.stopped or why}")
+        lines.append(f"  {name_of(cell)}: {cell.stopped or why}")
     return "\n".join(lines)
 
 

@@ -6,9 +6,10 @@ from statistics import fmean
 from typing import Annotated, Literal
 
 import tyro
-from rich.table import Table
 
+from parity.cli.exits import INTERRUPTED
 from parity.experiment.settings import Settings
+from parity.recipes import find
 
 __all__ = ["Train"]
 
@@ -27,39 +28,42 @@ class Train(Settings):
     """Write the answer to this file, too, as JSON."""
 
     def run(self) -> int:
-        """Exit code 0 once it is trained."""
+        """Exit code 0 once it is trained, 130 if Ctrl-C ended it."""
+        find(self.recipe)  # before the seconds that PyTorch takes to load
         from parity.comparison import report
-        from parity.comparison.train import train
+        from parity.comparison.train import TrainingRun, train
         from parity.experiment import weights
         from parity.experiment.prepare import prepare
         from parity.system import jsonfile
-        from parity.system.console import console, track
+        from parity.system.console import Rows, console, show_path, track, written
         from parity.system.threads import limit_threads
 
         jsonfile.check_writable(self.json)
         weights.check_writable(self.save)
         experiment = prepare(self.recipe, self)
+        split, every = experiment.held_out, experiment.steps_per_epoch
         console.print(f"{report.headline(experiment)}, {self.impl} alone")
+        titles = ("\nepoch", "training\nloss", f"{split}\nloss", f"{split}\naccuracy")
+        rows = Rows([(title, 10) for title in titles], range(len(titles)))
+
+        def show(run: TrainingRun) -> None:
+            last, count = run.last(split), len(run.losses)
+            rows.add(
+                str(-(-count // every)),
+                written(fmean(run.losses[(count - 1) // every * every :])),
+                written(last.loss[self.impl]),
+                f"{last.accuracy[self.impl]:.2%}",
+            )
+
         with limit_threads(), track("training", experiment.num_steps) as advance:
-            run = train(experiment, self.impl, advance)
-        table, split, every = Table(), experiment.held_out, experiment.steps_per_epoch
-        for title in ("epoch", "training loss", f"{split} loss", f"{split} accuracy"):
-            table.add_column(title, justify="right")
-        for point in run.checkpoints:
-            if point.split == split and point.step and point.step % every == 0:
-                table.add_row(
-                    str(point.step // every),
-                    f"{fmean(run.losses[point.step - every : point.step]):.4f}",
-                    f"{point.loss[self.impl]:.4f}",
-                    f"{point.accuracy[self.impl]:.2%}",
-                )
-        console.print(table)
-        console.print(f"{run.seconds:.2f} s in {experiment.num_steps:,} training steps")
+            run = train(experiment, self.impl, advance, show)
+        ended = "[bold yellow]interrupted[/] after" if run.interrupted else "trained in"
+        console.print(f"\n{ended} {len(run.losses):,} steps; {run.seconds:.2f} s in them")
         if self.save is not None:
             weights.save(self.save, run.side.weights())
-            console.print(f"weights: {self.save}")
+            show_path("weights", self.save)
         if self.json is not None:
-            last = [point for point in run.checkpoints if point.split == split][-1]
+            last = run.last(split)
             answer = {
                 "recipe": experiment.recipe.name,
                 "impl": self.impl,
@@ -67,11 +71,13 @@ class Train(Settings):
                 "dtype": self.dtype,
                 "seed": self.seed,
                 "device": self.device,
-                "steps": experiment.num_steps,
+                "steps": len(run.losses),
+                "interrupted": run.interrupted,
                 "accuracy": last.accuracy[self.impl],
                 "loss": last.loss[self.impl],
                 "seconds": run.seconds,
                 "checkpoints": [asdict(point) for point in run.checkpoints],
             }
             jsonfile.write(self.json, answer)
-        return 0
+            show_path("json", self.json)
+        return INTERRUPTED if run.interrupted else 0

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from parity.backends import NumpyBackend, RecipeBackend, TorchBackend
 from parity.comparison.lockstep import Lockstep, Order
-from parity.comparison.result import CompareResult
+from parity.comparison.result import CompareResult, Epoch
 from parity.comparison.steps import StepReport
 from parity.comparison.train import evaluate
 from parity.experiment.prepare import Experiment
@@ -17,12 +17,15 @@ FIRST = 9  # held-out images whose answers are reported one by one
 
 def compare(
     experiment: Experiment,
-    on_step: Callable[[StepReport], None] | None = None,
+    on_step: Callable[[StepReport], object] | None = None,
     resync: bool = False,
+    on_epoch: Callable[[Epoch], object] | None = None,
 ) -> CompareResult:
-    """Run the experiment to its end on both sides, a divergence or not; `on_step` hears each step.
+    """Run the experiment to its end on both sides, a divergence or not.
 
-    With `resync`, every run is given PyTorch's state after each step.
+    With `resync`, every run is given PyTorch's state after each step. `on_step` hears each step; if
+    it returns something true, the run ends there and the result is marked as interrupted.
+    `on_epoch` hears each epoch, and what there was of the last one if the run was interrupted.
 
     Raises
     ------
@@ -36,11 +39,15 @@ def compare(
     result.checkpoints += evaluate(experiment, both, 0)
     for step in lockstep.steps():
         result.steps.append(step)
-        result.checkpoints += evaluate(experiment, both, step.number)
-        if step.number % experiment.steps_per_epoch == 0:
+        stop = on_step is not None and bool(on_step(step))
+        result.interrupted = stop and step.number < experiment.num_steps
+        result.checkpoints += evaluate(experiment, both, step.number, result.interrupted)
+        if result.interrupted or step.number % experiment.steps_per_epoch == 0:
             result.end_epoch()
-        if on_step is not None:
-            on_step(step)
+            if on_epoch is not None:
+                on_epoch(result.epochs[-1])
+        if result.interrupted:
+            break
     images, labels = experiment.arrays(experiment.held_out, experiment.settings.dtype)
     numpy, torch = (side.predict(images).argmax(axis=1) for side in both.values())
     result.prediction_agreement = float((numpy == torch).mean())

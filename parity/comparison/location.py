@@ -1,6 +1,6 @@
 """Where a fault lies, told by which tensors of the step are right and which are wrong."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from parity.comparison.steps import Divergence, Key
@@ -19,20 +19,19 @@ class Location:
     sentence: str
 
 
-def locate_fault(divergence: Divergence, keys: Sequence[Key], wrong: Collection[Key]) -> Location:
+def locate_fault(divergence: Divergence, used: Mapping[Key, float]) -> Location:
     """Say between which two layers the fault of a step lies.
 
     Parameters
     ----------
     divergence
         The first wrong tensor.
-    keys
-        Every tensor of the step in the order of computation.
-    wrong
-        Those that are out of tolerance.
+    used
+        Each tensor's error over what it may be, in the order of computation.
     """
+    wrong = {key for key, share in used.items() if not share <= 1}  # NaN is wrong
     phase, tensor = divergence.phase, divergence.tensor
-    order = [name for where, name in keys if where == phase]
+    order = [name for where, name in used if where == phase]
     before = [name for name in order[: order.index(tensor)] if (phase, name) not in wrong]
     layer = module_of(tensor) if phase != "loss" else ""
     after = next((module_of(name) for name in reversed(before) if module_of(name) != layer), "")

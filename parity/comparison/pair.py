@@ -59,7 +59,8 @@ def compare_programs(
         cast to the dtype; PyTorch gets the same numbers as tensors.
     names
         NumPy's name of each PyTorch tensor that is not found by name or shape: {"fc1.weight":
-        "W1"}, with ("W1", "T") for one that is stored transposed, ("W1", (2, 3, 1, 0)) for axes.
+        "W1"}, with ("W1", "T") for one that is stored transposed, ("W1", (2, 3, 1, 0)) for axes,
+        ("W1", "reshape") for the same numbers in another shape.
     weights_from
         Whose initial weights both begin with.
     constant
@@ -141,8 +142,7 @@ def compare_programs(
     if lockstep.case is not None and lockstep.case.tensors is not None:
         result.case, last = lockstep.case, result.steps[-1]
         assert last.divergence is not None
-        keys = list(lockstep.case.tensors["torch"])
-        result.location = locate_fault(last.divergence, keys, last.wrong)
+        result.location = locate_fault(last.divergence, last.used_by_tensor)
     elif result.parity:
         result.evaluation = first_wrong(evaluated(numpy, lockstep, evaluate), len(result.steps))
     result.seconds = {name: lockstep.seconds[name] for name in ("numpy", "torch")}

@@ -36,11 +36,7 @@ class PairResult(Result):
         return self.location.layer if self.location else ""
 
     def __repr__(self) -> str:
-        found = self.first_divergence
-        if found is None:
-            return f"<parity holds: {len(self.steps)} steps, {self.dtype}>"
-        where = spelled(found.tensor, found.index)
-        return f"<parity does not hold: step {found.step}, {found.phase}, {where}, {self.dtype}>"
+        return f"<PairResult {self.dtype}: {self.in_short}>"
 
     def __str__(self) -> str:
         """The verdict in a few lines."""

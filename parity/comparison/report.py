@@ -1,69 +1,105 @@
 """What a comparison found, in words and tables for a person."""
 
-from rich import box
+from dataclasses import replace
+
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from parity.comparison.result import CompareResult
+from parity.comparison.result import CompareResult, Epoch
 from parity.comparison.steps import KINDS, Divergence
-from parity.experiment.prepare import Experiment
+from parity.experiment.prepare import Experiment, changes
 from parity.experiment.published import FACTOR as FACTOR_OF_SPREAD
 from parity.experiment.published import PublishedRow
-from parity.system.console import written
+from parity.recipes import find
+from parity.system.console import Column, Rows, console, table, written
 from parity.tolerance.table import FACTOR
 
-__all__ = ["divergence_lines", "epoch_table", "headline", "published_table", "verdict"]
+__all__ = [
+    "divergence_lines",
+    "epoch_row",
+    "epoch_rows",
+    "headline",
+    "published_table",
+    "verdict",
+]
 
 
 def headline(experiment: Experiment) -> str:
-    """What is about to run."""
+    """What is about to run, and whose settings these are."""
     recipe, settings = experiment.recipe, experiment.settings
     images = ", ".join(f"{len(split):,} {name}" for name, split in experiment.splits.items())
     return (
-        f"[bold]{recipe.name}[/]: {recipe.title}\n"
+        f"[bold]{recipe.name}[/]: {recipe.title}; {whose_settings(experiment)}\n"
         f"{settings.data} ({images}), {settings.dtype}, seed {settings.seed}; "
         f"batch {recipe.batch_size}, lr {recipe.lr:g}, weight decay {recipe.weight_decay:g}; "
         f"{recipe.epochs} epoch{'s' * (recipe.epochs > 1)}, {experiment.num_steps:,} steps"
     )
 
 
-def epoch_table(result: CompareResult) -> Table:
-    """A row per epoch: test loss and accuracy of both sides, and how far apart the steps were."""
-    split = result.experiment.held_out
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), caption=CAPTION, caption_justify="left")
-    for title in (
-        "\nepoch",
-        *(f"{split}\nloss NumPy", "\nPyTorch", f"{split}\naccuracy NumPy", "\nPyTorch"),
-        *(f"Δ\n{kind}" for kind in KINDS),
-        "allowance\nused",
-    ):
-        table.add_column(title, justify="right")
-    for epoch in result.epochs:
-        used = max(epoch.used.values())
-        table.add_row(
-            str(epoch.number),
-            *(written(epoch.loss[side]) for side in ("numpy", "torch")),
-            *(f"{epoch.accuracy[side]:.2%}" for side in ("numpy", "torch")),
-            *(f"{epoch.difference[kind]:.1e}" for kind in KINDS),
-            Text(f"{used:.0%}", style="green" if used <= 1 else "bold red"),
-        )
-    return table
+def whose_settings(experiment: Experiment) -> str:
+    """The settings for the digits or the published ones, and which were chosen instead."""
+    chosen = changes(experiment.settings)
+    adapted = find(experiment.recipe.name).settings_for(experiment.settings.data)
+    published = replace(find(experiment.recipe.name), on_digits=None)
+    whose = "published settings" if adapted == published else "settings for the digits"
+    return whose + (f", {' and '.join(chosen).replace('_', ' ')} changed" if chosen else "")
+
+
+def epoch_rows(experiment: Experiment) -> Rows:
+    """The head of a table with a row for each epoch."""
+    console.print(f"loss and accuracy: of the {experiment.held_out} images", style="dim")
+    console.print(CAPTION, style="dim")
+    columns = [
+        ("\nepoch", 5),
+        ("loss\nNumPy", 9),
+        ("\nPyTorch", 9),
+        ("accuracy\nNumPy", 8),
+        ("\nPyTorch", 8),
+        *((f"Δ\n{kind}", max(7, len(kind))) for kind in KINDS),
+        ("largest\nΔ", 7),
+        ("allowance\nused", 9),
+    ]
+    all_but_largest = [*range(5 + len(KINDS)), 6 + len(KINDS)]
+    few = [0, 1, 2, 3, 4, 5 + len(KINDS), 6 + len(KINDS)]
+    return Rows(columns, all_but_largest, few)
+
+
+def epoch_row(epoch: Epoch) -> list[str | Text]:
+    """Test loss and accuracy of both sides after an epoch, and how far apart its steps were."""
+    used = max(epoch.used.values())
+    return [
+        str(epoch.number),
+        *(written(epoch.loss[side]) for side in ("numpy", "torch")),
+        *(f"{epoch.accuracy[side]:.2%}" for side in ("numpy", "torch")),
+        *(f"{epoch.difference[kind]:.1e}" for kind in KINDS),
+        f"{max(epoch.difference.values()):.1e}",
+        Text(percentage(used), style="green" if used <= 1 else "bold red"),
+    ]
+
+
+def percentage(share: float) -> str:
+    """In per cent, or of a large one the first digits."""
+    return f"{share:.0%}" if share < 1e4 else f"{100 * share:.1e}%"
 
 
 CAPTION = (
     "Δ: the largest |NumPy - PyTorch| of any step, over the tensor's scale\n"
-    "allowance used: NumPy's error over what rounding alone explains; parity is at most 100%"
+    "allowance used: NumPy's error over what rounding alone explains;\n"
+    "  parity is at most 100%"
 )
 
 
 def verdict(result: CompareResult) -> str:
     """The answer in one paragraph."""
     steps, dtype = len(result.steps), result.experiment.settings.dtype
+    interrupted = "[bold yellow]interrupted[/]: " if result.interrupted else ""
     tensors = 2 + 2 * len(result.experiment.initial)
     if result.first_divergence is not None:
         where = divergence_lines(result.first_divergence)
-        return f"[bold red]parity does not hold[/] in {dtype} ({steps:,} steps).\n{where}"
+        return (
+            f"{interrupted}[bold red]parity does not hold[/] in {dtype} ({steps:,} steps).\n{where}"
+        )
     held_out, accuracy = result.experiment.held_out, result.epochs[-1].accuracy
     horizon = result.noise_horizon
     jumps = sum(step.drifted for step in result.steps)
@@ -71,8 +107,8 @@ def verdict(result: CompareResult) -> str:
     if result.resync and jumps:
         extent = f"{steps - jumps:,} of {steps:,} steps, each taken alone"
     lines = [
-        f"[bold green]parity holds[/]: {tensors} tensors (logits, loss, gradients, weights) agree "
-        f"to rounding at {extent}, {dtype}."
+        f"{interrupted}[bold green]parity holds[/]: {tensors} tensors (logits, loss, gradients, "
+        f"weights) agree to rounding at {extent}, {dtype}."
     ]
     if horizon is not None and result.resync:
         lines.append(
@@ -115,22 +151,22 @@ def spaced(digits: list[int]) -> str:
 
 def published_table(rows: list[PublishedRow]) -> Table:
     """The published figures beside both sides' own."""
-    table = Table(
-        title="Published figures",
-        box=box.SIMPLE_HEAD,
-        caption=f"tolerance: {FACTOR_OF_SPREAD:.1f} standard deviations of our figure over seeds",
-        caption_justify="left",
-    )
-    for title in ("where", "metric", "published", "NumPy", "PyTorch", "tolerance", "within"):
-        table.add_column(title, justify="left" if title in ("where", "metric") else "right")
-    for row in rows:
-        table.add_row(
+    columns = [
+        Column("where", "left"),
+        Column("metric", "left"),
+        *map(Column, ("published", "NumPy", "PyTorch", "tolerance", "within")),
+    ]
+    cells: list[list[str | Text]] = [
+        [
             row.where,
             row.metric,
             *(f"{value:.4f}" for value in (row.published, row.numpy, row.torch, row.tolerance)),
             Text("yes", style="green") if row.within else Text("no", style="bold red"),
-        )
-    return table
+        ]
+        for row in rows
+    ]
+    caption = f"tolerance: {FACTOR_OF_SPREAD:.1f} standard deviations of our figure over seeds"
+    return table(columns, cells, title="Published figures", caption=caption)
 
 
 NAMES = {"numpy": "NumPy", "torch": "PyTorch"}

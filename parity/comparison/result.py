@@ -9,6 +9,8 @@ from parity.comparison.reproduce import Case
 from parity.comparison.steps import KINDS, Divergence, StepReport
 from parity.experiment.prepare import Experiment
 from parity.experiment.published import Checkpoint, PublishedRow, published_rows
+from parity.system import html
+from parity.system.palette import NAMES
 
 __all__ = ["CompareResult", "Epoch", "Result"]
 
@@ -29,7 +31,7 @@ class Epoch:
     used: ByKind  # NumPy's error over what the rule allows it
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """What a comparison of two programs measured; parity holds if no step diverged."""
 
@@ -38,6 +40,7 @@ class Result:
     steps: list[StepReport] = field(default_factory=list)
     seconds: BySide = field(default_factory=dict)  # in training steps alone
     case: Case | None = None  # what reproduces the first divergence
+    interrupted: bool = False  # before its last step
 
     @property
     def first_divergence(self) -> Divergence | None:
@@ -57,6 +60,34 @@ class Result:
         comparison tells drift from a bug only by its size.
         """
         return next((step.number for step in self.steps if step.drifted), None)
+
+    @property
+    def marks(self) -> dict[str, float]:
+        """The steps to draw a line at: of the noise horizon and of the first divergence."""
+        marks: dict[str, float] = {}
+        if self.noise_horizon is not None and not self.resync:
+            marks["noise horizon"] = self.noise_horizon
+        if self.first_divergence is not None:
+            marks["first divergence"] = self.first_divergence.step
+        return marks
+
+    @property
+    def in_short(self) -> str:
+        """The verdict in one line; it claims no more than the curves show."""
+        steps, found, horizon = len(self.steps), self.first_divergence, self.noise_horizon
+        if found is not None:
+            said = f"parity does not hold: step {found.step:,}, {found.phase}, {found.tensor}"
+        elif horizon is None:
+            said = f"parity holds at all {steps:,} steps"
+        elif self.resync:
+            jumps = sum(step.drifted for step in self.steps)
+            said = f"parity holds at {steps - jumps:,} of {steps:,} steps, each taken alone"
+        else:
+            said = (
+                f"parity holds at the first {horizon - 1:,} steps; "
+                f"from step {horizon:,} on rounding decides (noise horizon)"
+            )
+        return f"interrupted; {said}" if self.interrupted else said
 
     def worst(self, quantity: str, first: int = 0) -> ByKind:
         """The largest `quantity` of each kind from step index `first` on; NaN if one is."""
@@ -84,7 +115,7 @@ class Result:
         }
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class CompareResult(Result):
     """What the comparison of a recipe's two sides measured."""
 
@@ -99,6 +130,39 @@ class CompareResult(Result):
     def published(self) -> list[PublishedRow]:
         """The recipe's published figures beside both sides' own."""
         return published_rows(self.experiment, self.checkpoints)
+
+    @property
+    def title(self) -> str:
+        """What was compared."""
+        settings = self.experiment.settings
+        return f"{self.experiment.recipe.name} on {settings.data}, {settings.dtype}"
+
+    def __repr__(self) -> str:
+        return f"<CompareResult {self.title}: {self.in_short}>"
+
+    def _repr_html_(self) -> str:
+        """The verdict and a row for each epoch, in a notebook."""
+        return f"<p><b>{self.title}: {self.in_short}</b></p>{self.epochs_as_html()}"
+
+    def epochs_as_html(self) -> str:
+        """A table with a row for each epoch."""
+        header = (
+            "epoch",
+            *(f"{metric} {NAMES[side]}" for metric in ("loss", "accuracy") for side in NAMES),
+            *(f"Δ {kind}" for kind in KINDS),
+            "allowance used",
+        )
+        rows = [
+            (
+                epoch.number,
+                *(f"{epoch.loss[side]:.4f}" for side in NAMES),
+                *(f"{epoch.accuracy[side]:.2%}" for side in NAMES),
+                *(f"{epoch.difference[kind]:.1e}" for kind in KINDS),
+                f"{max(epoch.used.values()):.0%}",
+            )
+            for epoch in self.epochs
+        ]
+        return html.table(header, rows)
 
     def curve(self, split: str) -> list[Checkpoint]:
         """The checkpoints of one split, in order."""
@@ -131,6 +195,7 @@ class CompareResult(Result):
             "data": settings.data,
             "seed": settings.seed,
             "device": settings.device,
+            "interrupted": self.interrupted,
             **self.summary(),
             "accuracy": last.accuracy,
             "loss": last.loss,

@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from parity.errors import BadCaseError
 from parity.tolerance import allowance, distance, worst_element
-from parity.tolerance.table import BASE, HORIZON
+from parity.tolerance.table import BASE, HORIZON, SMALLEST
 
 __all__ = ["KINDS", "Comparison", "Divergence", "Key", "StepReport", "Tensors"]
 
@@ -50,8 +50,8 @@ class StepReport:
     numpy_error: dict[str, float] = field(default_factory=zeros)  # NumPy from the reference
     torch_error: dict[str, float] = field(default_factory=zeros)  # PyTorch from the reference
     used: dict[str, float] = field(default_factory=zeros)  # numpy_error over what the rule allows
+    used_by_tensor: dict[Key, float] = field(default_factory=dict)  # the same, in their order
     divergence: Divergence | None = None  # the first of this step
-    wrong: list[Key] = field(default_factory=list)  # every tensor that is too far off
     drifted: bool = False  # an equally valid run is out of tolerance, or beyond the horizon
 
 
@@ -116,8 +116,7 @@ class Comparison:
                 raise BadCaseError(f"{where} {why_empty[key]}, which compares nothing")
             if kind == "loss" and LOGITS in reference:
                 scale = max(scale, logits)
-            scale = scale or 1.0  # zero is meant
-            self.scale[key] = scale
+            self.scale[key] = scale = max(scale, SMALLEST[self.dtype.name])
             torch_error = self.distance(torch[key], truth) / scale
             permuted_error = self.distance(permuted[key], truth) / scale
             if not np.isfinite(torch_error + permuted_error):
@@ -132,7 +131,6 @@ class Comparison:
 
             numpy_error = self.distance(numpy[key], truth) / scale
             if not numpy_error <= allowed:  # NaN is not <= anything
-                report.wrong.append(key)
                 report.divergence = report.divergence or locate(
                     number, key, numpy[key], torch[key], reference[key], allowed * scale
                 )
@@ -141,6 +139,7 @@ class Comparison:
             raise_to(report.numpy_error, kind, numpy_error)
             raise_to(report.torch_error, kind, torch_error)
             raise_to(report.used, kind, numpy_error / allowed)
+            report.used_by_tensor[key] = numpy_error / allowed
         return report
 
     def empty(self, reference: Tensors, scales: Mapping[Key, float]) -> dict[Key, str]:

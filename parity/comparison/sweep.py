@@ -32,6 +32,7 @@ class Cell:
     first_divergence: Divergence | None = None
     noise_horizon: int | None = None
     stopped: str = ""
+    interrupted: bool = False
 
     @property
     def parity(self) -> bool:
@@ -66,9 +67,12 @@ def run_cell(
     settings: Settings,
     choices: Choices,
     dataset: datasets.Dataset,
-    on_step: Callable[[StepReport], None] | None = None,
+    on_step: Callable[[StepReport], object] | None = None,
 ) -> Cell:
-    """Compare both sides under `choices`, and keep the figures but not the images."""
+    """Compare both sides under `choices`, and keep the figures but not the images.
+
+    A true answer of `on_step` ends the cell, which is then marked as stopped.
+    """
     experiment = prepare(recipe, replace(settings, **choices), dataset)
     shape = (choices, experiment.num_steps, experiment.recipe.epochs, experiment.held_out)
     try:
@@ -81,4 +85,6 @@ def run_cell(
         result.seconds,
         result.first_divergence,
         result.noise_horizon,
+        stopped="interrupted" if result.interrupted else "",
+        interrupted=result.interrupted,
     )

@@ -19,12 +19,23 @@ class TrainingRun:
     losses: list[float] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
     seconds: float = 0.0  # in training steps alone
+    interrupted: bool = False  # before its last step
+
+    def last(self, split: str) -> Checkpoint:
+        """The latest figures on that split."""
+        return [point for point in self.checkpoints if point.split == split][-1]
 
 
 def train(
-    experiment: Experiment, impl: str, on_step: Callable[[TrainingStep], None] | None = None
+    experiment: Experiment,
+    impl: str,
+    on_step: Callable[[TrainingStep], object] | None = None,
+    on_epoch: Callable[[TrainingRun], object] | None = None,
 ) -> TrainingRun:
-    """Train `impl` ("numpy" or "torch") on the experiment's batches; `on_step` hears each step.
+    """Train `impl` ("numpy" or "torch") on the experiment's batches.
+
+    `on_step` hears each step; if it returns something true, the run ends there. `on_epoch` gets
+    the run so far after each epoch, and after the last step of a run that was interrupted.
 
     Raises
     ------
@@ -42,18 +53,27 @@ def train(
         outcome = next(steps)
         run.seconds += perf_counter() - start
         run.losses.append(outcome.loss)
-        if on_step is not None:
-            on_step(outcome)
-        run.checkpoints += evaluate(experiment, {impl: side}, number)
+        stop = on_step is not None and bool(on_step(outcome))
+        run.interrupted = stop and number < experiment.num_steps
+        run.checkpoints += evaluate(experiment, {impl: side}, number, run.interrupted)
+        ended = run.interrupted or number % experiment.steps_per_epoch == 0
+        if ended and on_epoch is not None:
+            on_epoch(run)
+        if run.interrupted:
+            break
     return run
 
 
 def evaluate(
-    experiment: Experiment, sides: Mapping[str, RecipeBackend], step: int
+    experiment: Experiment,
+    sides: Mapping[str, RecipeBackend],
+    step: int,
+    interrupted: bool = False,
 ) -> list[Checkpoint]:
-    """Every side on each split that is due after `step` steps."""
+    """Every side on each split that is due after `step` steps; one at least if it ends there."""
     checkpoints = []
-    for split in experiment.evaluated_after(step):
+    splits = experiment.evaluated_after(step)
+    for split in splits or [experiment.held_out] * interrupted:
         figures = {
             name: side.evaluate(*experiment.arrays(split, side.dtype))
             for name, side in sides.items()

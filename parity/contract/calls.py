@@ -18,6 +18,7 @@ class Call:
     reference_options: dict[str, Any] = field(default_factory=dict)  # what the file takes for given
     label: str = ""  # what is special about it
     may_raise: bool = False  # a file that refuses it is not wrong, only less general
+    goes_back: bool = True  # the backward of the same arguments is worth a call, too
 
     @property
     def all_options(self) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from typing import Any, Literal
 from numpy import ndarray
 
 from parity.contract.calls import Call
+from parity.contract.operations import SUBJECTS
 
 __all__ = ["Conventions"]
 
 REDUCES = {"cross_entropy", "cross_entropy_backward", "fit"}
-WEIGHT_ARGUMENT = {"linear": 1, "linear_backward": 2}
+LINEAR = {"linear", "linear_backward"}
 MODELS = {"SoftmaxRegression", "FeedForward"}
 TRANSPOSED = {"fc.weight", "fc1.weight", "fc2.weight"}
 
@@ -36,8 +37,8 @@ class Conventions:
         """The arguments as the file wants them."""
         if self.weights == "out-in":
             return args
-        if subject in WEIGHT_ARGUMENT:
-            at = WEIGHT_ARGUMENT[subject]
+        if subject in LINEAR:
+            at = SUBJECTS[subject].arguments.index("weight")
             return (*args[:at], args[at].T, *args[at + 1 :])
         if subject in MODELS:
             return (args[0], turned(args[1]), *args[2:])

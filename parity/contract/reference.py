@@ -1,4 +1,8 @@
-"""The truth: what PyTorch computes for a call, as NumPy arrays."""
+"""The truth: what PyTorch computes for a call, as NumPy arrays.
+
+An operation's answer is that of `torch_impl.functional`. What is not called there as it is called
+here stands below, under its name in the contract.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +19,7 @@ __all__ = ["reference"]
 
 def reference(subject: str, dtype: str = "float64") -> Callable[..., Any]:
     """PyTorch's `subject`, taking and returning NumPy arrays and computing in `dtype`."""
-    function = REFERENCES[subject] if subject in REFERENCES else getattr(functional, subject)
+    function = globals().get(subject) or getattr(functional, subject)
     kind = getattr(torch, dtype)
 
     def call(*args: Any, **options: Any) -> Any:
@@ -52,27 +56,6 @@ def cross_entropy_backward(
     return functional.cross_entropy_backward(
         input.new_tensor(grad_output), input, target, reduction
     )
-
-
-def conv2d_backward(
-    grad_output: Tensor, input: Tensor, weight: Tensor, stride: Any = 1, padding: Any = 0
-) -> tuple[Tensor, ...]:
-    """The gradients of input, weight and bias, by autograd."""
-
-    def conv2d(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return F.conv2d(input, weight, bias, stride, padding)
-
-    return functional.autograd(conv2d, grad_output, input, weight, weight.new_zeros(len(weight)))
-
-
-def avg_pool2d_backward(
-    grad_output: Tensor, input: Tensor, kernel_size: Any, stride: Any = None
-) -> Tensor:
-    """The gradient of the input, by autograd."""
-    (grad,) = functional.autograd(
-        lambda input: F.avg_pool2d(input, kernel_size, stride), grad_output, input
-    )
-    return grad
 
 
 def run_optimizer(kind: Callable[..., torch.optim.Optimizer]) -> Callable[..., list[Tensor]]:
@@ -113,7 +96,7 @@ def run_model(kind: type[torch.nn.Module]) -> Callable[..., list[Tensor]]:
     return run
 
 
-def run_fit(
+def fit(
     states: list[dict[str, Tensor]],
     images: Tensor,
     labels: Tensor,
@@ -148,17 +131,27 @@ def evaluate(
     return F.cross_entropy(logits, labels, reduction=reduction), right.mean()
 
 
-REFERENCES: dict[str, Callable[..., Any]] = {
-    "cross_entropy_backward": cross_entropy_backward,
-    "conv2d": F.conv2d,
-    "conv2d_backward": conv2d_backward,
-    "avg_pool2d": F.avg_pool2d,
-    "avg_pool2d_backward": avg_pool2d_backward,
-    "SGD": run_optimizer(optim.SGD),
-    "Adam": run_optimizer(optim.Adam),
-    "SoftmaxRegression": run_model(models.SoftmaxRegression),
-    "FeedForward": run_model(models.FeedForward),
-    "ConvNet": run_model(models.ConvNet),
-    "fit": run_fit,
-    "evaluate": evaluate,
-}
+SGD = run_optimizer(optim.SGD)
+Adam = run_optimizer(optim.Adam)
+SoftmaxRegression = run_model(models.SoftmaxRegression)
+FeedForward = run_model(models.FeedForward)
+ConvNet = run_model(models.ConvNet)
+
+
+def margin_of_convnet(state: dict[str, ndarray], input: ndarray) -> float:
+    """How near the input of a ReLU comes to 0, relative to the largest of that layer."""
+    nearest = []
+
+    def look(_module: torch.nn.Module, inputs: tuple[Tensor]) -> None:
+        sizes = inputs[0].abs()
+        nearest.append(float(sizes.min() / sizes.max()))
+
+    with torch.random.fork_rng():  # its initial weights are not used
+        model = models.ConvNet(len(state["conv3.bias"]), dtype=torch.float64)
+    model.load_state_dict(to_torch(state, torch.float64))
+    for module in model.modules():
+        if isinstance(module, torch.nn.ReLU):
+            module.register_forward_pre_hook(look)
+    with torch.no_grad():
+        model(torch.tensor(input))
+    return min(nearest)

@@ -1,6 +1,7 @@
 """What a run needs before its first step, drawn once and handed to every side."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +12,9 @@ from parity.backends import NumpyBackend
 from parity.errors import InputError
 from parity.experiment.settings import Settings
 from parity.experiment.weights import load
-from parity.recipes import RECIPES, Recipe
+from parity.recipes import Recipe, find
 
-__all__ = ["Experiment", "prepare"]
+__all__ = ["Experiment", "changes", "prepare"]
 
 Arrays = tuple[ndarray, ndarray]  # images (N, 784) and labels (N,)
 
@@ -90,14 +91,7 @@ def prepare(
     InputError, datasets.DataError
         For whatever the user gave that is unknown, impossible or not there.
     """
-    if recipe_name not in RECIPES:
-        raise InputError(f"recipe is {recipe_name!r}, expected one of {', '.join(RECIPES)}")
-    changes = {
-        name: value
-        for name in ("epochs", "batch_size", "lr", "weight_decay", "init")
-        if (value := getattr(settings, name)) is not None
-    }
-    recipe = replace(RECIPES[recipe_name], **changes)
+    recipe = replace(find(recipe_name).settings_for(settings.data), **changes(settings))
     check_choices(recipe, settings)
     dataset = dataset or datasets.load(settings.data, settings.data_root)
     splits = divide(recipe, dataset, settings.seed)
@@ -107,6 +101,12 @@ def prepare(
         splits["training"] = splits["training"][: settings.train_size]
     check_at_most("batch-size", recipe.batch_size, len(splits["training"]))
     return Experiment(recipe, settings, splits, initial_weights(recipe, settings))
+
+
+def changes(settings: Settings) -> dict[str, Any]:
+    """The training settings that were chosen instead of the recipe's own."""
+    names = ("epochs", "batch_size", "lr", "weight_decay", "init")
+    return {name: value for name in names if (value := getattr(settings, name)) is not None}
 
 
 def divide(recipe: Recipe, loaded: datasets.Dataset, seed: int) -> dict[str, datasets.Split]:

@@ -51,13 +51,20 @@ def check_file(
             if missing:
                 unchecked.append(f"{pair.name}: no {' and no '.join(missing)} in the file")
                 continue
-            forward = remote(student, names[0], 1, conventions)
+            call = Call(tuple(pair.forward_args(pair.draw(seed), pair.given)))
+            outputs = len(pair.operation.forward.outputs(call))
+            forward = remote(student, names[0], outputs, conventions)
             backward = remote(student, names[1], len(pair.inputs), conventions)
             try:
                 parts.append(Part(str(pair), check_pair(pair, forward, backward, seed)))
             except Unsupported as reason:
                 unchecked.append(f"{pair}: {reason}")
-            except (CallError, BadCaseError, TypeError, ValueError) as fault:
+            except CallError as reason:
+                if any(isinstance(value, tuple) for value in pair.options.values()):
+                    unchecked.append(f"{pair}: no pairs, such as {reason}")
+                else:
+                    parts.append(Part(str(pair), fault=str(reason)))
+            except (BadCaseError, TypeError, ValueError) as fault:
                 parts.append(Part(str(pair), fault=str(fault)))
     finally:
         student.close()

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from parity.tolerance.table import SMALLEST
+
 __all__ = ["EPS", "Probe", "Slope", "draw", "inner"]
 
 EPS = float(np.finfo(np.float64).eps)
@@ -104,6 +106,7 @@ class Probe:
     def slope_at(self, direction: ndarray, step: float) -> Slope:
         """Five points in a row: two for the difference, the others for how far it may be off."""
         points = [np.asarray(self.x + k * step * direction) for k in (-2, -1, 0, 1, 2)]
+        smallest = SMALLEST["float64"]
         moved = (points[3] - points[1]) / (2 * step)  # the direction, as rounded
         with np.errstate(all="ignore"):  # what is not finite ends in an infinite tolerance
             a, b, c, d, e = (np.array(self.f(point)) for point in points)
@@ -112,15 +115,17 @@ class Probe:
             fourth = self.along(a - 4 * b + 6 * c - 4 * d + e) / step
             left, left2 = self.along(c - b) / step, self.along(c - a) / (2 * step)
             right, right2 = self.along(d - c) / step, self.along(e - c) / (2 * step)
-            terms = np.maximum(np.abs(b), np.abs(d)) * self.grad_output
-        parts = self.gradient * moved
-        typical = math.sqrt(inner(parts, parts))
+            outputs = np.maximum(np.maximum(np.abs(b), np.abs(d)), smallest)
+            terms = np.maximum(outputs * np.abs(self.grad_output), smallest)
+            parts = self.gradient * moved
+            typical = norm(parts)
+            rounding = ROUNDING * EPS * (norm(terms) / step + typical)
         sides = left, left2, 2 * left - left2, right, right2, 2 * right - right2
         return Slope(
             difference=near,
             analytic=float(np.sum(parts)),
             typical=typical or abs(near),
-            rounding=ROUNDING * EPS * (math.sqrt(inner(terms, terms)) / step + typical),
+            rounding=rounding,
             bending=abs(far - near) + abs(fourth),
             lowest=min(sides),
             highest=max(sides),
@@ -134,6 +139,12 @@ class Probe:
 def inner(a: Any, b: Any) -> float:
     """<a, b> as NumPy sums, pairwise: more exact than BLAS, and no threads to wait for."""
     return float(np.sum(a * b))
+
+
+def norm(a: Any) -> float:
+    """√Σ a², also where the squares are too large or too small for a float."""
+    largest = float(np.max(np.abs(a), initial=0))
+    return largest * math.sqrt(inner(a / largest, a / largest)) if largest else 0.0
 
 
 def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> Float[ndarray, "..."]:

@@ -5,19 +5,17 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy import ndarray
 
 from parity.errors import InputError
-from parity.pictures.saving import save
-from parity.pictures.training import NUMPY_COLOR, TORCH_COLOR
+from parity.pictures.saving import Picture
 from parity.predict.answers import Answers
 from parity.system import files
+from parity.system.palette import NAMES, SIDES
 
 __all__ = ["check_writable", "confusion_picture", "digit_picture", "mistakes_picture"]
 
-NAMES = {"numpy": "NumPy", "torch": "PyTorch"}
-COLORS = {"numpy": NUMPY_COLOR, "torch": TORCH_COLOR}
+HATCHES = {"numpy": "", "torch": "////"}
 SIZE = (28, 28)
 ROWS, COLUMNS = 4, 6
 
@@ -29,9 +27,9 @@ def check_writable(path: Path | None) -> None:
     files.check_writable(path, "picture")
 
 
-def digit_picture(title: str, image: ndarray, answers: Answers, path: Path) -> None:
+def digit_picture(title: str, image: ndarray, answers: Answers) -> Picture:
     """The image (1, 784) and, beside it, both sides' probabilities as bars."""
-    figure = Figure(figsize=(10, 5), layout="constrained")
+    figure = Picture(figsize=(10, 5), layout="constrained")
     figure.suptitle(title, fontsize=16)
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
     show(left, image[0])
@@ -43,7 +41,9 @@ def digit_picture(title: str, image: ndarray, answers: Answers, path: Path) -> N
             classes + offset,
             100 * probabilities[0],
             height=0.4,
-            color=COLORS[side],
+            color=SIDES[side],
+            edgecolor="white",
+            hatch=HATCHES[side],
             label=NAMES[side],
         )
     right.set(xlabel="probability, %", ylabel="class", xlim=(0, 100), yticks=classes)
@@ -51,19 +51,19 @@ def digit_picture(title: str, image: ndarray, answers: Answers, path: Path) -> N
     right.tick_params(labelsize=12)
     right.xaxis.label.set_size(14)
     right.yaxis.label.set_size(14)
-    right.legend(fontsize=14, loc="best")
+    right.legend(fontsize=14, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
     right.grid(axis="x", alpha=0.3)
-    save(figure, path, "picture", dpi=120)
+    return figure
 
 
 def mistakes_picture(
-    title: str, images: ndarray, labels: ndarray, answers: Answers, wrong: ndarray, path: Path
-) -> None:
+    title: str, images: ndarray, labels: ndarray, answers: Answers, wrong: ndarray
+) -> Picture:
     """The first images (N, 784) at the indices `wrong`, with what both sides take them for."""
     shown = wrong[: ROWS * COLUMNS]
     columns = min(COLUMNS, max(len(shown), 1))
     rows = -(-len(shown) // columns) or 1
-    figure = Figure(figsize=(max(2.1 * columns, 8), 2.9 * rows + 0.8), layout="constrained")
+    figure = Picture(figsize=(max(2.1 * columns, 8), 2.9 * rows + 0.8), layout="constrained")
     figure.suptitle(title, fontsize=16)
     grid: Any = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
@@ -73,7 +73,7 @@ def mistakes_picture(
     for axes, index in zip(grid.flat, shown, strict=False):
         show(axes, images[index])
         axes.set_title(caption(answers, int(index), int(labels[index])), fontsize=13)
-    save(figure, path, "report", dpi=120)
+    return figure
 
 
 def caption(answers: Answers, index: int, label: int) -> str:
@@ -85,18 +85,18 @@ def caption(answers: Answers, index: int, label: int) -> str:
     return "\n".join(lines)
 
 
-def confusion_picture(title: str, confusion: dict[str, ndarray], path: Path) -> None:
+def confusion_picture(title: str, confusion: dict[str, ndarray]) -> Picture:
     """How often each digit was taken for each; one panel if both sides' counts are the same."""
     panels = {NAMES[side]: counts for side, counts in confusion.items()}
     if np.array_equal(confusion["numpy"], confusion["torch"]):
         panels = {"NumPy and PyTorch alike": confusion["numpy"]}
-    figure = Figure(figsize=(9 * len(panels), 8.6), layout="constrained")
+    figure = Picture(figsize=(9 * len(panels), 8.6), layout="constrained")
     figure.suptitle(title, fontsize=18)
     grid: Any = figure.subplots(1, len(panels), squeeze=False)
     for axes, (name, counts) in zip(grid[0], panels.items(), strict=True):
         plot_confusion(axes, counts)
         axes.set_title(name, fontsize=16)
-    save(figure, path, "report", dpi=120)
+    return figure
 
 
 def plot_confusion(axes: Axes, counts: ndarray) -> None:

@@ -1,25 +1,24 @@
-"""The picture of a sweep: held-out accuracy as training goes on, a curve for each cell.
+"""The picture of a sweep: held-out accuracy and loss as training goes on, a curve for each cell.
 
 The setting with the most values gives the colors; every combination of the others has a panel of
 its own, so that a large sweep is as readable as a small one.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from parity.comparison.sweep import Cell
-from parity.pictures.saving import save
-from parity.pictures.training import BROAD, FINE
+from parity.pictures.saving import Picture
 
 __all__ = ["sweep_curves"]
 
+BROAD: dict[str, Any] = {"linewidth": 5, "alpha": 0.6}  # so that the other line shows on top
+FINE: dict[str, Any] = {"linewidth": 1.2, "linestyle": "--"}
 SPELLED = {
     "batch_size": "batch size",
     "lr": "learning rate",
@@ -28,8 +27,8 @@ SPELLED = {
 }
 
 
-def sweep_curves(title: str, cells: Sequence[Cell], path: Path) -> None:
-    """Draw all cells, NumPy as a broad line and PyTorch as dashes on it."""
+def sweep_curves(title: str, cells: Sequence[Cell]) -> Picture:
+    """Accuracy and, below it, loss of all cells: a broad line for NumPy, dashes for PyTorch."""
     names = list(cells[0].choices)
     values = {name: list(dict.fromkeys(cell.choices[name] for cell in cells)) for name in names}
     colored = max(names, key=lambda name: len(values[name]), default="")
@@ -42,38 +41,46 @@ def sweep_curves(title: str, cells: Sequence[Cell], path: Path) -> None:
         panels.setdefault(heading, []).append(cell)
 
     columns = len(values[others[-1]]) if others else 1
-    rows = len(panels) // columns
-    figure = Figure(
-        figsize=(max(4.6 * columns, 6) + 2.6, 3.2 * rows + 0.3 * rows * len(others) + 1.0),
+    rows = -(-len(panels) // columns)
+    figure = Picture(
+        figsize=(max(4.6 * columns, 6) + 2.6, 5.6 * rows + 0.3 * rows * len(others) + 1.0),
         layout="constrained",
     )
     figure.suptitle(title, fontsize=16)
-    grid: Any = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for axes, (heading, members) in zip(grid.flat, panels.items(), strict=True):
-        axes.set_title(heading, fontsize=13)
-        for cell in members:
-            plot_cell(axes, cell, colors[cell.choices.get(colored)])
+    grid: Any = figure.subplots(2 * rows, columns, squeeze=False, sharex=True)
+    for index, (heading, members) in enumerate(panels.items()):
+        row, column = divmod(index, columns)
+        accuracy, loss = grid[2 * row, column], grid[2 * row + 1, column]
+        accuracy.set_title(heading, fontsize=13)
+        for axes, metric, factor in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
+            for cell in members:
+                plot_cell(axes, cell, metric, factor, colors[cell.choices.get(colored)])
+            axes.grid(alpha=0.3)
+        accuracy.set_ylabel(f"{cells[0].split} accuracy, %", fontsize=13)
+        loss.set(yscale="log")
+        loss.set_ylabel(f"{cells[0].split} loss", fontsize=13)
+    for axes in grid[-1]:
         axes.set_xlabel("epoch", fontsize=13)
-        axes.set_ylabel(f"{cells[0].split} accuracy, %", fontsize=13)
-        axes.label_outer()
-        axes.grid(alpha=0.3)
     legend = [Line2D([], [], color="black", label="NumPy", **BROAD)]
-    legend += [Line2D([], [], color="black", linestyle="--", label="PyTorch", **FINE)]
+    legend += [Line2D([], [], color="black", label="PyTorch", **FINE)]
     if colored:
         legend += [
             Line2D([], [], color=color, label=f"{SPELLED[colored]} {value:g}", linewidth=5)
             for value, color in colors.items()
         ]
     figure.legend(handles=legend, loc="outside right upper", fontsize=13)
-    save(figure, path, "report", dpi=110)
+    return figure
 
 
-def plot_cell(axes: Axes, cell: Cell, color: Any) -> None:
-    """Both sides' accuracy over the epochs; nothing for a cell that was stopped."""
+def plot_cell(axes: Axes, cell: Cell, metric: str, factor: float, color: Any) -> None:
+    """Both sides' figures over the epochs; nothing for a cell that was stopped at once."""
     epochs = [point.step / cell.steps * cell.epochs for point in cell.curve]
-    numpy, torch = ([100 * p.accuracy[side] for p in cell.curve] for side in ("numpy", "torch"))
+    numpy, torch = (
+        [factor * getattr(point, metric)[side] for point in cell.curve]
+        for side in ("numpy", "torch")
+    )
     axes.plot(epochs, numpy, color=color, **BROAD)
-    axes.plot(epochs, torch, "--", color=0.5 * np.asarray(color[:3]), **FINE)  # darker
+    axes.plot(epochs, torch, color=0.5 * np.asarray(color[:3]), **FINE)  # darker
 
 
 def palette(count: int) -> list[Any]:

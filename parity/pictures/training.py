@@ -1,90 +1,154 @@
 """The pictures of a comparison."""
 
-from pathlib import Path
-from tempfile import TemporaryFile
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from numpy import ndarray
 
 from parity.comparison.result import CompareResult
-from parity.comparison.steps import KINDS
-from parity.errors import InputError
-from parity.pictures.saving import save
+from parity.pictures.saving import Picture
+from parity.pictures.style import (
+    DIVERGENCE,
+    HORIZON,
+    KIND_STYLES,
+    SIDES,
+    legend_below,
+    smoothed,
+)
 
-__all__ = ["make_folder", "training_curves"]
+__all__ = ["training_curves", "weight_images"]
 
-NUMPY_COLOR, TORCH_COLOR = "#4c9be8", "#d1495b"
-BROAD: dict[str, Any] = {"linewidth": 5, "alpha": 0.6}  # so that the other line shows on top
-FINE: dict[str, Any] = {"linewidth": 1.2}
-
-
-def training_curves(result: CompareResult, path: Path) -> None:
-    """Both sides' loss and accuracy on one plot, and below it how much of the allowance is used."""
-    figure = Figure(figsize=(10, 8), layout="constrained")
-    recipe, settings = result.experiment.recipe, result.experiment.settings
-    verdict = "parity holds" if result.parity else "parity does not hold"
-    figure.suptitle(f"{recipe.name} on {settings.data}, {settings.dtype}: {verdict}", fontsize=16)
-    grid = figure.add_gridspec(2, 2, height_ratios=(3, 2))
-    plot_loss(figure.add_subplot(grid[0, 0]), result)
-    plot_accuracy(figure.add_subplot(grid[0, 1]), result)
-    plot_difference(figure.add_subplot(grid[1, :]), result)
-    save(figure, path, "report", dpi=120)
+TILES = 10  # weights that are shown of each side
+SIDE = 28
 
 
-def make_folder(path: Path) -> Path:
-    """The folder for pictures, made if it is not there.
+def training_curves(result: CompareResult) -> Picture:
+    """Loss and accuracy of both sides, the allowance used at each step, and the weights learned."""
+    figure = Picture(figsize=(11, 11.5), layout="constrained")
+    figure.suptitle(f"{result.title}\n{result.in_short}", fontsize=15)
+    parts: Any = figure.subfigures(2, 1, height_ratios=(3.6, 1))
+    curves, images = parts
+    grid = curves.add_gridspec(2, 2, height_ratios=(3, 2))
+    loss, accuracy = curves.add_subplot(grid[0, 0]), curves.add_subplot(grid[0, 1])
+    allowance = curves.add_subplot(grid[1, :])
+    plot_loss(loss, result)
+    plot_accuracy(accuracy, result)
+    plot_allowance(allowance, result)
+    for axes in (loss, accuracy, allowance):
+        axes.grid(alpha=0.3)
+        axes.set_xlabel("step")
+        mark(axes, result, named=axes is allowance)
+    legend_below(loss, 2)
+    legend_below(accuracy, 2)
+    legend_below(allowance, 7)
+    plot_weights(images, {name: side.weights() for name, side in result.sides.items()})
+    return figure
 
-    Raises
-    ------
-    InputError
-        If it cannot be made or written to.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=path):
-            return path
-    except OSError as error:
-        raise InputError(f"report: cannot write to {path}: {error.strerror}") from error
+
+def mark(axes: Axes, result: CompareResult, named: bool) -> None:
+    """Lines where rounding alone begins to drive valid runs apart, and where a bug shows."""
+    for name, step in result.marks.items():
+        style = HORIZON if name == "noise horizon" else DIVERGENCE
+        axes.axvline(step, label=name if named else None, **style)
+    if "noise horizon" in result.marks:
+        axes.axvspan(result.marks["noise horizon"], len(result.steps), color="#555555", alpha=0.07)
 
 
 def plot_loss(axes: Axes, result: CompareResult) -> None:
-    """Training loss at each step: PyTorch's dashes on NumPy's broad line."""
-    numbers = [step.number for step in result.steps]
-    numpy, torch = ([step.loss[side] for step in result.steps] for side in ("numpy", "torch"))
-    axes.plot(numbers, numpy, "-", color=NUMPY_COLOR, **BROAD, label="NumPy")
-    axes.plot(numbers, torch, "--", color=TORCH_COLOR, **FINE, label="PyTorch")
-    axes.set(title="Training loss", xlabel="step", ylabel="cross-entropy of the batch")
-    axes.legend(fontsize=12)
-    axes.grid(alpha=0.3)
+    """Training loss, smoothed with each step's own faint behind it, and held-out loss as points."""
+    curve = result.curve(result.experiment.held_out)
+    for side, style in SIDES.items():
+        losses = np.array([step.loss[side] for step in result.steps])
+        numbers = 1 + np.arange(len(losses))
+        axes.plot(numbers, losses, color=style["color"], linewidth=0.5, alpha=0.15)
+        where, means = smoothed(losses)
+        axes.plot(1 + where, means, **style | {"label": f"{style['label']}, training"})
+        plot_points(axes, curve, side, "loss", 1, f"{style['label']}, {curve[0].split}")
+    axes.set(title="Loss: training smoothed, each step faint", ylabel="cross-entropy", ylim=0)
 
 
 def plot_accuracy(axes: Axes, result: CompareResult) -> None:
-    """Accuracy on held-out images as training goes on."""
-    split = result.experiment.held_out
-    curve = result.curve(split)
-    numbers = [point.step for point in curve]
-    numpy, torch = ([100 * point.accuracy[side] for point in curve] for side in ("numpy", "torch"))
-    axes.plot(numbers, numpy, "o-", color=NUMPY_COLOR, **BROAD, markersize=10, label="NumPy")
-    axes.plot(numbers, torch, "x--", color=TORCH_COLOR, **FINE, label="PyTorch")
-    axes.set(title=f"{split.capitalize()} accuracy", xlabel="step", ylabel="right answers, %")
-    axes.legend(fontsize=12, loc="lower right")
-    axes.grid(alpha=0.3)
+    """Accuracy on held-out images as training goes on, and on the training images if known."""
+    for split in (result.experiment.held_out, "training"):
+        curve = result.curve(split)
+        for side, style in SIDES.items() if curve else ():
+            label = f"{style['label']}, {split}"
+            plot_points(axes, curve, side, "accuracy", 100, label, joined=True)
+    axes.set(title="Accuracy", ylabel="right answers, %")
 
 
-def plot_difference(axes: Axes, result: CompareResult) -> None:
+MARKERS = {"numpy": "o", "torch": "x"}
+
+
+def plot_points(
+    axes: Axes,
+    curve: Any,
+    side: str,
+    metric: str,
+    factor: float,
+    label: str,
+    joined: bool = False,
+) -> None:
+    """A checkpoint each: NumPy's as rings, PyTorch's as crosses in them; training images dotted."""
+    style = SIDES[side]
+    training = curve[0].split == "training"
+    axes.plot(
+        [point.step for point in curve],
+        [factor * getattr(point, metric)[side] for point in curve],
+        color=style["color"],
+        linestyle=(":" if training else style.get("linestyle", "-")) if joined else "",
+        linewidth=style["linewidth"] / 2 if joined else 0,
+        marker=None if training else MARKERS[side],
+        markersize=8 if side == "numpy" else 5,
+        markerfacecolor="none",
+        alpha=0.8,
+        label=label,
+        markevery=max(1, len(curve) // 20),
+    )
+
+
+def plot_allowance(axes: Axes, result: CompareResult) -> None:
     """NumPy's error over what the rule allows, by kind, at each step: parity is below 1."""
     numbers = [step.number for step in result.steps]
-    for kind in KINDS:
+    for kind, style in KIND_STYLES.items():
         used = np.array([step.used[kind] for step in result.steps])
-        axes.plot(numbers, np.where(used > 0, used, np.nan), linewidth=1, label=kind)
+        axes.plot(numbers, np.where(used > 0, used, np.nan), linewidth=1.2, **style)
     axes.axhline(1, color="black", linewidth=2, label="limit")
     axes.set(
         title="How much of the allowed difference is used",
-        xlabel="step",
         ylabel="error / allowance",
         yscale="log",
     )
-    axes.legend(fontsize=12, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.2))
-    axes.grid(alpha=0.3)
+
+
+def weight_images(weights: Mapping[str, Mapping[str, ndarray]]) -> Picture:
+    """The first layer's weights by side, as images: purple is positive, orange negative."""
+    figure = Picture(figsize=(11, 2.6), layout="constrained")
+    plot_weights(figure, weights)
+    return figure
+
+
+def plot_weights(figure: Any, weights: Mapping[str, Mapping[str, ndarray]]) -> None:
+    """A row of tiles for each side: what each of the first units looks for."""
+    tiles = {side: first_layer(state) for side, state in weights.items()}
+    count = min(len(images) for images in tiles.values())
+    name = next(iter(next(iter(weights.values()))))
+    figure.suptitle(f"{name}, the first {count}: purple adds, orange takes away", fontsize=12)
+    grid = figure.subplots(len(tiles), count, squeeze=False)
+    limit = max(float(np.abs(images).max()) for images in tiles.values())
+    for row, (side, images) in zip(grid, tiles.items(), strict=True):
+        row[0].set_ylabel(SIDES[side]["label"])
+        for axes, image in zip(row, images, strict=False):
+            axes.imshow(image, cmap="PuOr", vmin=-limit, vmax=limit)
+            axes.set(xticks=[], yticks=[])
+
+
+def first_layer(state: Mapping[str, ndarray]) -> ndarray:
+    """The weights that see the image: (units, 28, 28) of a linear layer, (channels, 3, 3) of a
+    convolution with one channel; at most `TILES`.
+    """
+    weight = next(iter(state.values()))
+    shape = (SIDE, SIDE) if weight.ndim == 2 else weight.shape[-2:]
+    return weight.reshape(len(weight), *shape)[:TILES]

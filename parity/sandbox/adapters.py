@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-__all__ = ["BadResult", "Unsupported", "call", "stand_in"]
+__all__ = ["NOTHING", "Arrays", "BadResult", "Computed", "Unsupported", "arrays_of", "call"]
 
+NOTHING = "returns None: is there a `return`?"
 Arrays = list[ndarray | None]
 Namespace = dict[str, Any]
 
@@ -39,8 +40,18 @@ def call(
     if subject in METHODS:
         return METHODS[subject](namespace, subject, *args, **options)
     function = namespace[subject]
+    if isinstance(function, Computed):
+        return function.arrays(args, options)
     positional, named = bind(function, len(args), options)
     return arrays_of(function(*args, *positional, **named), outputs)
+
+
+class Computed:
+    """An operation that is no function of the file: one of a layout computes it."""
+
+    def arrays(self, args: tuple[Any, ...], options: dict[str, Any]) -> Arrays:
+        """What it computes."""
+        raise NotImplementedError
 
 
 def bind(
@@ -71,7 +82,7 @@ def bind(
 def arrays_of(value: Any, outputs: int) -> Arrays:
     """`value` as so many arrays; raises BadResult for what is none."""
     if value is None:
-        raise BadResult("returns None: is there a `return`?")
+        raise BadResult(NOTHING)
     if outputs == 1:
         return [array_of(value)]
     if not isinstance(value, list | tuple) or len(value) != outputs:
@@ -273,31 +284,3 @@ METHODS: dict[str, Callable[..., Arrays]] = {
     "fit": run_fit,
     "evaluate": run_evaluate,
 }
-
-
-def stand_in(name: str) -> Any:
-    """Our own `name`, in float64 whatever comes in."""
-    from numpy_impl import functional, models, optim
-
-    if hasattr(models, name):
-
-        def model(*sizes: int) -> Any:
-            return getattr(models, name)(*sizes, dtype=np.float64)
-
-        return model
-    return getattr(optim, name) if hasattr(optim, name) else lenient(getattr(functional, name))
-
-
-def lenient(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` with numbers and lists taken, too, where it wants float arrays."""
-
-    def cast(value: Any) -> Any:
-        if isinstance(value, float | list | ndarray | np.floating):
-            array = np.asarray(value)
-            return array if array.dtype.kind in "iu" else array.astype(np.float64)
-        return value
-
-    def call(*args: Any, **options: Any) -> Any:
-        return function(*map(cast, args), **{name: cast(value) for name, value in options.items()})
-
-    return call

@@ -9,18 +9,23 @@ import threading
 import traceback
 import types
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
-from parity.sandbox import adapters
+from parity.sandbox import adapters, loading, mapping, placeholders
+from parity.sandbox.adapters import NOTHING
+from parity.sandbox.stand_ins import stand_in
 
 __all__ = ["WRITTEN_MB", "Session"]
 
 WRITTEN_MB = 10  # more than this, printed or saved, goes into no file
 REPEAT = 0.05  # seconds after which the time limit is raised again, if the code swallowed it
+WHOLE = 4.0  # seconds for running a file to its end, before its definitions are run alone
 
 
 class OutOfTime(BaseException):
@@ -28,26 +33,56 @@ class OutOfTime(BaseException):
 
 
 class Session:
-    """The namespace of the code under check, and what is asked of it."""
+    """The namespace of the code under check, and what is asked of it.
 
-    def __init__(self, timeout: float, namespace: dict[str, Any] | None = None) -> None:
-        self.timeout = timeout
+    `parent` computes what stands in for a name of the contract: (name, args, options) -> arrays.
+    """
+
+    def __init__(
+        self,
+        timeout: float,
+        parent: Callable[[str, tuple[Any, ...], dict[str, Any]], list[ndarray]],
+        namespace: dict[str, Any] | None = None,
+    ) -> None:
+        self.timeout, self.parent = timeout, parent
         self.namespace: dict[str, Any] = {} if namespace is None else namespace
-        self.file = "<module>"
+        self.operations = self.namespace  # the contract's names, if not by a layout
+        self.roots: tuple[str, ...] = ()  # the files and folders that are the student's
+        self.map = ""  # the file of the layout
 
-    def load(self, path: Path) -> dict[str, Any]:
-        """Run the file as `import` would; what it defined before it stopped can be checked."""
-        self.file = str(path)
-        name = path.stem if path.stem not in sys.modules else f"_{path.stem}"
-        module = types.ModuleType(name)
-        module.__file__ = self.file
-        sys.modules[name] = module
-        self.namespace = module.__dict__
+    def load(self, path: Path, package: str, roots: list[str]) -> dict[str, Any]:
+        """Run the file as `import` would; what it defined before it stopped can be checked.
 
-        def run() -> None:
-            exec(compile(path.read_bytes(), self.file, "exec"), self.namespace)
+        `package` is the package that a relative import starts from, "" for none. Where the file
+        does not run to its end, its imports, definitions and constants are run alone.
+        """
+        self.roots = tuple(roots)
+        placeholders.loading.loading = True
+        try:
+            parts, left_out = loading.pieces(path)
+        except loading.Unreadable as reason:
+            return {"raised": str(reason), "traceback": "", "names": []}
+        self.namespace = self.operations = module_of(path, package)
+        outcome = self.guarded(lambda: self.run(parts), min(self.timeout, WHOLE))
+        if "arrays" not in outcome:
+            self.namespace = self.operations = module_of(path, package)
+            end = monotonic() + self.timeout
+            for part in parts:
+                for statement in loading.definitions(part):
+                    piece = loading.Piece(part.name, statement)
+                    self.guarded(partial(self.run, [piece]), max(end - monotonic(), 1e-3))
+        placeholders.loading.loading = False
+        if "arrays" not in outcome:
+            why = outcome.get("raised") or (
+                f"uses {outcome['borrowed']}" if "borrowed" in outcome else "takes too long"
+            )
+            return {"alone": why, "names": self.names(), "left_out": left_out}
+        return {"names": self.names(), "left_out": left_out}
 
-        return {**self.guarded(run, self.timeout), "names": self.names()}
+    def run(self, parts: list[loading.Piece]) -> None:
+        """Run the parts of a file in its namespace."""
+        for part in parts:
+            exec(compile(part.tree, part.name, "exec"), self.namespace)
 
     def names(self) -> list[str]:
         """The public callables that the code defines."""
@@ -56,6 +91,18 @@ class Session:
             for name, value in self.namespace.items()
             if callable(value) and not name.startswith("_")
         ]
+
+    def read_by(self, plan: dict[str, Any]) -> dict[str, Any]:
+        """Read the file by a layout from here on; tells the operations that it has."""
+        self.map = plan["file"]
+
+        def run() -> list[Any]:
+            self.operations = dict(mapping.mapped(plan, self.namespace))
+            return []
+
+        outcome = self.guarded(run, self.timeout)
+        outcome.pop("arrays", None)
+        return {**outcome, "names": list(self.operations)}
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """The outcome of each call of the request, within one time limit for them all.
@@ -85,7 +132,10 @@ class Session:
         before = copy.deepcopy((args, options))
 
         def run() -> list[Any]:
-            return adapters.call(self.namespace, subject, args, options, outputs)
+            stub = self.operations.get(subject)
+            if callable(stub) and loading.is_stub(stub):
+                raise NotImplementedError
+            return adapters.call(self.operations, subject, args, options, outputs)
 
         outcome = self.guarded(run, seconds)
         outcome["changed"] = [
@@ -108,6 +158,8 @@ class Session:
             return {"bad_result": str(reason)}
         except NotImplementedError:
             return {"not_written": True}
+        except placeholders.Borrowed as name:
+            return {"borrowed": str(name)}
         except SystemExit as stop:
             return self.raised(stop, f"calls sys.exit({stop.code!r})")
         except MemoryError as error:
@@ -120,27 +172,49 @@ class Session:
             return self.raised(error, f"raises {type(error).__name__}: {first_line(error)}")
 
     def raised(self, error: BaseException, words: str) -> dict[str, Any]:
-        """`words`, the line of the file where it happened, and the traceback."""
-        lines = [
-            frame.lineno
-            for frame in traceback.extract_tb(error.__traceback__)
-            if frame.filename == self.file
-        ]
-        where = f" (line {lines[-1]})" if lines else ""
+        """`words`, the line of the student's where it happened, and the traceback.
+
+        What happens in the layout's own line is said of that line.
+        """
+        frames = traceback.extract_tb(error.__traceback__)
         trace = "".join(traceback.format_exception(error))
-        return {"raised": words + where, "traceback": trace}
+        if frames and frames[-1].filename == self.map:
+            if "'NoneType'" in words:
+                return {"bad_result": NOTHING}
+            return {"misfit": words, "line": frames[-1].lineno or 0, "traceback": trace}
+        lines = [place(frame) for frame in frames if self.is_students(frame.filename)]
+        return {"raised": words + (f" ({lines[-1]})" if lines else ""), "traceback": trace}
+
+    def is_students(self, file: str) -> bool:
+        """Whether a file is the one under check, a cell of it, or of its own package."""
+        return file.startswith(self.roots) if self.roots else file == self.namespace.get("__file__")
 
     @contextlib.contextmanager
     def replaced(self, names: list[str]) -> Iterator[None]:
         """Ours under `names` for a while, so that one wrong function is not blamed on another."""
-        before = {name: self.namespace[name] for name in names if name in self.namespace}
-        self.namespace.update({name: adapters.stand_in(name) for name in names})
+        before = {name: self.operations[name] for name in names if name in self.operations}
+        self.operations.update({name: stand_in(name, self.parent) for name in names})
         try:
             yield
         finally:
             for name in names:
-                del self.namespace[name]
-            self.namespace.update(before)
+                del self.operations[name]
+            self.operations.update(before)
+
+
+def module_of(path: Path, package: str) -> dict[str, Any]:
+    """The namespace of a new module for the file, as a part of its package."""
+    name = path.stem if path.stem not in sys.modules else f"_{path.stem}"
+    module = types.ModuleType(f"{package}.{name}" if package else name)
+    module.__file__, module.__package__ = str(path), package
+    sys.modules[module.__name__] = module
+    return module.__dict__
+
+
+def place(frame: traceback.FrameSummary) -> str:
+    """Where a frame is, such as "line 7" or "cell 2, line 1"."""
+    _, _, cell = frame.filename.partition(".ipynb, ")
+    return f"{cell}, line {frame.lineno}" if cell else f"line {frame.lineno}"
 
 
 @contextlib.contextmanager

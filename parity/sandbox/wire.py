@@ -1,15 +1,25 @@
 """What travels between the check and the process that runs the file: a line of JSON.
 
-No pickle: what comes back was made by somebody else's code, and unpickling would run it here.
+No pickle: what comes back was made by somebody else's code, and unpickling would run it here. The
+decoder takes what the encoder writes and nothing else.
 """
 
 import base64
+import binascii
 import json
+import math
+import re
 from typing import Any
 
 import numpy as np
 
-__all__ = ["decode", "encode"]
+__all__ = ["Malformed", "decode", "encode"]
+
+REAL = re.compile(r"[<>|=][fiub]\d{1,2}")  # a dtype of real numbers, as NumPy spells it
+
+
+class Malformed(ValueError):  # noqa: N818 - said of a line, not of the program
+    """The line is none that `encode` writes; the message says in what way."""
 
 
 def encode(value: Any) -> str:
@@ -17,13 +27,18 @@ def encode(value: Any) -> str:
     return json.dumps(pack(value))
 
 
-def decode(line: str) -> Any:
-    """What was encoded; raises ValueError for a line that is none of ours."""
-    return unpack(json.loads(line))
+def decode(line: str | bytes) -> Any:
+    """What was encoded; raises Malformed for a line that is none of ours."""
+    try:
+        return unpack(json.loads(line))
+    except RecursionError:
+        raise Malformed("is nested too deep") from None
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        raise Malformed("is no JSON") from None
 
 
 def pack(value: Any) -> Any:
-    """`value` with arrays and tuples as tagged dicts."""
+    """`value` with arrays, tuples and dicts as tagged dicts."""
     if isinstance(value, np.generic):
         value = np.asarray(value)
     if isinstance(value, np.ndarray):
@@ -44,10 +59,30 @@ def unpack(value: Any) -> Any:
         return [unpack(item) for item in value]
     if not isinstance(value, dict):
         return value
-    ((tag, content),) = value.items()
-    if tag == "array":
-        dtype, shape, bytes64 = content
-        return np.frombuffer(base64.b64decode(bytes64), np.dtype(dtype)).reshape(shape).copy()
-    if tag == "tuple":
-        return tuple(unpack(item) for item in content)
-    return {key: unpack(item) for key, item in content}
+    match value:
+        case {"array": [str(dtype), [*shape], str(bytes64)], **rest} if not rest:
+            return unpack_array(dtype, shape, bytes64)
+        case {"tuple": [*items], **rest} if not rest:
+            return tuple(unpack(item) for item in items)
+        case {"dict": [*pairs], **rest} if not rest and all(map(is_pair, pairs)):
+            return {key: unpack(item) for key, item in pairs}
+    raise Malformed(f"has an object with the keys {list(value)[:3]}")
+
+
+def is_pair(value: Any) -> bool:
+    """Whether a value is a name and something."""
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
+
+
+def unpack_array(dtype: str, shape: list[Any], bytes64: str) -> np.ndarray:
+    """An array of real numbers; raises Malformed if the parts do not fit together."""
+    sizes_fit = all(type(size) is int and size >= 0 for size in shape)
+    if not REAL.fullmatch(dtype) or not sizes_fit:
+        raise Malformed("has an array that is none of real numbers")
+    try:
+        kind, data = np.dtype(dtype), base64.b64decode(bytes64, validate=True)
+    except (TypeError, binascii.Error):
+        raise Malformed("has an array that is none of real numbers") from None
+    if len(data) != math.prod(shape) * kind.itemsize or len(shape) > 32:
+        raise Malformed("has an array whose bytes do not fill its shape")
+    return np.frombuffer(data, kind).reshape(shape).copy()

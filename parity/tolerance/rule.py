@@ -5,15 +5,16 @@ in float64, is at most
 
     BASE x scale + FACTOR x the farthest that an equally valid run is from the reference,
 
-where the scale is the largest absolute value of the reference. In float32, PyTorch's own run is an
-equally valid run (this is the truth test: NumPy must be about as near to the truth as PyTorch is).
-So is a run that differs by nothing but rounding: see `parity.tolerance.perturbed`.
+where the scale is the largest absolute value of the reference, or the smallest normal number if
+that is more. In float32, PyTorch's own run is an equally valid run (this is the truth test: NumPy
+must be about as near to the truth as PyTorch is). So is a run that differs by nothing but rounding:
+see `parity.tolerance.perturbed`.
 """
 
 import numpy as np
 from numpy import ndarray
 
-from parity.tolerance.table import BASE, FACTOR
+from parity.tolerance.table import BASE, FACTOR, SMALLEST
 
 __all__ = ["allowance", "distance", "is_close", "scale_of"]
 
@@ -30,7 +31,7 @@ def allowance(dtype: str, scale: float, farthest: float = 0.0) -> float:
     farthest
         The distance from the reference of the farthest equally valid run; in the unit of `scale`.
     """
-    return BASE[dtype] * scale + FACTOR * farthest
+    return BASE[dtype] * max(scale, SMALLEST[dtype]) + FACTOR * farthest
 
 
 def distance(value: ndarray, other: ndarray | int, out: ndarray | None = None) -> float:

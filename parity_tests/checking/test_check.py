@@ -96,7 +96,6 @@ ALIASES = {
     ("softmax", "integers"): "zeros",  # numbers below 1
     ("sigmoid_backward", "integers"): "zeros",
     ("softmax_backward", "integers"): "zeros",
-    ("cross_entropy_backward", "integers"): "zeros",
 }
 
 

@@ -21,7 +21,7 @@ from parity.checking.judging import (
 from parity.contract.calls import Call
 from parity.tolerance import is_close
 from parity.tolerance.perturbed import rounded
-from parity.tolerance.table import BASE, FACTOR
+from parity.tolerance.table import BASE, FACTOR, SMALLEST
 
 units = st.sampled_from([1e-6, 1.0, 1e6])
 dtypes = st.sampled_from(["float32", "float64"])
@@ -97,8 +97,11 @@ def test_one_number_is_not_two_equal_ones() -> None:
     assert not expected([1.0, 1.0]).agrees(np.array([1.0]), 0, "float64")
 
 
-def test_zero_has_no_tolerance() -> None:
-    assert not expected([0.0]).agrees(np.array([1e-300]), 0, "float64")
+@pytest.mark.parametrize("right", [0.0, 5e-324, 1e-310])
+def test_no_tolerance_is_relative_to_less_than_the_smallest_normal_number(right: float) -> None:
+    base = BASE["float64"] * SMALLEST["float64"]
+    assert expected([right]).agrees(np.array([right + 0.9 * base]), 0, "float64")
+    assert not expected([right]).agrees(np.array([right + 1.1 * base]), 0, "float64")
 
 
 # In which precision

@@ -3,9 +3,9 @@
 import ast
 import inspect
 import json
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,11 @@ from parity.contract.operations import SUBJECTS
 from parity.contract.template import TEMPLATE
 from parity.errors import InputError
 from parity.sandbox import wire
+from parity.sandbox.student import FileStudent
 
+# Seconds that a loop is given to come to its end: enough for what is right, beside which others
+# are at work. What ends is not held to it.
+SHORT = 2.0
 RIGHT = "def relu(x):\n    return [[max(0.0, v) for v in row] for row in x]\n"
 
 
@@ -64,7 +68,8 @@ FAULTS = {
 def test_a_fault_becomes_one_line_and_the_rest_is_checked(
     tmp_path: Path, body: str, status: str, words: str
 ) -> None:
-    report = run(tmp_path, f"{RIGHT}def sigmoid(x):\n    print('here')\n    {body}\n", timeout=1.0)
+    code = f"{RIGHT}def sigmoid(x):\n    print('here')\n    {body}\n"
+    report = run(tmp_path, code, **({"timeout": SHORT} if status == "timeout" else {}))
     result = verdict(report, "sigmoid")
     assert (result.status, result.diagnosis) == (status, None)
     assert words in result.message
@@ -81,32 +86,48 @@ def test_no_mistake_is_named_where_the_process_ends(tmp_path: Path) -> None:
 
 
 FILES = {
-    "an import error": (
-        "import no_such_thing",
-        "error",
-        "No module named 'no_such_thing' (line 3)",
+    "sys.exit at the end": ("raise SystemExit(1)", "calls sys.exit(1) (line 3)"),
+    "a script at the end": ("train()", "name 'train' is not defined (line 3)"),
+    "a loop at the end": ("while True: pass", "takes too long"),
+    "a file that is not there": ("open('train.csv')", "raises FileNotFoundError"),
+    "a use of what is not installed": (
+        "import no_such_thing\nlist(no_such_thing.rows)",
+        "uses no_such_thing.rows",
     ),
-    "sys.exit at the end": ("raise SystemExit(1)", "error", "calls sys.exit(1) (line 3)"),
-    "a script at the end": ("train()", "error", "name 'train' is not defined (line 3)"),
-    "a loop at the end": ("while True: pass", "timeout", "does not come to its end within 1 s"),
 }
 
 
-@pytest.mark.parametrize(("code", "status", "words"), FILES.values(), ids=FILES)
-def test_what_a_file_defined_before_it_stopped_is_checked(
-    tmp_path: Path, code: str, status: str, words: str
+@pytest.mark.parametrize(("code", "words"), FILES.values(), ids=FILES)
+def test_a_file_that_does_not_run_to_its_end_is_judged_by_its_definitions(
+    tmp_path: Path, code: str, words: str
 ) -> None:
-    report = run(tmp_path, f"{RIGHT}{code}\n", timeout=1.0)
-    assert verdict(report, "file").status == status
-    assert words in verdict(report, "file").message
+    last = "def sigmoid(x):\n    return STEEPNESS * np.exp(x) / (1 + np.exp(x))\n"
+    late = f"import numpy as np\nSTEEPNESS = 1.0\n{last}"
+    report = run(tmp_path, f"{RIGHT}{code}\n{late}", timeout=3.0)
+    (note,) = (line for line in report.notes if "definitions" in line)
+    assert words in note
     assert verdict(report, "relu").status == "pass"
+    assert verdict(report, "sigmoid").diagnosis == "overflow" or report.failed == 1
+
+
+def test_what_is_not_installed_fails_by_name_when_it_is_used(tmp_path: Path) -> None:
+    code = (
+        "import no_such_thing as nst\nfrom no_such_thing.more import exp\n"
+        "table = nst.table(3)[0]\n"
+        "def sigmoid(x):\n    return 1 / (1 + exp(-x))\n"
+    )
+    report = run(tmp_path, RIGHT + code)
+    assert verdict(report, "relu").status == "pass"
+    result = verdict(report, "sigmoid")
+    assert result.status == "borrowed"
+    assert result.explanation.startswith("uses no_such_thing.more.exp")
 
 
 @pytest.mark.parametrize(
     ("code", "words"),
     [
         ("def relu(x):\n    return x +\n", "SyntaxError: invalid syntax (mine.py, line 2)"),
-        (f"1 / 0\n{RIGHT}", "ZeroDivisionError: division by zero (line 1)"),
+        ("1 / 0\n", "ZeroDivisionError: division by zero (line 1)"),
     ],
     ids=["a syntax error", "an error at the top"],
 )
@@ -176,7 +197,9 @@ def test_exit_code_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     file.write_text(RIGHT + "def sigmoid(x):\n    return x / 0\n")
     assert Check(file=file, json=answer).run() == 1
     payload = json.loads(answer.read_text())
-    assert set(payload) == {"file", "results", "passed", "failed"}
+    assert set(payload) == {
+        *("file", "layout", "isolation", "seed", "notes", "results", "passed", "failed")
+    }
     assert (payload["passed"], payload["failed"]) == (1, 1)
     for result in payload["results"]:
         assert set(result) == {"name", "status", "diagnosis", "message"}
@@ -223,18 +246,28 @@ def test_an_empty_template_is_not_written_yet(tmp_path: Path) -> None:
     assert "nothing is written yet" in report.summary()
 
 
-@pytest.mark.timeout(60)
-def test_a_whole_file_takes_seconds(tmp_path: Path) -> None:
+@pytest.mark.timeout(600)  # for one that hangs
+def test_a_whole_file_takes_seconds_of_work(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
+    (tmp_path / "own").mkdir()
+    for source in Path(numpy_impl.functional.__file__).parent.glob("*.py"):
+        text = source.read_text(encoding="utf-8").replace("numpy_impl", "own")
+        (tmp_path / "own" / source.name).write_text(text, encoding="utf-8")
     modules = ("functional", "models", "optim", "training")
-    file.write_text("".join(f"from numpy_impl.{module} import *\n" for module in modules))
+    file.write_text("".join(f"from own.{module} import *\n" for module in modules))
     code = (
         f"from parity.cli.check import Check; from pathlib import Path; import sys; "
-        f"sys.exit(Check(file=Path({str(file)!r})).run())"
+        f"sys.exit(Check(file=Path({str(file)!r}), allow=('jaxtyping',)).run())"
     )
-    start = time.perf_counter()
+
+    def work() -> float:
+        """The processor's seconds in the child: not those for which others kept it waiting."""
+        times = os.times()
+        return times.children_user + times.children_system
+
+    start = work()
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
-    assert time.perf_counter() - start < 30  # 5 s on an idle machine; others may be at work
+    assert 0 < work() - start < 30  # 5 s on an idle machine
 
 
 # --- the wire ------------------------------------------------------------------------------------

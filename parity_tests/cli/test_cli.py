@@ -169,7 +169,7 @@ def test_the_installed_command_starts_without_a_terminal() -> None:
     script = "import sys; from parity.cli import main\ntry: main(['compare', '--help'])\n"
     script += "except SystemExit: pass\nassert 'torch' not in sys.modules"
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=600
     )
     assert "--weight-decay" in done.stdout
     assert "\x1b" not in done.stdout

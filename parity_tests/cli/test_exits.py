@@ -20,7 +20,7 @@ COMMANDS = [("parity", "template"), ("parity", "data", "--data", "digits"), ("pa
 def run(command: tuple[str, ...], output: int) -> tuple[int, str]:
     """`python -m command` in a process of its own: exit code and standard error."""
     done = subprocess.run(
-        [sys.executable, "-m", *command], stdout=output, stderr=subprocess.PIPE, timeout=60
+        [sys.executable, "-m", *command], stdout=output, stderr=subprocess.PIPE, timeout=600
     )
     return done.returncode, done.stderr.decode()
 

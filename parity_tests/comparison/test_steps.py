@@ -9,7 +9,7 @@ import pytest
 
 from parity.comparison.steps import Comparison, Divergence, Key, StepReport
 from parity.errors import BadCaseError
-from parity.tolerance.table import BASE, FACTOR, HORIZON
+from parity.tolerance.table import BASE, FACTOR, HORIZON, SMALLEST
 
 Tensors = dict[Key, np.ndarray]
 DTYPES = ("float32", "float64")
@@ -274,6 +274,19 @@ def test_numpy_may_be_some_times_as_far_from_the_truth_as_torch(within: bool) ->
     torch = changed(exact, key, index, 1 - off)
     numpy = changed(exact, key, index, 1 - off * FACTOR * (0.95 if within else 1.05))
     assert (compare(numpy, torch).divergence is None) == within
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("times", [0.5, 2.0])
+def test_below_the_smallest_normal_number_the_tolerance_is_that_of_the_number(
+    dtype: str, times: float
+) -> None:
+    key = "step", "fc.weight"
+    truth = tensors(dtype)
+    truth[key] *= SMALLEST[dtype] / 1024
+    off = np.asarray(times * BASE[dtype] * SMALLEST[dtype], dtype)
+    report = Comparison(dtype).step(1, {**truth, key: truth[key] + off}, truth, truth, truth)
+    assert (report.divergence is None) is (times < 1)
 
 
 def test_what_rounding_did_once_stays_allowed() -> None:

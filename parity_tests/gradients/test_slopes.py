@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy import ndarray
 
-from parity.gradients.slopes import EPS, STEPS, Probe, Slope, draw
+from parity.gradients.slopes import EPS, ROUNDING, STEPS, Probe, Slope, draw, norm
+from parity.tolerance.table import SMALLEST
 from parity_tests.gradients.test_gradcheck import seeds
 
 unit = st.floats(-1, 1)
@@ -29,10 +30,29 @@ def bend(left: float, right: float) -> Callable[[ndarray], ndarray]:
     return lambda x: np.where(x < 0, left * x, right * x)
 
 
+@example(5e-324, 0.0, 0.0, 0.0, 1e-6)  # the difference is rounded to nothing
+@example(1.6e-322, -2.2e-308, 0.0, 1.0, 1e-2)
 @given(slopes, slopes, slopes, unit, st.floats(1e-6, 1e-2))
 def test_a_cubic_is_within_the_tolerance(a: float, b: float, c: float, x: float, h: float) -> None:
     slope = along(lambda x: a * x + b * x**2 + c * x**3, a + 2 * b * x + 3 * c * x**2, x, h)
     assert slope.agrees
+
+
+@pytest.mark.parametrize("weight", [1e-310, 1.0, 1e200])
+@pytest.mark.parametrize("size", [0.0, 1e-310, 1e-307])
+def test_below_the_smallest_normal_number_rounding_is_that_of_the_number(
+    size: float, weight: float
+) -> None:
+    """A product is a number of its own, and cannot be more exact either."""
+    rounding = along(lambda x: size + 0 * x, 0.0, 0.0, STEPS[0], weight).rounding
+    largest = max(max(size, SMALLEST["float64"]) * weight, SMALLEST["float64"])
+    assert rounding == pytest.approx(ROUNDING * EPS * (largest / STEPS[0]), rel=1e-6, abs=0)
+
+
+@pytest.mark.parametrize("unit", [5e-324, 1e-200, 1.0, 1e200])
+def test_a_norm_has_the_unit_of_its_elements(unit: float) -> None:
+    assert norm(np.array([3 * unit, -4 * unit])) == pytest.approx(5 * unit, abs=0)
+    assert norm(np.zeros(2)) == 0
 
 
 @given(unit, st.sampled_from(STEPS))

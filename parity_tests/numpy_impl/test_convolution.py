@@ -31,7 +31,7 @@ def batch_last(array: ndarray) -> ndarray:
 
 @given(call=CALLS["conv2d"])
 def test_convolution_agrees_with_the_loops(call: Call) -> None:
-    stride, padding = pair(call.options["stride"]), pair(call.options["padding"])
+    stride, padding = pair(call.options.get("stride", 1)), pair(call.options.get("padding", 0))
     input, weight = call.inputs["input"], call.inputs["weight"]
     bias = call.inputs.get("bias", np.zeros(len(weight)))
     output = naive.conv2d(input, weight, bias, stride, padding)
@@ -45,7 +45,7 @@ def test_convolution_agrees_with_the_loops(call: Call) -> None:
 @given(call=CALLS["avg_pool2d"])
 def test_pooling_agrees_with_the_loops(call: Call) -> None:
     input, kernel_size = call.inputs["input"], pair(call.options["kernel_size"])
-    stride = pair(call.options["stride"] or kernel_size)
+    stride = pair(call.options.get("stride", kernel_size))
     output = naive.avg_pool2d(input, kernel_size, stride)
     assert_close("output", call.forward(F), output)
     expected = naive.avg_pool2d_backward(call.grad_output, input, kernel_size, stride)
@@ -152,7 +152,7 @@ def test_results_have_the_batch_running_fastest() -> None:
 @given(call=CALLS["conv2d"])
 def test_unfold_is_that_of_pytorch_in_another_order(call: Call) -> None:
     input, (kH, kW) = call.inputs["input"], call.inputs["weight"].shape[2:]
-    stride, padding = call.options["stride"], call.options["padding"]
+    stride, padding = call.options.get("stride", 1), call.options.get("padding", 0)
     columns = unfold(input, (kH, kW), stride, padding)  # (Wo, Ho, kW kH C, N)
     Wo, Ho, _, N = columns.shape
     theirs = torch.nn.functional.unfold(

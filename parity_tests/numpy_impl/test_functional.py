@@ -259,14 +259,20 @@ def test_permuting_the_batch_permutes_the_gradient(seed: int, n: int, classes: i
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "sgd_step": {"lr": 0.1, "weight_decay": 0.3},
+    "momentum_step": {"lr": 0.1, "momentum": 0.8, "weight_decay": 0.3},
+    "rmsprop_step": {"lr": 0.1, "alpha": 0.9, "eps": 1e-3, "weight_decay": 0.3},
     "adam_step": {"lr": 0.1, "betas": (0.8, 0.99), "eps": 1e-3, "weight_decay": 0.3, "step": 3},
+    "adamw_step": {"lr": 0.1, "betas": (0.8, 0.99), "eps": 1e-3, "weight_decay": 0.3, "step": 3},
 }
+STATES = {"sgd_step": 0, "momentum_step": 1, "rmsprop_step": 1}
 each_step = pytest.mark.parametrize("name", OPTIONS)
 
 
 def step_arrays(name: str, rng: np.random.Generator, shape: tuple[int, ...]) -> list[ndarray]:
-    arrays = [uniform(rng, shape, 1.0) for _ in range(2 if name == "sgd_step" else 4)]
-    return [*arrays[:3], *map(np.abs, arrays[3:])]  # exp_avg_sq is a mean of squares
+    arrays = [uniform(rng, shape, 1.0) for _ in range(2 + STATES.get(name, 2))]
+    if name not in ("sgd_step", "momentum_step"):
+        arrays[-1] = np.abs(arrays[-1])  # a mean of squares
+    return arrays
 
 
 def run_step(
@@ -279,7 +285,7 @@ def run_step(
     else:
         results = getattr(F, name)(*arrays, **options)
     results = results if isinstance(results, tuple) else (results,)
-    names = ("param", "exp_avg", "exp_avg_sq")
+    names = ("param", "first state", "second state")
     return {key: np.asarray(array) for key, array in zip(names, results, strict=False)}
 
 
@@ -323,7 +329,7 @@ def test_steps_keep_the_dtype_and_what_came_in(name: str, dtype: type[np.floatin
     arrays = [a.astype(dtype) for a in step_arrays(name, np.random.default_rng(0), (3, 4))]
     before = [array.copy() for array in arrays]
     wide: dict[str, Any] = {"lr": np.float64(0.1), "weight_decay": np.float64(0.3)}
-    if name == "adam_step":
+    if name.startswith("adam"):
         wide |= {"betas": (np.float64(0.8), np.float64(0.99)), "eps": np.float64(1e-3)}
     for result in run_step(F, name, arrays, **wide).values():
         assert result.dtype == dtype

@@ -201,6 +201,8 @@ SIGNATURES = [
     "functional.linear_backward(grad_output, input, weight)",
     "functional.sigmoid(input)",
     "functional.sigmoid_backward(grad_output, output)",
+    "functional.tanh(input)",
+    "functional.tanh_backward(grad_output, output)",
     "functional.relu(input)",
     "functional.relu_backward(grad_output, output)",
     "functional.softmax(input, dim=-1)",
@@ -213,8 +215,17 @@ SIGNATURES = [
     "functional.conv2d_backward(grad_output, input, weight, stride=1, padding=0)",
     "functional.avg_pool2d(input, kernel_size, stride=None)",
     "functional.avg_pool2d_backward(grad_output, input, kernel_size, stride=None)",
+    "functional.max_pool2d(input, kernel_size, stride=None)",
+    "functional.max_pool2d_backward(grad_output, input, kernel_size, stride=None)",
+    "functional.batch_norm(input, running_mean, running_var, weight, bias, training=False, momentum=0.1, eps=1e-05)",  # noqa: E501
+    "functional.batch_norm_backward(grad_output, input, weight, running_mean, running_var, training=False, eps=1e-05)",  # noqa: E501
+    "functional.dropout(input, mask, p=0.5)",
+    "functional.dropout_backward(grad_output, mask, p=0.5)",
     "functional.sgd_step(param, grad, lr, weight_decay=0.0)",
+    "functional.momentum_step(param, grad, momentum_buffer, lr, momentum=0.9, weight_decay=0.0)",
+    "functional.rmsprop_step(param, grad, square_avg, lr=0.01, alpha=0.99, eps=1e-08, weight_decay=0.0)",  # noqa: E501
     "functional.adam_step(param, grad, exp_avg, exp_avg_sq, step, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0)",  # noqa: E501
+    "functional.adamw_step(param, grad, exp_avg, exp_avg_sq, step, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)",  # noqa: E501
     "models.SoftmaxRegression(in_features, num_classes)",
     "models.FeedForward(in_features, hidden_features, num_classes)",
     "models.ConvNet(num_classes)",

@@ -17,7 +17,7 @@ from parity.tolerance.table import BASE
 @pytest.mark.parametrize(("times", "passes"), [(0.9, True), (1.1, False)])
 def test_the_dtype_decides_how_much_is_allowed(dtype: str, times: float, passes: bool) -> None:
     expected = np.array([1.0, -8.0])
-    actual = (expected + [0, times * BASE[dtype] * 8]).astype(dtype)
+    actual = (expected + np.array([0, times * BASE[dtype] * 8])).astype(dtype)
     if passes:
         parity.assert_close(actual, expected)
     else:

@@ -15,6 +15,15 @@ def test_the_allowance_is_a_base_and_a_multiple_of_the_farthest_valid_run(dtype:
     assert allowance(dtype, 3.0, farthest=0.5) == 3 * BASE[dtype] + 0.5 * FACTOR
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_no_allowance_is_relative_to_less_than_the_smallest_normal_number(
+    dtype: str, share: float
+) -> None:
+    smallest = float(np.finfo(dtype).tiny)
+    assert allowance(dtype, share * smallest) == BASE[dtype] * smallest > 0
+
+
 @pytest.mark.parametrize(
     ("value", "other", "expected"),
     [([1.0, -2.0], [1.5, 1.0], 3.0), ([1.0, np.nan], [1.0, 2.0], np.nan), ([], [], 0.0)],

@@ -1,4 +1,4 @@
-"""Mistakes in sigmoid, relu and their backwards."""
+"""Mistakes in sigmoid, tanh, relu and their backwards."""
 
 import math
 from typing import Any
@@ -146,7 +146,88 @@ def sigmoid_derivative_one_minus_y(right: Right, grad_output: ndarray, output: n
 
 
 @mistake(
-    "sigmoid_backward",
+    "tanh",
+    "tanh-overflow",
+    "exp(x) - exp(-x) over their sum is inf / inf, which is NaN, where x is far from 0.",
+    "Which of the two exponentials, of 2x or of -2x, may overflow without harm?",
+)
+def tanh_overflow(right: Right, input: ndarray) -> ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (np.exp(input) - np.exp(-input)) / (np.exp(input) + np.exp(-input))
+
+
+@mistake(
+    "tanh",
+    "sigmoid-for-tanh",
+    "This is the sigmoid, which runs from 0 to 1.",
+    "Between which two values should the result lie?",
+)
+def tanh_sigmoid(right: Right, input: ndarray) -> ndarray:
+    return sigma(input)
+
+
+@mistake(
+    "tanh",
+    "tanh-of-half",
+    "The argument is half of what it should be.",
+    "tanh is a sigmoid, of which multiple of x?",
+)
+def tanh_half(right: Right, input: ndarray) -> ndarray:
+    return right(input / 2)
+
+
+@mistake(
+    "tanh_backward",
+    "tanh-derivative-missing",
+    "The upstream gradient comes back unchanged: the derivative of tanh is missing.",
+    "What is the slope of tanh, and where does the chain rule put it?",
+)
+def tanh_derivative_missing(right: Right, grad_output: ndarray, output: ndarray) -> ndarray:
+    return grad_output
+
+
+@mistake(
+    "tanh_backward",
+    "upstream-gradient-missing",
+    "This is the derivative alone, without the gradient that comes from above.",
+    "Where does the chain rule bring in grad_output?",
+)
+def tanh_upstream_missing(right: Right, grad_output: ndarray, output: ndarray) -> ndarray:
+    return right(np.ones_like(grad_output), output)
+
+
+@mistake(
+    "tanh_backward",
+    "tanh-applied-twice",
+    "tanh is applied to `output`, which is a tanh already.",
+    "Is the second argument the input of tanh or its output?",
+)
+def tanh_twice(right: Right, grad_output: ndarray, output: ndarray) -> ndarray:
+    return right(grad_output, np.tanh(output))
+
+
+@mistake(
+    "tanh_backward",
+    "sigmoid-derivative",
+    "y (1 - y) is the derivative of the sigmoid, not of tanh.",
+    "Differentiate tanh once more: what is it at 0, where tanh is steepest?",
+)
+def tanh_sigmoid_derivative(right: Right, grad_output: ndarray, output: ndarray) -> ndarray:
+    return grad_output * output * (1 - output)
+
+
+@mistake(
+    "tanh_backward",
+    "square-missing",
+    "1 - y stands where 1 - y² should.",
+    "The slope of tanh is 0 at both ends. Is this?",
+)
+def tanh_square_missing(right: Right, grad_output: ndarray, output: ndarray) -> ndarray:
+    return grad_output * (1 - output)
+
+
+@mistake(
+    "sigmoid_backward tanh_backward",
     "arguments-swapped",
     "The two arguments are used in each other's place.",
     "The contract has grad_output first. Which of yours comes first?",

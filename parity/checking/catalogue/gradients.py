@@ -5,15 +5,17 @@ from typing import Any
 import numpy as np
 
 from parity.checking.catalogue.mistake import mistake
+from parity.contract.operations import SUBJECTS
 
 Right = Any
 
-FORWARDS = "linear sigmoid relu softmax log_softmax conv2d avg_pool2d"
-BACKWARDS = (
-    "linear_backward sigmoid_backward relu_backward softmax_backward log_softmax_backward "
-    "cross_entropy_backward conv2d_backward avg_pool2d_backward"
-)
-LOSS = "cross_entropy"
+
+def names(*roles: str) -> str:
+    """The names of the contract that have one of these roles."""
+    return " ".join(name for name, subject in SUBJECTS.items() if subject.role in roles)
+
+
+FORWARDS, BACKWARDS, LOSS = names("forward"), names("backward"), names("loss")
 
 
 def each(value: Any, change: Any) -> Any:

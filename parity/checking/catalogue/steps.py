@@ -95,7 +95,7 @@ def for_bias(param: Any) -> bool:
 def decay_factor(id: str, factor: float, sentence: str, hint: str) -> None:
     """Enter the mistake of one factor before λ."""
 
-    @mistake("sgd_step adam_step SGD Adam", id, sentence, hint)
+    @mistake("sgd_step adam_step momentum_step rmsprop_step SGD Adam", id, sentence, hint)
     def wrong(right: Right, *args: Any, weight_decay: float = 0.0, **options: Any) -> Any:
         return right(*args, weight_decay=factor * weight_decay, **options)
 
@@ -133,7 +133,7 @@ def decay_sign(
 
 
 @mistake(
-    "sgd_step adam_step",
+    "sgd_step adam_step momentum_step rmsprop_step adamw_step",
     "bias-not-decayed",
     "A bias is not decayed; PyTorch decays every parameter that the optimizer is given.",
     "Which parameters does the weight decay leave out?",

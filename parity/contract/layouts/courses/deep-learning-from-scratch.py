@@ -1,0 +1,61 @@
+"""Deep Learning from Scratch (O'Reilly Japan): layers as objects, weights (in, out)."""
+
+recognised_by = ["Affine", "SoftmaxWithLoss", "Convolution", "Pooling"]
+conventions = {"weights": "in-out", "stability": "ordinary"}
+
+
+def linear(input, weight, bias):
+    return student.Affine(weight, bias).forward(input)
+
+
+def linear_backward(grad_output, input, weight, bias):
+    one = student.Affine(weight, bias)
+    one.forward(input)
+    return one.backward(grad_output), one.dW, one.db
+
+
+def sigmoid(input):
+    return student.Sigmoid().forward(input)
+
+
+def sigmoid_backward(grad_output, input):
+    return backward(student.Sigmoid(), grad_output, input)
+
+
+def relu(input):
+    return student.Relu().forward(input)
+
+
+def relu_backward(grad_output, input):
+    return backward(student.Relu(), grad_output, input)
+
+
+def backward(one, grad_output, input):
+    one.forward(input)
+    return one.backward(grad_output)
+
+
+def cross_entropy(input, target):
+    return student.SoftmaxWithLoss().forward(input, target)
+
+
+def cross_entropy_backward(input, target):
+    loss = student.SoftmaxWithLoss()
+    loss.forward(input, target)
+    return loss.backward()
+
+
+def conv2d(input, weight, bias, stride, padding):
+    return student.Convolution(weight, bias, stride, padding).forward(input)
+
+
+def conv2d_backward(grad_output, input, weight, bias, stride, padding):
+    one = student.Convolution(weight, bias, stride, padding)
+    one.forward(input)
+    return one.backward(grad_output), one.dW, one.db
+
+
+def sgd_step(param, grad, lr):
+    params = {"W": param.copy()}
+    student.SGD(lr).update(params, {"W": grad})
+    return params["W"]

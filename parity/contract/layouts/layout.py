@@ -1,0 +1,106 @@
+"""What a layout is made of."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy_impl import functional
+from parity.contract.operations import SUBJECTS
+
+__all__ = ["CONVENTIONS", "DERIVED", "Layout", "Way", "arguments_of"]
+
+# What a course may do otherwise than PyTorch; the first is PyTorch's.
+CONVENTIONS = {
+    "weights": ("out-in", "in-out"),  # of a linear layer
+    "bias": ("flat", "row", "column"),  # (out,), (1, out) or (out, 1)
+    "targets": ("classes", "one-hot"),
+    "batch": ("rows", "columns"),  # (N, features) or (features, N)
+    "images": ("NCHW", "NHWC"),  # NHWC has kernels (kh, kw, in, out) and biases (1, 1, 1, out)
+    "loss": ("logits", "probabilities"),  # what the cross-entropy is computed of
+    "mean": (
+        "loss",
+        "layer",
+    ),  # where the gradient is divided by N: in the loss, in linear_backward
+    "stability": ("extreme", "ordinary"),  # on which numbers a function has to be right
+    "steps": ("pure", "in-place"),  # whether a step may change the arrays that it is handed
+}
+
+# What an expression may use beyond the contract's arguments, for it follows from these.
+DERIVED = {
+    "relu_backward": {"input"},
+    "sigmoid_backward": {"input"},
+    "tanh_backward": {"input"},
+    "softmax_backward": {"input"},
+    "log_softmax_backward": {"input"},
+    "linear_backward": {"bias"},
+    "conv2d_backward": {"bias"},
+}
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to compute an operation."""
+
+    expression: str  # "" for a function of a map in Python
+    line: int
+    uses: frozenset[str]  # the variables that it reads
+    needs: frozenset[str]  # the names of the student's file that it reads
+    methods: frozenset[str]  # and the methods of these
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the contract's operations are computed with the names of a course."""
+
+    name: str
+    file: str
+    operations: Mapping[str, tuple[Way, ...]]  # the first that can be computed is taken
+    conventions: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""  # of a map in Python
+    recognised_by: frozenset[str] = frozenset()  # names that no other course has
+    shipped: bool = False
+
+    def plan(self) -> dict[str, Any]:
+        """What the child process reads the file by, of plain values."""
+        return {
+            "file": self.file,
+            "source": self.source,
+            "conventions": dict(self.conventions),
+            "operations": {
+                name: {
+                    **arguments_of(name),
+                    "ways": [
+                        {
+                            "expression": way.expression,
+                            "line": way.line,
+                            "uses": sorted(way.uses),
+                            "needs": sorted(way.needs),
+                            "methods": sorted(way.methods),
+                        }
+                        for way in ways
+                    ],
+                }
+                for name, ways in self.operations.items()
+            },
+        }
+
+    def line(self, number: int) -> str:
+        """Where a fault is in the map, such as `course.toml, line 3`."""
+        return f"{self.file}, line {number}"
+
+
+def arguments_of(name: str) -> dict[str, Any]:
+    """The `arguments` of an operation, the `defaults` of those that have one, and its `outputs`."""
+    subject = SUBJECTS[name]
+    (call, *_) = subject.draw(0, subject.sizes[-1])
+    parameters = inspect.signature(getattr(functional, name)).parameters
+    return {
+        "arguments": list(parameters),
+        "defaults": {
+            key: parameter.default
+            for key, parameter in parameters.items()
+            if parameter.default is not parameter.empty
+        },
+        "outputs": list(subject.outputs(call)),
+    }

@@ -1,0 +1,116 @@
+"""Building your deep neural network: step by step, and a convolution step by step."""
+
+import numpy as np
+
+
+def sigmoid(Z):
+    A = 1 / (1 + np.exp(-Z))
+    cache = Z
+    return A, cache
+
+
+def relu(Z):
+    A = np.maximum(0, Z)
+    cache = Z
+    return A, cache
+
+
+def relu_backward(dA, cache):
+    Z = cache
+    dZ = np.array(dA, copy=True)
+    dZ[Z <= 0] = 0
+    return dZ
+
+
+def sigmoid_backward(dA, cache):
+    Z = cache
+    s = 1 / (1 + np.exp(-Z))
+    dZ = dA * s * (1 - s)
+    return dZ
+
+
+def linear_forward(A, W, b):
+    Z = np.dot(W, A) + b
+    cache = (A, W, b)
+    return Z, cache
+
+
+def linear_activation_forward(A_prev, W, b, activation):
+    Z, linear_cache = linear_forward(A_prev, W, b)
+    A, activation_cache = sigmoid(Z) if activation == "sigmoid" else relu(Z)
+    return A, (linear_cache, activation_cache)
+
+
+def compute_cost(AL, Y):
+    m = Y.shape[1]
+    cost = -1 / m * np.sum(Y * np.log(AL) + (1 - Y) * np.log(1 - AL))
+    cost = np.squeeze(cost)
+    return cost
+
+
+def linear_backward(dZ, cache):
+    A_prev, W, b = cache
+    m = A_prev.shape[1]
+    dW = 1 / m * np.dot(dZ, A_prev.T)
+    db = 1 / m * np.sum(dZ, axis=1, keepdims=True)
+    dA_prev = np.dot(W.T, dZ)
+    return dA_prev, dW, db
+
+
+def update_parameters(params, grads, learning_rate):
+    parameters = params.copy()
+    L = len(parameters) // 2
+    for l in range(L):  # noqa: E741
+        parameters["W" + str(l + 1)] = (
+            parameters["W" + str(l + 1)] - learning_rate * grads["dW" + str(l + 1)]
+        )
+        parameters["b" + str(l + 1)] = (
+            parameters["b" + str(l + 1)] - learning_rate * grads["db" + str(l + 1)]
+        )
+    return parameters
+
+
+def zero_pad(X, pad):
+    return np.pad(X, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+
+
+def conv_single_step(a_slice_prev, W, b):
+    return np.sum(a_slice_prev * W) + float(np.squeeze(b))
+
+
+def conv_forward(A_prev, W, b, hparameters):
+    m, n_H_prev, n_W_prev, n_C_prev = A_prev.shape
+    f_h, f_w, n_C_prev, n_C = W.shape
+    stride, pad = hparameters["stride"], hparameters["pad"]
+    n_H = (n_H_prev - f_h + 2 * pad) // stride + 1
+    n_W = (n_W_prev - f_w + 2 * pad) // stride + 1
+    Z = np.zeros((m, n_H, n_W, n_C))
+    padded = zero_pad(A_prev, pad)
+    for i in range(m):
+        for h in range(n_H):
+            for w in range(n_W):
+                for c in range(n_C):
+                    a = padded[i, h * stride : h * stride + f_h, w * stride : w * stride + f_w]
+                    Z[i, h, w, c] = conv_single_step(a, W[:, :, :, c], b[:, :, :, c])
+    return Z, (A_prev, W, b, hparameters)
+
+
+def conv_backward(dZ, cache):
+    A_prev, W, b, hparameters = cache
+    stride, pad = hparameters["stride"], hparameters["pad"]
+    f_h, f_w = W.shape[:2]
+    m, n_H, n_W, n_C = dZ.shape
+    dW, db = np.zeros(W.shape), np.zeros(b.shape)
+    padded = zero_pad(A_prev, pad)
+    dpadded = np.zeros(padded.shape)
+    for i in range(m):
+        for h in range(n_H):
+            for w in range(n_W):
+                for c in range(n_C):
+                    rows = slice(h * stride, h * stride + f_h)
+                    columns = slice(w * stride, w * stride + f_w)
+                    dpadded[i, rows, columns] += W[:, :, :, c] * dZ[i, h, w, c]
+                    dW[:, :, :, c] += padded[i, rows, columns] * dZ[i, h, w, c]
+                    db[:, :, :, c] += dZ[i, h, w, c]
+    n_H_prev, n_W_prev = A_prev.shape[1:3]
+    return dpadded[:, pad : pad + n_H_prev, pad : pad + n_W_prev], dW, db
