@@ -5,7 +5,7 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint mutants results pages benchmarks clean
+.PHONY: demo test lint notebooks mutants results pages benchmarks clean false-alarms layouts
 
 RESULTS := docs/results
 
@@ -24,15 +24,34 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Right homework of six courses is called right, over 200 seeds of the probes: about half an hour.
+layouts: $(INSTALLED)
+	PARITY_SEEDS=200 $(BIN)/python -m pytest -q parity_tests/checking/test_courses.py
+
+# Every notebook of docs/notebooks from its first cell to its last; NOTEBOOK_FLAGS= keeps the outputs.
+NOTEBOOK_FLAGS ?= --check
+notebooks: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks]"
+	$(BIN)/python -m maintenance.notebooks $(NOTEBOOK_FLAGS)
+
 # How strong the suite is: mistakes are planted one at a time, and those that no test sees are shown.
 # About a quarter of an hour; docs/results/mutants.json has the numbers.
 mutants: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[mutants]"
 	$(BIN)/python -m maintenance.mutants
 
+# Right files in several styles, checked with many seeds: nothing may be called wrong. About three
+# quarters of an hour for 1,000 seeds on two cores; SEEDS=N for fewer.
+SEEDS ?= 1000
+false-alarms: export OMP_NUM_THREADS = 1
+false-alarms: export OPENBLAS_NUM_THREADS = 1
+false-alarms: $(INSTALLED)
+	$(BIN)/python -m maintenance.false_alarms $(SEEDS)
+
 $(INSTALLED): pyproject.toml constraints.txt
+	@echo "Making .venv and installing NumPy, PyTorch and the tests' packages into it (once, some minutes)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable ".[test]"
 	touch $@
 
 # The runs behind the tables of the README, on real MNIST: about half an hour.

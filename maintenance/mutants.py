@@ -65,6 +65,7 @@ def undecorated(source: str) -> str:
             lines[decorator.lineno - 1] = ""
         if node.decorator_list:
             late = f"lambda *args, **options: {called}(*args, **options)"
+            late = f"__import__('functools').wraps(f)({late})"  # for its signature
             is_property = called in ("property(f)", "cached_property(f)")
             new = f"(lambda f: {called if is_property else late})({node.name})"
             line = f"{' ' * node.col_offset}{node.name} = {new}  # pragma: no mutate"

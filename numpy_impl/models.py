@@ -1,4 +1,7 @@
-"""The classifiers by hand: each forward with its backward below it."""
+"""The classifiers by hand: each forward with its backward below it.
+
+A backward adds the gradient of the loss to the `.grad` of every parameter.
+"""
 
 from typing import Any
 
@@ -7,7 +10,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from numpy_impl import nn
-from numpy_impl.checks import misfit
+from numpy_impl.checks import checked
 
 __all__ = ["ConvNet", "FeedForward", "SoftmaxRegression"]
 
@@ -16,21 +19,14 @@ class SoftmaxRegression(nn.Module):
     """Logits that are linear in the input: z = x Wᵀ + b; the softmax is part of the loss."""
 
     def __init__(
-        self,
-        in_features: int,
-        num_classes: int,
-        *,
-        dtype: Any = np.float32,
-        rng: np.random.Generator | None = None,
+        self, in_features: int, num_classes: int, *, dtype: Any = np.float32, rng: nn.RNG = None
     ) -> None:
         self.fc = nn.Linear(in_features, num_classes, dtype=dtype, rng=rng)
 
     def forward(self, input: Float[ndarray, "N in"]) -> Float[ndarray, "N C"]:
-        """Images (N, in) to logits (N, C)."""
         return self.fc(input)
 
     def backward(self, grad_logits: Float[ndarray, "N C"]) -> None:
-        """Add the gradient of the loss to every parameter's `.grad`."""
         self.fc.backward(grad_logits, needs_input_grad=False)
 
 
@@ -44,19 +40,17 @@ class FeedForward(nn.Module):
         num_classes: int,
         *,
         dtype: Any = np.float32,
-        rng: np.random.Generator | None = None,
+        rng: nn.RNG = None,
     ) -> None:
         self.fc1 = nn.Linear(in_features, hidden_features, dtype=dtype, rng=rng)
         self.sigmoid = nn.Sigmoid()
         self.fc2 = nn.Linear(hidden_features, num_classes, dtype=dtype, rng=rng)
 
     def forward(self, input: Float[ndarray, "N in"]) -> Float[ndarray, "N C"]:
-        """Images (N, in) to logits (N, C)."""
         hidden = self.sigmoid(self.fc1(input))  # (N, hidden)
         return self.fc2(hidden)
 
     def backward(self, grad_logits: Float[ndarray, "N C"]) -> None:
-        """Add the gradient of the loss to every parameter's `.grad`."""
         grad_hidden = self.fc2.backward(grad_logits)  # (N, hidden)
         self.fc1.backward(self.sigmoid.backward(grad_hidden), needs_input_grad=False)
 
@@ -67,9 +61,7 @@ class ConvNet(nn.Module):
     The inputs are images of 28x28 pixels, one row each.
     """
 
-    def __init__(
-        self, num_classes: int, *, dtype: Any = np.float32, rng: np.random.Generator | None = None
-    ) -> None:
+    def __init__(self, num_classes: int, *, dtype: Any = np.float32, rng: nn.RNG = None) -> None:
         rng = rng or np.random.default_rng()
         self.conv1 = nn.Conv2d(1, 16, 3, stride=2, padding=1, dtype=dtype, rng=rng)
         self.relu1 = nn.ReLU()
@@ -79,10 +71,8 @@ class ConvNet(nn.Module):
         self.relu3 = nn.ReLU()
         self.pool = nn.AvgPool2d(4)
 
+    @checked()
     def forward(self, input: Float[ndarray, "N 784"]) -> Float[ndarray, "N C"]:
-        """Images (N, 784) to logits (N, C)."""
-        if input.ndim != 2 or input.shape[1] != 784:
-            raise misfit("ConvNet", input=(input, "N 784"))
         images = input.reshape(len(input), 1, 28, 28)
         features = self.relu1(self.conv1(images))  # (N, 16, 14, 14)
         features = self.relu2(self.conv2(features))  # (N, 16, 7, 7)
@@ -90,7 +80,6 @@ class ConvNet(nn.Module):
         return self.pool(features)[:, :, 0, 0]  # (N, C)
 
     def backward(self, grad_logits: Float[ndarray, "N C"]) -> None:
-        """Add the gradient of the loss to every parameter's `.grad`."""
         grad = self.pool.backward(grad_logits[:, :, None, None])  # (N, C, 4, 4)
         grad = self.conv3.backward(self.relu3.backward(grad))  # (N, 16, 7, 7)
         grad = self.conv2.backward(self.relu2.backward(grad))  # (N, 16, 14, 14)

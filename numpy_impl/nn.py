@@ -14,22 +14,15 @@ import numpy as np
 from jaxtyping import Float, Integer
 from numpy import ndarray
 
+from numpy_impl import convolution, fast
 from numpy_impl import functional as F
-from numpy_impl.checks import is_float, pair
-from numpy_impl.convolution import unfold
+from numpy_impl.checks import Pair, check_pair, check_state_dict, check_target, checked
 
 __all__ = [
-    "AvgPool2d",
-    "Conv2d",
-    "CrossEntropyLoss",
-    "Linear",
-    "Module",
-    "Parameter",
-    "ReLU",
-    "Sigmoid",
-]
+    "AvgPool2d", "Conv2d", "CrossEntropyLoss", "Linear", "Module", "Parameter", "ReLU", "Sigmoid",
+]  # fmt: skip
 
-Pair = tuple[int, int]
+RNG = np.random.Generator | None
 
 
 class Parameter:
@@ -41,7 +34,7 @@ class Parameter:
 
     def accumulate(self, grad: Float[ndarray, "*shape"]) -> None:
         """Add `grad` to `.grad`, as PyTorch's backward does until `zero_grad()`."""
-        self.grad = grad if self.grad is None else self.grad + grad
+        self.grad = grad if self.grad is None else np.asarray(self.grad + grad)
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.data.shape}, dtype={self.data.dtype})"
@@ -72,8 +65,7 @@ class Module:
 
     def parameters(self) -> Iterator[Parameter]:
         """The parameters, in the order of definition."""
-        for _, parameter in self.named_parameters():
-            yield parameter
+        return (parameter for _, parameter in self.named_parameters())
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -87,26 +79,12 @@ class Module:
     def load_state_dict(self, state_dict: Mapping[str, Float[ndarray, "..."]]) -> None:
         """Copy the arrays of `state_dict` into the parameters, cast to the parameters' dtype.
 
-        Raises
-        ------
-        ValueError
-            If names are missing or unexpected, or one is no float array of its parameter's shape;
-            nothing is loaded then.
+        Raises ValueError if names are missing or unexpected, or one is no float array of its
+        parameter's shape; nothing is loaded then.
         """
         parameters = dict(self.named_parameters())
-        faults = [f"{name} is missing" for name in parameters if name not in state_dict]
-        faults += [f"{name} is unexpected" for name in state_dict if name not in parameters]
-        for name, parameter in parameters.items():
-            if name not in state_dict:
-                continue
-            array, shape = state_dict[name], parameter.data.shape
-            if np.shape(array) != shape:
-                faults.append(f"{name} has shape {np.shape(array)}, expected {shape}")
-            elif not is_float(array):
-                what = getattr(array, "dtype", type(array).__name__)
-                faults.append(f"{name} is {what}, expected a NumPy array of floats")
-        if faults:
-            raise ValueError(f"state_dict does not fit {type(self).__name__}: {'; '.join(faults)}")
+        shapes = {name: parameter.data for name, parameter in parameters.items()}
+        check_state_dict(type(self).__name__, shapes, state_dict)
         for name, parameter in parameters.items():
             parameter.data[...] = state_dict[name]
 
@@ -119,23 +97,15 @@ class Linear(Module):
     """
 
     def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        *,
-        dtype: Any = np.float32,
-        rng: np.random.Generator | None = None,
+        self, in_features: int, out_features: int, *, dtype: Any = np.float32, rng: RNG = None
     ) -> None:
         bound = 1 / np.sqrt(in_features)
         rng = rng or np.random.default_rng()
         weight = rng.uniform(-bound, bound, (out_features, in_features)).astype(dtype)
-        if out_features > 32:  # for small batches OpenBLAS is faster if W lies as (in, out)
-            weight = np.asfortranarray(weight)
-        self.weight = Parameter(weight)
+        self.weight = Parameter(fast.in_fast_order(weight))
         self.bias = Parameter(rng.uniform(-bound, bound, out_features).astype(dtype))
 
     def forward(self, input: Float[ndarray, "N in"]) -> Float[ndarray, "N out"]:
-        """(N, in) to (N, out)."""
         self.input = input
         return F.linear(input, self.weight.data, self.bias.data)
 
@@ -168,11 +138,11 @@ class Conv2d(Module):
         padding: int | Pair = 0,
         *,
         dtype: Any = np.float32,
-        rng: np.random.Generator | None = None,
+        rng: RNG = None,
     ) -> None:
-        self.kernel_size = pair("Conv2d", "kernel_size", kernel_size, 1)
-        self.stride = pair("Conv2d", "stride", stride, 1)
-        self.padding = pair("Conv2d", "padding", padding, 0)
+        self.kernel_size = check_pair("Conv2d", "kernel_size", kernel_size, 1)
+        self.stride = check_pair("Conv2d", "stride", stride, 1)
+        self.padding = check_pair("Conv2d", "padding", padding, 0)
         bound = 1 / np.sqrt(in_channels * math.prod(self.kernel_size))
         rng = rng or np.random.default_rng()
         shape = (out_channels, in_channels, *self.kernel_size)
@@ -182,30 +152,19 @@ class Conv2d(Module):
     def forward(self, input: Float[ndarray, "N in H W"]) -> Float[ndarray, "N out Ho Wo"]:
         """(N, in, H, W) to (N, out, Ho, Wo); the unfolded input serves the backward, too."""
         self.input = input
-        self.columns = unfold(input, self.kernel_size, self.stride, self.padding)
-        return F.conv2d(
-            input,
-            self.weight.data,
-            self.bias.data,
-            self.stride,
-            self.padding,
-            columns=self.columns,
+        output, self.columns = convolution.convolve(
+            input, self.weight.data, self.bias.data, self.stride, self.padding
         )
+        return output
 
     def backward(
         self, grad_output: Float[ndarray, "N out Ho Wo"], needs_input_grad: bool = True
     ) -> Float[ndarray, "N in H W"] | Any:
         """(N, out, Ho, Wo) to (N, in, H, W), or None; adds to the gradients of the parameters."""
-        grads: tuple[Any, Any, Any] = F.conv2d_backward(
-            grad_output,
-            self.input,
-            self.weight.data,
-            self.stride,
-            self.padding,
-            (needs_input_grad, True, True),
-            columns=self.columns,
+        weight, window = self.weight.data, (self.stride, self.padding)
+        grad_input, grad_weight, grad_bias = convolution.convolve_backward(
+            grad_output, self.input, weight, *window, self.columns, needs_input_grad
         )
-        grad_input, grad_weight, grad_bias = grads
         self.weight.accumulate(grad_weight)
         self.bias.accumulate(grad_bias)
         return grad_input
@@ -218,12 +177,10 @@ class AvgPool2d(Module):
         self.kernel_size, self.stride = kernel_size, stride
 
     def forward(self, input: Float[ndarray, "N C H W"]) -> Float[ndarray, "N C Ho Wo"]:
-        """(N, C, H, W) to (N, C, Ho, Wo)."""
         self.input = input
         return F.avg_pool2d(input, self.kernel_size, self.stride)
 
     def backward(self, grad_output: Float[ndarray, "N C Ho Wo"]) -> Float[ndarray, "N C H W"]:
-        """(N, C, Ho, Wo) to (N, C, H, W)."""
         return F.avg_pool2d_backward(grad_output, self.input, self.kernel_size, self.stride)
 
 
@@ -231,12 +188,10 @@ class Sigmoid(Module):
     """y = 1 / (1 + exp(-x))."""
 
     def forward(self, input: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
-        """Any shape to the same."""
         self.output = F.sigmoid(input)
         return self.output
 
     def backward(self, grad_output: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
-        """Any shape to the same."""
         return F.sigmoid_backward(grad_output, self.output)
 
 
@@ -244,28 +199,24 @@ class ReLU(Module):
     """y = max(x, 0)."""
 
     def forward(self, input: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
-        """Any shape to the same."""
         self.output = F.relu(input)
         return self.output
 
     def backward(self, grad_output: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
-        """Any shape to the same."""
         return F.relu_backward(grad_output, self.output)
 
 
 class CrossEntropyLoss:
     """The mean of -log softmax(logits)[target] over the batch."""
 
+    @checked(check_target, name="cross_entropy")
     def __call__(
         self, input: Float[ndarray, "N C"], target: Integer[ndarray, " N"]
     ) -> Float[ndarray, ""]:
         """Logits (N, C) and class indices (N,) to the loss, a 0-d array."""
-        self.input, self.target = input, target
-        self.log_probabilities = F.log_softmax(input)
-        return F.cross_entropy(input, target, log_probabilities=self.log_probabilities)
+        self.log_probabilities, self.target = F.log_softmax(input), target
+        return F.nll_loss(self.log_probabilities, target)
 
     def backward(self) -> Float[ndarray, "N C"]:
         """The gradient of the loss with respect to the logits."""
-        return F.cross_entropy_backward(
-            1.0, self.input, self.target, log_probabilities=self.log_probabilities
-        )
+        return F.nll_loss_backward(1.0, self.log_probabilities, self.target)

@@ -8,11 +8,14 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from numpy_impl.checks import checked
+
 __all__ = ["batch_norm", "batch_norm_backward", "dropout", "dropout_backward"]
 
 Features = Float[ndarray, " C"]
 
 
+@checked()
 def batch_norm(
     input: Float[ndarray, "N C *size"],
     running_mean: Features,
@@ -40,6 +43,7 @@ def batch_norm(
     return output, running_mean, running_var
 
 
+@checked()
 def batch_norm_backward(
     grad_output: Float[ndarray, "N C *size"],
     input: Float[ndarray, "N C *size"],
@@ -85,6 +89,7 @@ def along(values: Features, input: Float[ndarray, "N C *size"]) -> Float[ndarray
     return values.reshape(-1, *[1] * (input.ndim - 2))
 
 
+@checked()
 def dropout(
     input: Float[ndarray, "*shape"], mask: Float[ndarray, "*shape"], p: float = 0.5
 ) -> Float[ndarray, "*shape"]:
@@ -95,6 +100,7 @@ def dropout(
     return input * mask / (1 - p)
 
 
+@checked()
 def dropout_backward(
     grad_output: Float[ndarray, "*shape"], mask: Float[ndarray, "*shape"], p: float = 0.5
 ) -> Float[ndarray, "*shape"]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy import ndarray
 
 from numpy_impl import functional as F
-from numpy_impl.checks import check_fraction, check_non_negative
+from numpy_impl.checks import check_fractions, check_non_negative
 from numpy_impl.nn import Parameter
 
 __all__ = ["SGD", "Adam", "Optimizer"]
@@ -63,24 +63,22 @@ class SGD(Optimizer):
         self.velocities: list[ndarray | None] = [None] * len(self.parameters)
 
     def step(self) -> None:
-        """Update each parameter that has a gradient, in place."""
         for index, parameter in enumerate(self.parameters):
             if parameter.grad is None:
                 continue
+            data, grad = parameter.data, parameter.grad
             if self.momentum == 0:
-                F.sgd_step(
-                    parameter.data, parameter.grad, self.lr, self.weight_decay, out=parameter.data
-                )
+                F.sgd_step(data, grad, self.lr, self.weight_decay, out=data)
+                continue
+            grad = grad + self.weight_decay * data
+            velocity = self.velocities[index]
+            if velocity is None:
+                velocity = grad
             else:
-                grad = parameter.grad + self.weight_decay * parameter.data
-                velocity = self.velocities[index]
-                if velocity is None:
-                    velocity = grad
-                else:
-                    velocity = self.momentum * velocity + (1 - self.dampening) * grad
-                self.velocities[index] = velocity
-                direction = grad + self.momentum * velocity if self.nesterov else velocity
-                F.sgd_step(parameter.data, direction, self.lr, out=parameter.data)
+                velocity = self.momentum * velocity + (1 - self.dampening) * grad
+            self.velocities[index] = velocity
+            direction = np.asarray(grad + self.momentum * velocity if self.nesterov else velocity)
+            F.sgd_step(data, direction, self.lr, out=data)
 
 
 class Adam(Optimizer):
@@ -101,7 +99,7 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(parameters)
         self.lr = check_non_negative("lr", lr)
-        self.betas = check_fraction("betas[0]", betas[0]), check_fraction("betas[1]", betas[1])
+        self.betas = check_fractions("betas", betas)
         self.eps = check_non_negative("eps", eps)
         self.weight_decay = check_non_negative("weight_decay", weight_decay)
         self.steps = [0] * len(self.parameters)
@@ -109,21 +107,12 @@ class Adam(Optimizer):
         self.exp_avg_sqs = [np.zeros_like(parameter.data) for parameter in self.parameters]
 
     def step(self) -> None:
-        """Update each parameter that has a gradient, in place."""
         for index, parameter in enumerate(self.parameters):
             if parameter.grad is None:
                 continue
             self.steps[index] += 1
+            data, step = parameter.data, self.steps[index]
             exp_avg, exp_avg_sq = self.exp_avgs[index], self.exp_avg_sqs[index]
-            F.adam_step(
-                parameter.data,
-                parameter.grad,
-                exp_avg,
-                exp_avg_sq,
-                self.steps[index],
-                self.lr,
-                self.betas,
-                self.eps,
-                self.weight_decay,
-                out=(parameter.data, exp_avg, exp_avg_sq),
-            )
+            options = self.lr, self.betas, self.eps, self.weight_decay
+            out = data, exp_avg, exp_avg_sq
+            F.adam_step(data, parameter.grad, exp_avg, exp_avg_sq, step, *options, out=out)

@@ -1,18 +1,36 @@
-"""Further steps of optimizers by hand, beside `sgd_step` and `adam_step`.
+"""The steps of optimizers by hand.
 
 Each returns the new parameter and its new state; nothing that comes in is changed. Names, defaults
 and formulas are those of `torch.optim`.
 """
 
+import math
+
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-__all__ = ["momentum_step", "rmsprop_step", "adamw_step"]
+from numpy_impl.checks import check_step, checked
+
+__all__ = ["sgd_step", "momentum_step", "rmsprop_step", "adam_step", "adamw_step"]
 
 Array = Float[ndarray, "*shape"]
 
 
+@checked()
+def sgd_step(
+    param: Array, grad: Array, lr: float, weight_decay: float = 0.0, *, out: ndarray | None = None
+) -> Array:
+    """p - lr (g + λ p): a step of stochastic gradient descent with L2.
+
+    The result is a new array, or lies in `out`, which may be `param` itself.
+    """
+    if weight_decay:
+        grad = grad + weight_decay * param
+    return np.subtract(param, lr * grad, out=out)
+
+
+@checked()
 def momentum_step(
     param: Array,
     grad: Array,
@@ -25,11 +43,11 @@ def momentum_step(
 
     Returns the parameter and the velocity, which PyTorch calls `momentum_buffer`.
     """
-    lr, momentum, weight_decay = map(float, (lr, momentum, weight_decay))  # they widen no dtype
     velocity = momentum * momentum_buffer + grad + weight_decay * param
     return param - lr * velocity, velocity
 
 
+@checked()
 def rmsprop_step(
     param: Array,
     grad: Array,
@@ -43,12 +61,47 @@ def rmsprop_step(
 
     Returns the parameter and the running mean v of the squared gradient.
     """
-    lr, alpha, eps, weight_decay = map(float, (lr, alpha, eps, weight_decay))
     grad = grad + weight_decay * param
     square_avg = alpha * square_avg + (1 - alpha) * grad * grad
     return param - lr * grad / (np.sqrt(square_avg) + eps), square_avg
 
 
+@checked(check_step)
+def adam_step(
+    param: Array,
+    grad: Array,
+    exp_avg: Array,
+    exp_avg_sq: Array,
+    step: int,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    *,
+    out: tuple[ndarray | None, ndarray | None, ndarray | None] = (None, None, None),
+) -> tuple[Array, Array, Array]:
+    """p - lr m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ); `step` t counts from 1.
+
+    Returns the parameter and the running means m of the gradient and v of its square: new arrays,
+    or those of `out`, which may be `param`, `exp_avg` and `exp_avg_sq` themselves.
+    """
+    beta1, beta2 = betas
+    if weight_decay:
+        grad = grad + weight_decay * param
+    exp_avg = np.multiply(beta1, exp_avg, out=out[1])
+    exp_avg += (1 - beta1) * grad
+    exp_avg_sq = np.multiply(beta2, exp_avg_sq, out=out[2])
+    exp_avg_sq += (1 - beta2) * grad * grad
+    # √v̂ + ε = (√v + ε r) / r, so that r = √(1 - β₂ᵗ) costs no pass of its own over the array.
+    root = math.sqrt(1 - beta2**step)
+    update = np.sqrt(exp_avg_sq)
+    update += eps * root
+    update = exp_avg / update
+    update *= lr * root / (1 - beta1**step)
+    return np.subtract(param, update, out=out[0]), exp_avg, exp_avg_sq
+
+
+@checked(check_step)
 def adamw_step(
     param: Array,
     grad: Array,
@@ -65,7 +118,7 @@ def adamw_step(
     Adam whose decay does not pass through the moments; `step` t counts from 1. Returns the
     parameter and the running means m of the gradient and v of its square.
     """
-    lr, eps, weight_decay, beta1, beta2 = map(float, (lr, eps, weight_decay, *betas))
+    beta1, beta2 = betas
     exp_avg = beta1 * exp_avg + (1 - beta1) * grad
     exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * grad * grad
     mean, square = exp_avg / (1 - beta1**step), exp_avg_sq / (1 - beta2**step)

@@ -49,6 +49,7 @@ class Recipe:
     epochs: int
     hidden_features: int = 100  # of FeedForward
     weight_decay: float = 0.0
+    momentum: float = 0.0  # of SGD
     init: Init = "default"
     drop_last: bool = False  # leave out each epoch's last batch if it is smaller
 

@@ -1,4 +1,4 @@
-"""The functions under test: `numpy_impl.functional`, or the file that pytest's `--impl` names.
+"""The functions under test: `numpy_impl.functional`, or the file of pytest's `--parity-impl`.
 
 A test module that takes its functions from here, with
 `from parity_tests.implementation import functional as F`, is run against such a file, too.

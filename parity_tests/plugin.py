@@ -1,9 +1,10 @@
-"""pytest's option `--impl`: `pytest --impl homework.py --pyargs parity_tests` grades that file.
+"""pytest's `--parity-impl`: `pytest --parity-impl homework.py --pyargs parity_tests` grades it.
 
 A plugin, not a part of conftest.py, which pytest reads too late for an option when the tests are
 installed. It imports nothing of ours, for that has to wait for the import hook of conftest.py.
 """
 
+import re
 import sys
 from functools import wraps
 from pathlib import Path
@@ -16,7 +17,9 @@ __all__: list[str] = []
 
 MNIST = "mnist: needs the real MNIST files under PARITY_DATA_ROOT"
 
-homework: ModuleType | None = None  # the file that `--impl` names
+USES = r"^from parity_tests\.implementation import"  # how a test takes the functions under test
+
+homework: ModuleType | None = None  # the file that `--parity-impl` names
 
 
 class Homework(ModuleType):
@@ -36,7 +39,7 @@ def load(path: Path) -> ModuleType:
         exec(compile(path.read_bytes(), path, "exec"), vars(module))
     except (Exception, SystemExit) as error:
         raise pytest.UsageError(
-            f"--impl: {path} cannot be imported: {type(error).__name__}: {error}"
+            f"--parity-impl: {path} cannot be imported: {type(error).__name__}: {error}"
         ) from None
     for name, value in vars(module).items():
         if isinstance(value, FunctionType):
@@ -59,7 +62,7 @@ def written(function: FunctionType, module: ModuleType) -> Any:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--impl",
+        "--parity-impl",
         metavar="FILE",
         type=Path,
         help="test the functions of this file in the place of numpy_impl.functional",
@@ -68,19 +71,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     global homework
-    path = config.getoption("--impl")
+    path = config.getoption("--parity-impl")
     homework = None if path is None else load(path)
     config.addinivalue_line("markers", MNIST)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --impl, leave out the tests that are not about the functions of the file."""
-    if homework is None:
-        return
-    kept: list[pytest.Item] = []
-    left_out: list[pytest.Item] = []
-    for item in items:
-        names = vars(getattr(item, "module", None) or object)
-        (kept if any(value is homework for value in names.values()) else left_out).append(item)
-    items[:] = kept
-    config.hook.pytest_deselected(items=left_out)
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """With --parity-impl, leave out the files that are not about the functions of the file.
+
+    Unread: some need what is not installed with the tests.
+    """
+    if homework is None or collection_path.suffix != ".py":
+        return None
+    source = collection_path.read_text(encoding="utf-8")
+    return None if re.search(USES, source, re.MULTILINE) else True

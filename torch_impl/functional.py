@@ -12,43 +12,26 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.functional import relu
-from torch.optim import SGD, Adam
 
 from torch_impl.normalization import batch_norm, batch_norm_backward, dropout, dropout_backward
 from torch_impl.pooling import max_pool2d, max_pool2d_backward
-from torch_impl.steps import adamw_step, momentum_step, rmsprop_step
+from torch_impl.steps import adam_step, adamw_step, momentum_step, rmsprop_step, sgd_step
 
 __all__ = [
-    "linear",
-    "linear_backward",
-    "sigmoid",
-    "sigmoid_backward",
-    "tanh",
-    "tanh_backward",
-    "relu",
-    "relu_backward",
-    "softmax",
-    "softmax_backward",
-    "log_softmax",
-    "log_softmax_backward",
-    "cross_entropy",
-    "cross_entropy_backward",
-    "conv2d",
-    "conv2d_backward",
-    "avg_pool2d",
-    "avg_pool2d_backward",
-    "max_pool2d",
-    "max_pool2d_backward",
-    "batch_norm",
-    "batch_norm_backward",
-    "dropout",
-    "dropout_backward",
-    "sgd_step",
-    "momentum_step",
-    "rmsprop_step",
-    "adam_step",
-    "adamw_step",
-]
+    "linear", "linear_backward",
+    "sigmoid", "sigmoid_backward",
+    "tanh", "tanh_backward",
+    "relu", "relu_backward",
+    "softmax", "softmax_backward",
+    "log_softmax", "log_softmax_backward",
+    "cross_entropy", "cross_entropy_backward",
+    "conv2d", "conv2d_backward",
+    "avg_pool2d", "avg_pool2d_backward",
+    "max_pool2d", "max_pool2d_backward",
+    "batch_norm", "batch_norm_backward",
+    "dropout", "dropout_backward",
+    "sgd_step", "momentum_step", "rmsprop_step", "adam_step", "adamw_step",
+]  # fmt: skip
 
 Pair = tuple[int, int]
 
@@ -177,7 +160,7 @@ def conv2d_backward(
 def avg_pool2d(
     input: Float[Tensor, "N C H W"], kernel_size: int | Pair, stride: int | Pair | None = None
 ) -> Float[Tensor, "N C Ho Wo"]:
-    """The mean over the window at each of its stops, which lie side by side without a `stride`."""
+    """The mean over the window at each of its positions, side by side without a `stride`."""
     return F.avg_pool2d(input, kernel_size, stride)
 
 
@@ -192,49 +175,9 @@ def avg_pool2d_backward(
     return grad_input
 
 
-def sgd_step(
-    param: Float[Tensor, "*shape"],
-    grad: Float[Tensor, "*shape"],
-    lr: float,
-    weight_decay: float = 0.0,
-) -> Float[Tensor, "*shape"]:
-    """The parameter after one step of `torch.optim.SGD`, as a new tensor."""
-    param = with_grad(param, grad)
-    SGD([param], lr, weight_decay=weight_decay).step()
-    return param.detach()
-
-
-def adam_step(
-    param: Float[Tensor, "*shape"],
-    grad: Float[Tensor, "*shape"],
-    exp_avg: Float[Tensor, "*shape"],
-    exp_avg_sq: Float[Tensor, "*shape"],
-    step: int,
-    lr: float = 1e-3,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
-    weight_decay: float = 0.0,
-) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
-    """(param, exp_avg, exp_avg_sq) after step number `step` of `torch.optim.Adam`, all new."""
-    param = with_grad(param, grad)
-    optimizer = Adam([param], lr, betas, eps, weight_decay)
-    state = {"step": torch.tensor(float(step - 1)), "exp_avg": exp_avg, "exp_avg_sq": exp_avg_sq}
-    optimizer.state[param] = {name: value.clone() for name, value in state.items()}
-    optimizer.step()
-    after = optimizer.state[param]
-    return param.detach(), after["exp_avg"], after["exp_avg_sq"]
-
-
 def autograd(
     function: Callable[..., Tensor], grad_output: Tensor, *inputs: Tensor
 ) -> tuple[Tensor, ...]:
     """The gradients of `inputs` that autograd finds for `function` at `grad_output`."""
     inputs = tuple(input.detach().requires_grad_() for input in inputs)
     return torch.autograd.grad(function(*inputs), inputs, grad_output)
-
-
-def with_grad(param: Tensor, grad: Tensor) -> Tensor:
-    """A copy of `param` whose `.grad` is `grad`."""
-    param = param.detach().clone().requires_grad_()
-    param.grad = grad
-    return param

@@ -1,4 +1,4 @@
-"""Further steps of optimizers in PyTorch, each by the optimizer of `torch.optim`."""
+"""The steps of optimizers in PyTorch, each by the optimizer of `torch.optim`."""
 
 from typing import Any
 
@@ -6,9 +6,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["momentum_step", "rmsprop_step", "adamw_step"]
+__all__ = ["sgd_step", "momentum_step", "rmsprop_step", "adam_step", "adamw_step"]
 
 Array = Float[Tensor, "*shape"]
+
+
+def sgd_step(param: Array, grad: Array, lr: float, weight_decay: float = 0.0) -> Tensor:
+    """The parameter after a step of `torch.optim.SGD`."""
+    (param,) = one_step(torch.optim.SGD, {"lr": lr, "weight_decay": weight_decay}, param, grad)
+    return param
 
 
 def momentum_step(
@@ -36,6 +42,23 @@ def rmsprop_step(
     """(param, square_avg) after a step of `torch.optim.RMSprop`."""
     options = {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay}
     return one_step(torch.optim.RMSprop, options, param, grad, step=0.0, square_avg=square_avg)
+
+
+def adam_step(
+    param: Array,
+    grad: Array,
+    exp_avg: Array,
+    exp_avg_sq: Array,
+    step: int,
+    lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> tuple[Tensor, ...]:
+    """(param, exp_avg, exp_avg_sq) after step number `step` of `torch.optim.Adam`."""
+    options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+    means = {"exp_avg": exp_avg, "exp_avg_sq": exp_avg_sq}
+    return one_step(torch.optim.Adam, options, param, grad, step=step - 1.0, **means)
 
 
 def adamw_step(

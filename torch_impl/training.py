@@ -37,8 +37,9 @@ def steps(
     images: Float[ndarray, "M in"],
     labels: Int64[ndarray, " M"],
     batches: Iterable[Int64[ndarray, " _"]],
+    first: int = 1,
 ) -> Iterator[Step]:
-    """Train one step on each batch of indices, and yield after each.
+    """Train one step on each batch of indices, and yield after each; the `first` has that number.
 
     Images and labels are wrapped without a copy, or moved to the model's device once.
 
@@ -50,7 +51,7 @@ def steps(
     device = next(model.parameters()).device
     inputs, targets = torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device)
     criterion = nn.CrossEntropyLoss()
-    for number, (input, target) in enumerate(gather(inputs, targets, batches), start=1):
+    for number, (input, target) in enumerate(gather(inputs, targets, batches), start=first):
         logits = model(input)
         loss = criterion(logits, target)
         if not math.isfinite(loss.item()):

@@ -53,11 +53,11 @@ class Backend(ABC):
         """Copy `weights` into the model."""
 
     @abstractmethod
-    def run(self, batches: Iterable[Batch]) -> Iterator[TrainingStep]:
-        """Train one step on each batch, and yield after each."""
+    def run(self, batches: Iterable[Batch], first: int = 1) -> Iterator[TrainingStep]:
+        """Train one step on each batch, and yield after each; the `first` has that number."""
 
     def moments(self) -> Moments:
-        """The optimizer's running means by PyTorch's name, a list as long as the parameters."""
+        """What the optimizer keeps by PyTorch's name: as long as the parameters, or still empty."""
         return {}
 
     def load_moments(self, moments: Moments, steps: int) -> None:  # noqa: B027 - most have none

@@ -133,8 +133,8 @@ class NumpyProgram(Backend):
                 found[name] = it.to_torch(place.get())
         return found
 
-    def run(self, batches: Iterable[Batch]) -> Iterator[TrainingStep]:
-        for number, batch in enumerate(batches, start=1):
+    def run(self, batches: Iterable[Batch], first: int = 1) -> Iterator[TrainingStep]:
+        for number, batch in enumerate(batches, start=first):
             with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is told
                 fields = sorted_out(call_with(self.train_step, batch))
             self.returned = fields.get("gradients")

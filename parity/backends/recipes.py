@@ -26,7 +26,8 @@ __all__ = ["NumpyBackend", "RecipeBackend", "TorchBackend", "make_backend", "mod
 IN_FEATURES = 784
 NUM_CLASSES = 10
 
-MOMENTS = ("exp_avg", "exp_avg_sq")  # Adam's; SGD as the recipes use it keeps none
+# PyTorch's name of what an optimizer keeps, and numpy_impl's of the list of them: Adam's, SGD's.
+MOMENTS = {"exp_avg": "exp_avgs", "exp_avg_sq": "exp_avg_sqs", "momentum_buffer": "velocities"}
 
 
 class RecipeBackend(Backend):
@@ -38,17 +39,17 @@ class RecipeBackend(Backend):
     data: Callable[[str], tuple[ndarray, ndarray]]  # images (N, 784) and labels (N,) in a dtype
 
     def steps(
-        self, images: ndarray, labels: ndarray, batches: Iterable[ndarray]
+        self, images: ndarray, labels: ndarray, batches: Iterable[ndarray], first: int = 1
     ) -> Iterator[TrainingStep]:
-        """Train one step on each batch of indices, and yield after each."""
+        """Train one step on each batch of indices; the `first` step has that number."""
         for number, logits, loss in self.training.steps(
-            self.model, self.optimizer, images, labels, batches
+            self.model, self.optimizer, images, labels, batches, first
         ):
             yield TrainingStep(number, {"logits": as_numpy(logits)}, loss)
 
-    def run(self, batches: Iterable[tuple[ndarray]]) -> Iterator[TrainingStep]:
+    def run(self, batches: Iterable[tuple[ndarray]], first: int = 1) -> Iterator[TrainingStep]:
         """Train on batches of indices into `data`."""
-        return self.steps(*self.data(self.dtype), (indices for (indices,) in batches))
+        return self.steps(*self.data(self.dtype), (indices for (indices,) in batches), first)
 
     def predict(self, images: ndarray) -> ndarray:
         """The logits (N, C) of `images`."""
@@ -68,6 +69,12 @@ def model_arguments(recipe: Recipe) -> tuple[int, ...]:
     }[recipe.model]
 
 
+def options(recipe: Recipe) -> dict[str, float]:
+    """The keyword arguments of the recipe's optimizer class, on either side."""
+    momentum = {"momentum": recipe.momentum} if recipe.optimizer == "SGD" else {}
+    return {"lr": recipe.lr, "weight_decay": recipe.weight_decay, **momentum}
+
+
 class NumpyBackend(RecipeBackend):
     """`numpy_impl` behind the verbs of `Backend`."""
 
@@ -80,9 +87,7 @@ class NumpyBackend(RecipeBackend):
         rng = np.random.default_rng(seed)
         self.model = model_class(*model_arguments(recipe), dtype=np.dtype(dtype), rng=rng)
         optimizer_class = getattr(numpy_impl.optim, recipe.optimizer)
-        self.optimizer = optimizer_class(
-            self.model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay
-        )
+        self.optimizer = optimizer_class(self.model.parameters(), **options(recipe))
 
     def weights(self) -> State:
         return {name: parameter.data for name, parameter in self.model.named_parameters()}
@@ -94,13 +99,20 @@ class NumpyBackend(RecipeBackend):
         self.model.load_state_dict(weights)
 
     def moments(self) -> Moments:
-        return {name: getattr(self.optimizer, name + "s", []) for name in MOMENTS}
+        kept = {name: getattr(self.optimizer, mine, []) for name, mine in MOMENTS.items()}
+        return {name: [a for a in arrays if a is not None] for name, arrays in kept.items()}
 
     def load_moments(self, moments: Moments, steps: int) -> None:
-        for name, arrays in self.moments().items():
-            for mine, other in zip(arrays, moments[name], strict=True):
-                mine[...] = other
-                self.optimizer.steps = [steps] * len(arrays)
+        for name, arrays in moments.items():
+            for index, (array, like) in enumerate(
+                zip(arrays, self.weights().values(), strict=False)
+            ):
+                kept = getattr(self.optimizer, MOMENTS[name])
+                if kept[index] is None:
+                    kept[index] = np.empty_like(like)
+                kept[index][...] = array
+        if hasattr(self.optimizer, "steps"):
+            self.optimizer.steps = [steps] * len(self.optimizer.steps)
 
 
 class TorchBackend(RecipeBackend, TorchProgram):
@@ -118,14 +130,15 @@ class TorchBackend(RecipeBackend, TorchProgram):
             )
         optimizer_class = getattr(torch_impl.optim, recipe.optimizer)
         optimizer = optimizer_class(  # fused: one kernel for the whole step
-            model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
+            model.parameters(), fused=True, **options(recipe)
         )
         super().__init__(model, torch_impl.nn.CrossEntropyLoss(), optimizer)
 
     def moments(self) -> Moments:
         states = self.optimizer.state.values()
         return {
-            name: [to_numpy(state[name]) for state in states if name in state] for name in MOMENTS
+            name: [to_numpy(state[name]) for state in states if state.get(name) is not None]
+            for name in MOMENTS
         }
 
     def load_moments(self, moments: Moments, steps: int) -> None:

@@ -199,8 +199,8 @@ class TorchProgram(Backend):
                 module.register_forward_hook(noted(name, self.ended)),
             ]
 
-    def run(self, batches: Iterable[Batch]) -> Iterator[TrainingStep]:
-        for number, batch in enumerate(batches, start=1):
+    def run(self, batches: Iterable[Batch], first: int = 1) -> Iterator[TrainingStep]:
+        for number, batch in enumerate(batches, start=first):
             self.watched.clear()
             self.model.train()
             output, loss = self.one_step(self.as_tensors(batch))

@@ -62,7 +62,9 @@ def diagnose(
     overflow = [known for known in mistakes_of(subject) if known.id == "no-max-subtraction"]
     if overflow and 0 < len(finite) < len(looked_at):
         known = diagnose(subject, finite, conventions, pairs)
-        return (*known, overflow[0]) if known else ()
+        together = (*known, overflow[0])
+        if known and explains(subject, together, looked_at, conventions):
+            return together
     return ()
 
 

@@ -1,17 +1,19 @@
 """Where the check begins: a file on the command line, a module in a notebook."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from parity.checking.report import Report
+from parity.checking.report import Report, Stability
 from parity.contract.conventions import Conventions
 from parity.errors import InputError
 from parity.sandbox.isolation import Isolation
 from parity.sandbox.student import FileStudent, ModuleStudent
 
 if TYPE_CHECKING:
+    from parity.checking.checker import Result
     from parity.contract.layouts import Layout
 
 __all__ = ["MEMORY_MB", "TIMEOUT", "check", "check_file"]
@@ -32,6 +34,7 @@ def check_file(
     only: Sequence[str] = (),
     allowed: Sequence[str] = (),
     isolation: Isolation = "auto",
+    stability: Stability = "fail",
 ) -> Report:
     """Run the file in a child process and check every name of the contract that it has.
 
@@ -57,6 +60,8 @@ def check_file(
         Packages that the file may use beside NumPy.
     isolation
         Whether bubblewrap is "required", used where it is installed ("auto"), or not ("none").
+    stability
+        Whether a name that is right but for extreme numbers counts as wrong ("fail") or as right.
 
     Raises
     ------
@@ -87,7 +92,8 @@ def check_file(
         isolated=isolation,
     )
     try:  # PyTorch loads here while the file loads there
-        return run(student, str(path), conventions, seed, timeout, only)
+        report = run(student, str(path), conventions, seed, timeout, only)
+        return replace(report, stability=stability)
     finally:
         student.close()
 
@@ -103,6 +109,7 @@ def check(
     layout: str | None = None,
     map: str | Path | None = None,
     only: Sequence[str] = (),
+    stability: Stability = "fail",
 ) -> Report:
     """Check the functions and classes of a module, or of `globals()`, as `parity check` does.
 
@@ -125,7 +132,27 @@ def check(
     conventions = Conventions(reduction, weights, l2_half)  # type: ignore[arg-type]
     choose = chooser(layout, None if map is None else Path(map))
     student = ModuleStudent(namespace, timeout, choose, truth)
-    return run(student, name, conventions, seed, timeout, only)
+    report = run(student, name, conventions, seed, timeout, only)
+    results = [in_python(result) for result in report.results]
+    return replace(report, results=results, stability=stability)
+
+
+# Options of the command in the words of a mistake, and how they are spelled in Python.
+PYTHON = {
+    "--weights in-out": 'weights="in-out"',
+    "--reduction sum": 'reduction="sum"',
+    "--reduction": "reduction of check",
+    "--l2-half": "l2_half=True",
+    "--layout contract": 'layout="contract"',
+}
+
+
+def in_python(result: "Result") -> "Result":
+    """The result with the options of the command named as those of the function."""
+    explanation, hint = result.explanation, result.hint
+    for flag, option in PYTHON.items():
+        explanation, hint = explanation.replace(flag, option), hint.replace(flag, option)
+    return replace(result, explanation=explanation, hint=hint)
 
 
 def chooser(layout: str | None, map: Path | None) -> Callable[[Sequence[str]], "Layout | None"]:

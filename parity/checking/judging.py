@@ -6,7 +6,7 @@ PyTorch's own result. Code that subtracts large numbers is not blamed for what t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy import ndarray
 
 from parity.contract.calls import Call, cast
 from parity.contract.reference import reference
+from parity.contract.subject import Subject
 from parity.tolerance import allowance, is_close, scale_of, worst_element
 from parity.tolerance.perturbed import RUNS, rounded
 
@@ -81,20 +82,37 @@ def as_arrays(value: Any) -> list[ndarray]:
     return [np.asarray(item) for item in items]
 
 
-def expect(subject: str, call: Call, view: Callable[[list[ndarray]], list[ndarray]]) -> Expected:
+def expect(
+    subject: Subject, call: Call, view: Callable[[list[ndarray]], list[ndarray]]
+) -> Expected:
     """What PyTorch computes for the call, in the conventions that `view` turns it into."""
 
     def compute(call: Call, dtype: str = "float64") -> list[ndarray]:
-        return view(as_arrays(reference(subject, dtype)(*call.args, **call.all_options)))
+        return view(as_arrays(reference(subject.name, dtype)(*call.args, **call.all_options)))
 
     def perturbed(dtype: str) -> list[list[ndarray]]:
         rng = np.random.default_rng(0)
-        runs = [compute(call, "float32")] if dtype == "float32" else []
+        runs = []
+        if dtype == "float32":  # options, too, may be kept in single precision
+            options = call.options if subject.role == "class" else subject.defaults | call.options
+            options = cast_numbers(options, np.float32)
+            runs = [compute(call, dtype), compute(replace(call, options=options))]
         for _ in range(RUNS):
             runs.append(compute(call.with_args(*rounded(call.args, dtype, rng))))
         return runs
 
     return Expected(lambda: compute(call), perturbed, is_single(call.args))
+
+
+def cast_numbers(options: dict[str, Any], dtype: Any) -> dict[str, Any]:
+    """The options with their numbers rounded to `dtype`."""
+
+    def rounded_to(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(rounded_to, value))
+        return float(dtype(value)) if isinstance(value, float) else value
+
+    return {name: rounded_to(value) for name, value in options.items()}
 
 
 def is_single(value: Any) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,17 +12,22 @@ from rich.text import Text
 from parity.checking.checker import Result
 from parity.system import html
 
-__all__ = ["Report"]
+__all__ = ["Report", "Stability"]
+
+Stability = Literal["fail", "warn"]
 
 COLOURS = {
     "pass": "green",
+    "partial": "green",
+    "unstable": "yellow",
     "fail": "red",
     "borrowed": "red",
     "error": "red",
     "timeout": "red",
     "missing": "dim",
 }
-FINE = ("pass", "missing")
+FINE = ("pass", "partial", "missing")
+RIGHT = ("pass", "partial")
 
 
 @dataclass(frozen=True)
@@ -36,16 +41,19 @@ class Report:
     isolation: str = "none"  # what it was shut in by
     seed: int = 0  # of the probes
     notes: Sequence[str] = ()  # how the file was read
+    stability: Stability = "fail"  # what an unstable name counts as
 
     @property
     def passed(self) -> int:
         """How many names are right."""
-        return sum(result.status == "pass" for result in self.results)
+        right = (*RIGHT, "unstable") if self.stability == "warn" else RIGHT
+        return sum(result.status in right for result in self.results)
 
     @property
     def failed(self) -> int:
         """How many names are wrong, in whatever way."""
-        return sum(result.status not in ("pass", "missing") for result in self.results)
+        counted = sum(result.status != "missing" for result in self.results)
+        return counted - self.passed
 
     @property
     def ok(self) -> bool:
@@ -65,7 +73,12 @@ class Report:
                     "name": result.name,
                     "status": result.status,
                     "diagnosis": result.diagnosis,
-                    "message": result.message,
+                    "explanation": result.explanation,
+                    "hint": result.hint,
+                    "where": result.where,
+                    "example": result.example,
+                    "unchecked": list(result.unchecked),
+                    "notes": list(result.notes),
                 }
                 for result in self.results
             ],
@@ -77,7 +90,7 @@ class Report:
         """How the file was read, the hints of what is wrong, the table, what was not checked."""
         parts: list[RenderableType] = [Text(note) for note in self.notes]
         for result in self.results:
-            if result.status not in ("pass", "missing"):
+            if result.status not in FINE:
                 parts += [*paragraphs(result, verbose), Text()]
         parts.append(table_of(self.results))
         missing = [result.name for result in self.results if result.status == "missing"]
@@ -158,7 +171,7 @@ def table_of(results: Sequence[Result]) -> Table:
 
 def why(result: Result) -> str:
     """The diagnosis, or what happened, and what was noted beside it."""
-    reason = result.diagnosis or ("" if result.status == "pass" else "not recognised")
+    reason = result.diagnosis or ("" if result.status in RIGHT else "not recognised")
     if result.status in ("error", "timeout", "borrowed"):
         reason = result.diagnosis or result.explanation
-    return "; ".join(filter(None, (reason, *result.notes)))
+    return "; ".join(filter(None, (reason, *result.remarks)))

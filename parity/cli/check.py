@@ -32,6 +32,8 @@ class Check:
     """The shape of the file's linear weights."""
     l2_half: bool = False
     """The file's weight decay λ stands for λ‖p‖²; PyTorch's for half of that."""
+    stability: Literal["fail", "warn"] = "fail"
+    """Whether a name that is right but for extreme numbers counts as wrong or as right."""
     seed: int = 0
     """Of the probes."""
     timeout: float = 10.0
@@ -52,8 +54,7 @@ class Check:
         from parity.system import files, jsonfile
         from parity.system.console import console
 
-        jsonfile.check_writable(self.json)
-        files.check_writable(self.html, "html")
+        files.check_outputs({"json": self.json, "html": self.html}, {"file": self.file})
         conventions = Conventions(self.reduction, self.weights, self.l2_half)
         report = check_file(
             self.file,
@@ -66,6 +67,7 @@ class Check:
             only=self.only,
             allowed=self.allow,
             isolation=self.isolation,
+            stability=self.stability,
         )
         console.print(report.render(self.verbose))
         if self.json is not None:

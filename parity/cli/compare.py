@@ -7,6 +7,8 @@ from typing import Annotated
 import tyro
 
 from parity.cli.exits import INTERRUPTED
+from parity.cli.keeping import Keeping
+from parity.cli.outputs import Outputs
 from parity.experiment.settings import Settings
 from parity.recipes import find
 
@@ -14,7 +16,7 @@ __all__ = ["Compare"]
 
 
 @dataclass(kw_only=True)
-class Compare(Settings):
+class Compare(Keeping, Settings):
     """Train both sides in lock-step, compare every tensor of every step, write the report."""
 
     recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
@@ -34,44 +36,53 @@ class Compare(Settings):
         from parity.comparison import report, reproduce
         from parity.comparison.compare import compare
         from parity.experiment import weights
+        from parity.experiment.checkpoints import settings_of
         from parity.experiment.prepare import prepare
         from parity.pictures import pages, training
         from parity.pictures.saving import make_folder, save
-        from parity.system import jsonfile
-        from parity.system.console import console, show_path, track
+        from parity.system import files, jsonfile
+        from parity.system.console import console, track
         from parity.system.threads import limit_threads
 
-        jsonfile.check_writable(self.json)
         weights.check_writable(self.save)
         picture = make_folder(self.report) / f"{self.recipe}-{self.data}-{self.dtype}.png"
+        start = self.load if self.load != self.save else None
+        files.check_outputs(
+            {"save": self.save, "json": self.json, "report": picture}, {"load": start}
+        )
         experiment = prepare(self.recipe, self)
+        kept = self.checkpoints(
+            settings_of(experiment, command="compare", resync=self.resync),
+            experiment.steps_per_epoch,
+        )
         console.print(report.headline(experiment))
         rows = report.epoch_rows(experiment)
         with limit_threads(), track("comparing", experiment.num_steps) as advance:
             result = compare(
-                experiment, advance, self.resync, lambda epoch: rows.add(*report.epoch_row(epoch))
+                experiment,
+                advance,
+                self.resync,
+                lambda epoch: rows.add(*report.epoch_row(epoch)),
+                kept,
             )
+        outputs, trained = Outputs(kept), result.sides["numpy"]
+        outputs.write("weights", self.save, lambda path: weights.save(path, trained.weights()))
+        outputs.write("json", self.json, lambda path: jsonfile.write(path, result.as_json()))
         if result.published:
             console.print(report.published_table(result.published))
         console.print()
         console.print(report.verdict(result))
-        save(training.training_curves(result), picture, "report")
-        show_path("picture", picture)
-        page = picture.with_suffix(".html")
-        command = f"parity compare {self.recipe}{pages.options(self)}"
-        pages.save(pages.compare_page(result, command), page, "report")
-        show_path("report", page)
+        figure = training.training_curves(result)
+        outputs.write("picture", picture, lambda path: save(figure, path, "report"))
+        page = pages.compare_page(result, f"parity compare {self.recipe}{pages.options(self)}")
+        outputs.write(
+            "report", picture.with_suffix(".html"), lambda path: pages.save(page, path, "report")
+        )
         if result.case is not None and result.first_divergence is not None:
-            case = picture.with_suffix(".npz")
-            reproduce.save(result.case, case)
-            show_path("inputs", case)
+            step, case = result.case, picture.with_suffix(".npz")
+            outputs.write("inputs", case, lambda path: reproduce.save(step, path))
             console.print("run the step again:", style="bold")
             lines = reproduce.snippet(result.first_divergence, case)
             console.print(lines, markup=False, soft_wrap=True)
-        if self.save is not None:
-            weights.save(self.save, result.sides["numpy"].weights())
-            show_path("weights", self.save)
-        if self.json is not None:
-            jsonfile.write(self.json, result.as_json())
-            show_path("json", self.json)
+        outputs.finish()
         return INTERRUPTED if result.interrupted else 0 if result.parity else 1

@@ -7,19 +7,28 @@ from collections.abc import Callable
 
 from parity.datasets import DataError
 from parity.errors import BadCaseError, InputError
+from parity.system.signals import Ending, ending_signals, latest
 
 __all__ = ["INTERRUPTED", "guarded", "refuse"]
 
-INTERRUPTED, UNREAD = 130, 141  # 128 + SIGINT and 128 + SIGPIPE, as the shell has it
+# 128 + SIGINT and 128 + SIGPIPE, as the shell has it. What returns INTERRUPTED, guarded turns into
+# 128 + the signal that came: 143 for SIGTERM, 129 for SIGHUP.
+INTERRUPTED, UNREAD = 130, 141
 
 
 def guarded(run: Callable[[], int], program: str = "parity") -> int:
     """Call `run`, with an output that takes every letter; returns its exit code, or the fault's."""
+
+    def on_signal(number: int, _frame: object) -> None:
+        raise Ending(number)
+
     if isinstance(sys.stdout, io.TextIOWrapper):  # Windows' own encoding lacks some letters
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         try:
-            return run()
+            with ending_signals(on_signal):
+                code = run()
+            return 128 + latest() if code == INTERRUPTED else code
         finally:
             sys.stdout.flush()  # or what goes wrong with it goes wrong after the exit code
     except (InputError, DataError) as error:
@@ -30,9 +39,9 @@ def guarded(run: Callable[[], int], program: str = "parity") -> int:
     except FloatingPointError as error:
         print(f"{program}: stopped: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as ending:
         print(f"{program}: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return 128 + latest() if isinstance(ending, Ending) else INTERRUPTED
     except BrokenPipeError:  # `parity ... | head` has read enough, but not the answer
         drop_output()
         return UNREAD

@@ -40,26 +40,26 @@ class Gradcheck:
         """Exit code 0 if no gradient is wrong, 1 if one is."""
         from parity.errors import InputError
         from parity.recipes import RECIPES
-        from parity.system import jsonfile
+        from parity.system import files, jsonfile
         from parity.system.console import console, show_path
         from parity.system.threads import limit_threads
 
-        jsonfile.check_writable(self.json)
+        files.check_outputs({"json": self.json}, {"target": Path(self.target)})
+        if self.target not in RECIPES and not Path(self.target).is_file():
+            raise InputError(
+                f"target is {self.target!r}, expected a recipe ({', '.join(RECIPES)}) or a "
+                "Python file"
+            )
         unchecked: list[str] = []
         with limit_threads():
             if self.target in RECIPES:
                 parts = self.check_recipe()
-            elif Path(self.target).is_file():
+            else:
                 from parity.contract.conventions import Conventions
                 from parity.gradients.files import check_file
 
                 conventions = Conventions(weights=self.weights)
                 parts, unchecked = check_file(Path(self.target), self.seed, conventions)
-            else:
-                raise InputError(
-                    f"target is {self.target!r}, expected a recipe ({', '.join(RECIPES)}) or a "
-                    "Python file"
-                )
         console.print(table_of(parts))
         for line in [*complaints(parts), *(f"not checked: {line}" for line in unchecked)]:
             console.print(escape(line), soft_wrap=True)

@@ -8,6 +8,7 @@ import tyro
 from rich.table import Table
 
 from parity import recipes
+from parity.cli.outputs import Outputs
 from parity.experiment.settings import Settings
 from parity.system.console import Column, table
 
@@ -37,13 +38,13 @@ class Mistakes(Settings):
         from parity.pictures.saving import make_folder, save
         from parity.predict.answers import ask, check_settings
         from parity.predict.misclassified import find
-        from parity.system import jsonfile
-        from parity.system.console import console, show_path
+        from parity.system import files, jsonfile
+        from parity.system.console import console
         from parity.system.threads import limit_threads
 
-        jsonfile.check_writable(self.json)
         check_settings(self)
-        folder = make_folder(self.report)
+        stem = make_folder(self.report) / f"{self.recipe}-{self.data}-{self.dtype}"
+        files.check_outputs({"json": self.json, "report": Path(f"{stem}.png")}, {"load": self.load})
         experiment = prepare(self.recipe, self)
         images, labels = experiment.arrays(experiment.held_out, self.dtype)
         with limit_threads():
@@ -53,19 +54,21 @@ class Mistakes(Settings):
         console.print(summary(found, experiment.held_out))
 
         title = f"{self.recipe} on {self.data}, {experiment.held_out} images"
-        stem = f"{self.recipe}-{self.data}-{self.dtype}"
         heading = f"{title}: the surest of {len(found.wrong):,} mistakes"
         pictures = {
             "mistakes": galleries.mistakes_picture(heading, images, labels, answers, found.wrong),
             "confusion": galleries.confusion_picture(f"Confusion matrix: {title}", found.confusion),
         }
-        for name, figure in pictures.items():
-            path = folder / f"{stem}-{name}.png"
-            save(figure, path, "report")
-            show_path("picture", path)
-        if self.json is not None:
-            jsonfile.write(self.json, self.as_json(found, experiment.held_out))
-            show_path("json", self.json)
+        outputs = Outputs()
+        answer = self.as_json(found, experiment.held_out)
+        outputs.write("json", self.json, lambda path: jsonfile.write(path, answer))
+        for name in pictures:
+            outputs.write(
+                "picture",
+                Path(f"{stem}-{name}.png"),
+                lambda path, name=name: save(pictures[name], path, "report"),  # type: ignore[misc]
+            )
+        outputs.finish()
         return 0 if answers.parity else 1
 
     def as_json(self, found: "Findings", split: str) -> dict[str, Any]:

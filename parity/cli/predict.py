@@ -8,6 +8,7 @@ import tyro
 from rich.table import Table
 from rich.text import Text
 
+from parity.cli.outputs import Outputs
 from parity.experiment.settings import Settings
 from parity.recipes import find
 from parity.system.console import Column, table
@@ -42,12 +43,15 @@ class Predict(Settings):
         from parity.pictures import galleries
         from parity.pictures.saving import save
         from parity.predict.answers import ask, check_settings
-        from parity.system import jsonfile
-        from parity.system.console import console, show_path
+        from parity.system import files, jsonfile
+        from parity.system.console import console
         from parity.system.threads import limit_threads
 
-        jsonfile.check_writable(self.json)
         galleries.check_writable(self.picture)
+        image_file = None if self.image.isdecimal() else Path(self.image)
+        files.check_outputs(
+            {"json": self.json, "picture": self.picture}, {"load": self.load, "image": image_file}
+        )
         check_settings(self)
         experiment = prepare(self.recipe, self)
         image, label, title, done = self.chosen(experiment)
@@ -61,12 +65,16 @@ class Predict(Settings):
             console.print(warning)
         console.print(table_of(answers, label))
         console.print(verdict(answers))
-        if self.picture is not None:
-            save(galleries.digit_picture(title, image, answers), self.picture, "picture")
-            show_path("picture", self.picture)
-        if self.json is not None:
-            jsonfile.write(self.json, self.as_json(answers, label))
-            show_path("json", self.json)
+        outputs = Outputs()
+        outputs.write(
+            "json", self.json, lambda path: jsonfile.write(path, self.as_json(answers, label))
+        )
+        outputs.write(
+            "picture",
+            self.picture,
+            lambda path: save(galleries.digit_picture(title, image, answers), path, "picture"),
+        )
+        outputs.finish()
         return 0 if answers.parity else 1
 
     def chosen(self, experiment: "Experiment") -> tuple["ndarray", int | None, str, str]:
@@ -153,7 +161,7 @@ def drawing(image: "ndarray", in_grey: bool) -> Text:
     for upper, lower in image.reshape(14, 2, 28):
         for top, bottom in zip(upper, lower, strict=True):
             if in_grey:
-                text.append("▀", f"{grey(top)} on {grey(bottom)}")
+                text.append("▀", f"{grey(float(top))} on {grey(float(bottom))}")
             else:
                 text.append(" ▄▀█"[2 * (top > 0.5) + (bottom > 0.5)])
         text.append("\n")
@@ -162,7 +170,7 @@ def drawing(image: "ndarray", in_grey: bool) -> Text:
 
 def grey(value: float) -> str:
     """A pixel in [0, 1] as rich's name of its color."""
-    level = round(255 * float(value))
+    level = round(255 * value)
     return f"rgb({level},{level},{level})"
 
 

@@ -9,9 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from parity.cli.exits import INTERRUPTED
+from parity.cli.keeping import Keeping
+from parity.cli.outputs import Outputs
 from parity.experiment.settings import HINT, Count, Init, Settings
 from parity.recipes import find
-from parity.system.console import Column, console, show_path, table, track, written
+from parity.system.console import Column, console, table, track, written
 
 if TYPE_CHECKING:
     from parity.comparison.sweep import Cell
@@ -25,7 +27,7 @@ NAMES = ("batch_size", "lr", "weight_decay", "train_size")
 
 
 @dataclass(kw_only=True)
-class Sweep:
+class Sweep(Keeping):
     """Compare both sides under every combination of the settings that are given several values."""
 
     recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
@@ -62,43 +64,53 @@ class Sweep:
         find(self.recipe)  # before the seconds that PyTorch takes to load
         from parity import datasets
         from parity.comparison.sweep import Cell, cells_of, check, run_cell
+        from parity.experiment.checkpoints import Checkpoints, Part, sweep_settings
         from parity.pictures import pages
         from parity.pictures.saving import make_folder, save
         from parity.pictures.sweep import sweep_curves
-        from parity.system import jsonfile
+        from parity.system import files, jsonfile
         from parity.system.threads import limit_threads
 
-        jsonfile.check_writable(self.json)
         picture = make_folder(self.report) / f"{self.recipe}-{self.data}-{self.dtype}-sweep.png"
+        files.check_outputs({"json": self.json, "report": picture})
         choices = cells_of({name: getattr(self, name) for name in NAMES})
         settings, dataset = self.settings(), datasets.load(self.data, self.data_root)
         steps = check(self.recipe, settings, choices, dataset)
+        kept = self.checkpoints(sweep_settings(self.recipe, settings, choices, dataset), max(steps))
         count = f"{len(choices)} cell" + "s" * (len(choices) > 1)
         console.print(
             f"[bold]{self.recipe}[/]: {count}, {sum(steps):,} steps; {self.data}, {self.dtype}, "
             f"seed {self.seed}"
         )
-        cells: list[Cell] = []
+        cells: list[Cell] = list(kept.state["done"]) if kept and kept.state else []
+        for cell in cells:
+            console.print(line_of(cell))
         with limit_threads(), track("sweeping", sum(steps)) as advance:
-            for one in choices:
-                cells.append(run_cell(self.recipe, settings, one, dataset, advance))
+            for one in choices[len(cells) :]:
+                before = sum(steps[: len(cells)])
+
+                def part(epoch: int, before: int = before) -> Checkpoints | None:
+                    return kept and Part(kept, list(cells), before, self.every or epoch)
+
+                cells.append(run_cell(self.recipe, settings, one, dataset, advance, part))
                 if cells[-1].interrupted:
                     break
                 console.print(line_of(cells[-1]))
+        outputs = Outputs(kept)
+        outputs.write("json", self.json, lambda path: jsonfile.write(path, self.as_json(cells)))
         console.print(table_of(cells))
         console.print(verdict(cells))
         if cells[-1].interrupted:
             console.print(f"[bold yellow]interrupted[/] in cell {len(cells)} of {len(choices)}")
         title = f"{self.recipe} on {self.data}, {self.dtype}: {count}"
-        save(sweep_curves(title, cells), picture, "report")
-        show_path("picture", picture)
-        page = picture.with_suffix(".html")
+        figure = sweep_curves(title, cells)
+        outputs.write("picture", picture, lambda path: save(figure, path, "report"))
         command = f"parity sweep {self.recipe}{pages.options(self)}"
-        pages.save(pages.sweep_page(title, cells, command), page, "report")
-        show_path("report", page)
-        if self.json is not None:
-            jsonfile.write(self.json, self.as_json(cells))
-            show_path("json", self.json)
+        page = pages.sweep_page(title, cells, command)
+        outputs.write(
+            "report", picture.with_suffix(".html"), lambda path: pages.save(page, path, "report")
+        )
+        outputs.finish()
         if cells[-1].interrupted:
             return INTERRUPTED
         return 0 if all(cell.parity for cell in cells) else 1
@@ -125,12 +137,7 @@ class Sweep:
 def line_of(cell: "Cell") -> str:
     """A cell that has just ended, before the table has them all."""
     accuracy = "" if cell.stopped else f": {cell.curve[-1].accuracy['numpy']:.2%}, parity"
-    return f"{name_of(cell) or 'the recipe as it is'}{accuracy} {word(cell)}"
-
-
-def name_of(cell: "Cell") -> str:
-    """What sets the cell apart, such as "batch size 64, lr 0.1"."""
-    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in cell.choices.items())
+    return f"{cell.name}{accuracy} {word(cell)}"
 
 
 def table_of(cells: list["Cell"]) -> Table:
@@ -164,11 +171,8 @@ def table_of(cells: list["Cell"]) -> Table:
 
 
 def word(cell: "Cell") -> Text:
-    """The cell's answer in a word or three."""
-    if cell.parity:
-        horizon = cell.noise_horizon
-        return Text(f"to step {horizon - 1:,}" if horizon else "yes", style="green")
-    return Text("stopped" if cell.stopped else "no", style="bold red")
+    """The cell's verdict in a word or three."""
+    return Text(cell.in_short, style="green" if cell.parity else "bold red")
 
 
 def figures(cell: "Cell") -> list[str]:
@@ -195,7 +199,7 @@ def verdict(cells: list["Cell"]) -> str:
         why = (
             f"first divergence at step {found.step}, {found.phase}, {found.tensor}" if found else ""
         )
-        lines.append(f"  {name_of(cell)}: {cell.stopped or why}")
+        lines.append(f"  {cell.name}: {cell.stopped or why}")
     return "\n".join(lines)
 
 

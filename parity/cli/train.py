@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import tyro
 
 from parity.cli.exits import INTERRUPTED
+from parity.cli.keeping import Keeping
+from parity.cli.outputs import Outputs
 from parity.experiment.settings import Settings
 from parity.recipes import find
 
@@ -15,7 +17,7 @@ __all__ = ["Train"]
 
 
 @dataclass(kw_only=True)
-class Train(Settings):
+class Train(Keeping, Settings):
     """Train one side, and print its loss and accuracy after each epoch."""
 
     recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
@@ -33,14 +35,19 @@ class Train(Settings):
         from parity.comparison import report
         from parity.comparison.train import TrainingRun, train
         from parity.experiment import weights
+        from parity.experiment.checkpoints import settings_of
         from parity.experiment.prepare import prepare
-        from parity.system import jsonfile
-        from parity.system.console import Rows, console, show_path, track, written
+        from parity.system import files, jsonfile
+        from parity.system.console import Rows, console, track, written
         from parity.system.threads import limit_threads
 
-        jsonfile.check_writable(self.json)
         weights.check_writable(self.save)
+        start = self.load if self.load != self.save else None
+        files.check_outputs({"save": self.save, "json": self.json}, {"load": start})
         experiment = prepare(self.recipe, self)
+        kept = self.checkpoints(
+            settings_of(experiment, command="train", impl=self.impl), experiment.steps_per_epoch
+        )
         split, every = experiment.held_out, experiment.steps_per_epoch
         console.print(f"{report.headline(experiment)}, {self.impl} alone")
         titles = ("\nepoch", "training\nloss", f"{split}\nloss", f"{split}\naccuracy")
@@ -56,28 +63,26 @@ class Train(Settings):
             )
 
         with limit_threads(), track("training", experiment.num_steps) as advance:
-            run = train(experiment, self.impl, advance, show)
+            run = train(experiment, self.impl, advance, show, kept)
+        outputs = Outputs(kept)
+        outputs.write("weights", self.save, lambda path: weights.save(path, run.side.weights()))
         ended = "[bold yellow]interrupted[/] after" if run.interrupted else "trained in"
         console.print(f"\n{ended} {len(run.losses):,} steps; {run.seconds:.2f} s in them")
-        if self.save is not None:
-            weights.save(self.save, run.side.weights())
-            show_path("weights", self.save)
-        if self.json is not None:
-            last = run.last(split)
-            answer = {
-                "recipe": experiment.recipe.name,
-                "impl": self.impl,
-                "data": self.data,
-                "dtype": self.dtype,
-                "seed": self.seed,
-                "device": self.device,
-                "steps": len(run.losses),
-                "interrupted": run.interrupted,
-                "accuracy": last.accuracy[self.impl],
-                "loss": last.loss[self.impl],
-                "seconds": run.seconds,
-                "checkpoints": [asdict(point) for point in run.checkpoints],
-            }
-            jsonfile.write(self.json, answer)
-            show_path("json", self.json)
+        last = run.last(split)
+        answer = {
+            "recipe": experiment.recipe.name,
+            "impl": self.impl,
+            "data": self.data,
+            "dtype": self.dtype,
+            "seed": self.seed,
+            "device": self.device,
+            "steps": len(run.losses),
+            "interrupted": run.interrupted,
+            "accuracy": last.accuracy[self.impl],
+            "loss": last.loss[self.impl],
+            "seconds": run.seconds,
+            "checkpoints": [asdict(point) for point in run.checkpoints],
+        }
+        outputs.write("json", self.json, lambda path: jsonfile.write(path, answer))
+        outputs.finish()
         return INTERRUPTED if run.interrupted else 0

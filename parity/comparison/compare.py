@@ -5,9 +5,12 @@ from dataclasses import replace
 
 from parity.backends import NumpyBackend, RecipeBackend, TorchBackend
 from parity.comparison.lockstep import Lockstep, Order
+from parity.comparison.reproduce import Case
 from parity.comparison.result import CompareResult, Epoch
+from parity.comparison.resuming import comparison_state, restore_comparison
 from parity.comparison.steps import StepReport
 from parity.comparison.train import evaluate
+from parity.experiment.checkpoints import Checkpoints
 from parity.experiment.prepare import Experiment
 
 __all__ = ["compare", "lockstep_of"]
@@ -20,12 +23,14 @@ def compare(
     on_step: Callable[[StepReport], object] | None = None,
     resync: bool = False,
     on_epoch: Callable[[Epoch], object] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> CompareResult:
     """Run the experiment to its end on both sides, a divergence or not.
 
     With `resync`, every run is given PyTorch's state after each step. `on_step` hears each step; if
     it returns something true, the run ends there and the result is marked as interrupted.
-    `on_epoch` hears each epoch, and what there was of the last one if the run was interrupted.
+    `on_epoch` hears each epoch, and what there was of the last one if the run was interrupted. With
+    `checkpoints`, it goes on from the state in them, if there is one, and writes its own.
 
     Raises
     ------
@@ -36,16 +41,28 @@ def compare(
     """
     both, lockstep = lockstep_of(experiment, resync)
     result = CompareResult(experiment.settings.dtype, resync, experiment=experiment)
-    result.checkpoints += evaluate(experiment, both, 0)
+    heard = on_epoch or (lambda _: None)
+
+    def measure(step: int) -> None:
+        result.checkpoints += evaluate(experiment, both, step, result.interrupted)
+        if step and (result.interrupted or step % experiment.steps_per_epoch == 0):
+            result.end_epoch()
+            heard(result.epochs[-1])
+
+    if checkpoints is not None and checkpoints.state is not None:
+        restore_comparison(lockstep, result, checkpoints.state)
+        for epoch in result.epochs:
+            heard(epoch)
+    measure(lockstep.done)
     for step in lockstep.steps():
         result.steps.append(step)
         stop = on_step is not None and bool(on_step(step))
-        result.interrupted = stop and step.number < experiment.num_steps
-        result.checkpoints += evaluate(experiment, both, step.number, result.interrupted)
-        if result.interrupted or step.number % experiment.steps_per_epoch == 0:
-            result.end_epoch()
-            if on_epoch is not None:
-                on_epoch(result.epochs[-1])
+        last = step.number == experiment.num_steps
+        result.interrupted = stop and not last
+        if checkpoints is not None:  # of the step alone: what is measured after it comes again
+            ends = last or result.interrupted
+            checkpoints.after(step.number, ends, lambda: comparison_state(lockstep, result))
+        measure(step.number)
         if result.interrupted:
             break
     images, labels = experiment.arrays(experiment.held_out, experiment.settings.dtype)
@@ -54,12 +71,7 @@ def compare(
     first = (answers[:FIRST].tolist() for answers in (labels, numpy, torch))
     result.first_answers = (next(first), next(first), next(first))
     result.seconds = {name: lockstep.seconds[name] for name in both}
-    result.sides = both
-    if lockstep.case is not None:
-        (batch,) = lockstep.case.batch
-        images, labels = experiment.arrays("training", experiment.settings.dtype)
-        case = replace(lockstep.case, recipe=experiment.recipe, snapshot=None, tensors=None)
-        result.case = replace(case, batch=(images[batch], labels[batch]))
+    result.sides, result.case = both, lockstep.case
     return result
 
 
@@ -75,6 +87,12 @@ def lockstep_of(
     torch = TorchBackend(recipe, settings.dtype, settings.seed, settings.device)
     numpy.data = torch.data = lambda dtype: experiment.arrays("training", dtype)
     dtypes = {settings.dtype, "float64"}
+
+    def kept(case: Case) -> Case:
+        (batch,) = case.batch
+        images, labels = experiment.arrays("training", settings.dtype)
+        return replace(case, recipe=recipe, batch=(images[batch], labels[batch]), tensors=None)
+
     lockstep = Lockstep(
         numpy,
         torch,
@@ -82,6 +100,7 @@ def lockstep_of(
         experiment.initial,
         order=Order(seed=settings.seed),
         resync=resync,
+        kept=kept,
         shared=[array for dtype in dtypes for array in experiment.arrays("training", dtype)],
     )
     return {"numpy": numpy, "torch": torch}, lockstep

@@ -11,11 +11,11 @@ Up to four runs go in step:
     reference  torch in float64, for a float32 comparison; in float64, torch is its own reference
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, islice
 from time import perf_counter
 from zlib import crc32
 
@@ -83,8 +83,10 @@ class Lockstep:
         Whether the PyTorch program can be copied, and cast to float64.
     shared
         Arrays that every run reads, and no run may change.
+    kept
+        What is kept of the case of the first divergence.
     constant, zero
-        Patterns' names: weights that are the same before they are copied, tensors that are zero.
+        Names: weights that are the same before they are copied, tensors that are zero.
 
     Raises
     ------
@@ -105,10 +107,11 @@ class Lockstep:
         shared: Sequence[ndarray] = (),
         constant: Collection[str] = (),
         zero: Collection[str] = (),
+        kept: Callable[[Case], Case] = lambda case: case,
         seed: int = 0,
     ) -> None:
         self.numpy, self.torch, self.batches, self.order = numpy, torch, batches, order
-        self.resync, self.shared, self.zero = resync, shared, zero
+        self.resync, self.shared, self.kept = resync, shared, kept
         can_copy, can_cast = copies
         dtype = torch.dtype
         self.backends: dict[str, Backend] = {"numpy": numpy, "torch": torch}
@@ -119,6 +122,8 @@ class Lockstep:
         self.seconds = dict.fromkeys(self.backends, 0.0)
         self.case: Case | None = None  # what reproduces the first divergence
         self.spare = torch.copy(dtype) if can_copy else None  # for perturbed runs of a step
+        self.comparison = Comparison(dtype, zero)
+        self.done = 0  # steps taken before these, by a run that this one goes on from
 
         self.check_that_models_disagree(constant)
         for name, backend in self.backends.items():
@@ -129,28 +134,32 @@ class Lockstep:
         self.check_that_nothing_is_shared()
 
     def steps(self) -> Iterator[StepReport]:
-        """Train all runs one step, compare, and yield; until the batches are used up.
+        """Train all runs one step after those done, compare, and yield; to the last batch.
 
         Raises
         ------
         BadCaseError
             If a step compares nothing, or a run writes into what all of them are given.
         """
-        comparison = Comparison(self.torch.dtype, self.zero)
+        comparison, done = self.comparison, self.done
+        if done and self.resync:
+            self.synchronise(done)
         inputs = self.fingerprint()
+        left = self.batches[done:]
         runs = {
             name: backend.run(
-                map(self.order.permuted, self.batches)
+                islice(map(self.order.permuted, self.batches), done, None)
                 if name == "permuted" and self.order is not None
-                else self.batches
+                else left,
+                first=done + 1,
             )
             for name, backend in self.backends.items()
         }
-        for number, batch in enumerate(self.batches, start=1):
+        for number, batch in enumerate(left, start=done + 1):
             case = self.case_of(number, batch) if self.case is None else None
             drift = dict(comparison.farthest)
             tensors = self.compute(number, runs)
-            if number in (1, len(self.batches)) and self.fingerprint() != inputs:
+            if number in (done + 1, len(self.batches)) and self.fingerprint() != inputs:
                 raise BadCaseError(
                     f"step {number}: the inputs are not what they were before the first step, and "
                     "every run is given the same"
@@ -163,7 +172,7 @@ class Lockstep:
                 report.drifted = True
                 if report.divergence is not None:
                     both = {name: deepcopy(dict(tensors[name])) for name in ("numpy", "torch")}
-                    self.case = replace(case, tensors=both)
+                    self.case = self.kept(replace(case, tensors=both, snapshot=None))
             yield report
             if self.resync:
                 self.synchronise(number)
@@ -177,7 +186,7 @@ class Lockstep:
             start = perf_counter()
             steps[name] = next(run)
             self.seconds[name] += perf_counter() - start
-            if name == "numpy" and number == 1:
+            if name == "numpy" and number == self.done + 1:
                 self.watch_layers(steps[name])
         torch = tensors_of(self.torch, steps["torch"], self.torch)
         tensors: dict[str, dict[Key, ndarray]] = {"torch": torch}

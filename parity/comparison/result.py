@@ -66,9 +66,9 @@ class Result:
         """The steps to draw a line at: of the noise horizon and of the first divergence."""
         marks: dict[str, float] = {}
         if self.noise_horizon is not None and not self.resync:
-            marks["noise horizon"] = self.noise_horizon
+            marks["noise horizon"] = float(self.noise_horizon)
         if self.first_divergence is not None:
-            marks["first divergence"] = self.first_divergence.step
+            marks["first divergence"] = float(self.first_divergence.step)
         return marks
 
     @property

@@ -6,14 +6,16 @@ from itertools import product
 from typing import Any
 
 from parity import datasets
+from parity.comparison import resuming
 from parity.comparison.compare import compare
 from parity.comparison.steps import Divergence, StepReport
 from parity.errors import BadCaseError, InputError
+from parity.experiment.checkpoints import Checkpoints
 from parity.experiment.prepare import prepare
 from parity.experiment.published import Checkpoint
 from parity.experiment.settings import Settings
 
-__all__ = ["Cell", "cells_of", "check", "run_cell"]
+__all__ = ["KINDS", "Cell", "cells_of", "check", "run_cell"]
 
 BySide = dict[str, float]
 Choices = dict[str, Any]  # the settings of one cell, such as {"batch_size": 64, "lr": 0.1}
@@ -38,6 +40,22 @@ class Cell:
     def parity(self) -> bool:
         """Whether it came to its end, and no step diverged."""
         return not self.stopped and self.first_divergence is None
+
+    @property
+    def name(self) -> str:
+        """What sets it apart, such as "batch size 64, lr 0.1"."""
+        chosen = [f"{name.replace('_', ' ')} {value:g}" for name, value in self.choices.items()]
+        return ", ".join(chosen) or "the recipe as it is"
+
+    @property
+    def in_short(self) -> str:
+        """The verdict in a word or three."""
+        if self.parity:
+            return f"to step {self.noise_horizon - 1:,}" if self.noise_horizon else "yes"
+        return "stopped" if self.stopped else "no"
+
+
+KINDS = (Cell, *resuming.KINDS)  # of what a checkpoint may hold, of any command
 
 
 def cells_of(grid: Mapping[str, Sequence[Any]]) -> list[Choices]:
@@ -68,15 +86,18 @@ def run_cell(
     choices: Choices,
     dataset: datasets.Dataset,
     on_step: Callable[[StepReport], object] | None = None,
+    checkpoints: Callable[[int], Checkpoints | None] | None = None,
 ) -> Cell:
     """Compare both sides under `choices`, and keep the figures but not the images.
 
-    A true answer of `on_step` ends the cell, which is then marked as stopped.
+    A true answer of `on_step` ends the cell, which is then marked as stopped. `checkpoints` gives
+    those of this cell, whose epochs have so many steps.
     """
     experiment = prepare(recipe, replace(settings, **choices), dataset)
     shape = (choices, experiment.num_steps, experiment.recipe.epochs, experiment.held_out)
     try:
-        result = compare(experiment, on_step)
+        kept = checkpoints and checkpoints(experiment.steps_per_epoch)
+        result = compare(experiment, on_step, checkpoints=kept)
     except (FloatingPointError, BadCaseError) as error:  # the other cells are still worth running
         return Cell(*shape, stopped=str(error))
     return Cell(

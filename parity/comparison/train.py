@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 from parity.backends import RecipeBackend, TrainingStep, make_backend
+from parity.comparison.resuming import backend_state, restore_backend
+from parity.experiment.checkpoints import Checkpoints
 from parity.experiment.prepare import Experiment
 from parity.experiment.published import Checkpoint
 
@@ -31,11 +34,13 @@ def train(
     impl: str,
     on_step: Callable[[TrainingStep], object] | None = None,
     on_epoch: Callable[[TrainingRun], object] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainingRun:
     """Train `impl` ("numpy" or "torch") on the experiment's batches.
 
     `on_step` hears each step; if it returns something true, the run ends there. `on_epoch` gets
     the run so far after each epoch, and after the last step of a run that was interrupted.
+    With `checkpoints`, it goes on from the state in them, if there is one, and writes its own.
 
     Raises
     ------
@@ -46,22 +51,50 @@ def train(
     side = make_backend(impl, experiment.recipe, settings.dtype, settings.seed, settings.device)
     side.load(experiment.initial)
     run = TrainingRun(side)
-    run.checkpoints += evaluate(experiment, {impl: side}, 0)
-    steps = side.steps(*experiment.arrays("training", settings.dtype), experiment.batches())
-    for number in range(1, experiment.num_steps + 1):
+
+    def measure(step: int) -> None:
+        run.checkpoints += evaluate(experiment, {impl: side}, step, run.interrupted)
+        ended = run.interrupted or step % experiment.steps_per_epoch == 0
+        if step and ended and on_epoch is not None:
+            on_epoch(run)
+
+    if checkpoints is not None and checkpoints.state is not None:
+        restore(run, checkpoints.state)
+    done = len(run.losses)
+    measure(done)
+    data = experiment.arrays("training", settings.dtype)
+    steps = side.steps(*data, experiment.batches()[done:], first=done + 1)
+    for number in range(done + 1, experiment.num_steps + 1):
         start = perf_counter()
         outcome = next(steps)
         run.seconds += perf_counter() - start
         run.losses.append(outcome.loss)
         stop = on_step is not None and bool(on_step(outcome))
-        run.interrupted = stop and number < experiment.num_steps
-        run.checkpoints += evaluate(experiment, {impl: side}, number, run.interrupted)
-        ended = run.interrupted or number % experiment.steps_per_epoch == 0
-        if ended and on_epoch is not None:
-            on_epoch(run)
+        last = number == experiment.num_steps
+        run.interrupted = stop and not last
+        if checkpoints is not None:  # of the step alone: what is measured after it comes again
+            checkpoints.after(number, last or run.interrupted, lambda: state_of(run))
+        measure(number)
         if run.interrupted:
             break
     return run
+
+
+def state_of(run: TrainingRun) -> dict[str, Any]:
+    """Everything that the next step depends on, and the figures so far."""
+    return {
+        "backend": backend_state(run.side),
+        "losses": run.losses,
+        "checkpoints": run.checkpoints,
+        "seconds": run.seconds,
+    }
+
+
+def restore(run: TrainingRun, state: dict[str, Any]) -> None:
+    """Put a training that has not begun where `state_of` saw it."""
+    run.losses, run.checkpoints = state["losses"], state["checkpoints"]
+    run.seconds = state["seconds"]
+    restore_backend(run.side, state["backend"], len(run.losses))
 
 
 def evaluate(

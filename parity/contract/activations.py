@@ -1,14 +1,18 @@
 """The entries of the activations."""
 
+import math
+
+import numpy as np
 from numpy import ndarray
 from numpy.random import Generator
 
-from parity.contract.calls import Call, numbers
+from parity.contract.calls import Call, numbers, strided
 from parity.contract.subject import operation
 
 __all__ = ["relu", "sigmoid", "tanh"]
 
-MATRIX = ((2, 3), (3, 3), (4, 3), (3, 5))
+MATRIX = ((2, 3), (3, 3), (4, 3), (3, 5), (1, 4))
+LARGE = (130, 12)
 ROWS = {"N": 5, "M": 4}
 
 
@@ -26,14 +30,39 @@ def saturating(rng: Generator, n: int, m: int) -> list[Call]:
     return [
         Call((input,)),
         Call((input * 10,)),
-        Call((input * 1000,), label="large input", goes_back=False),  # the gradient is 0 there
+        *other_forms(rng, input),
+        # The gradient is 0 there.
+        Call((input * 1000,), label="large input", goes_back=False, extreme=True),
+        Call((with_nan(input),), label="NaN", goes_back=False, extreme=True),
     ]
+
+
+def other_forms(rng: Generator, input: ndarray) -> list[Call]:
+    """Gaps in memory, and one, three and four dimensions."""
+    n, m = input.shape
+    shapes = {
+        "one dimension": (m + 1,),
+        "three dimensions": (n, 2, m),
+        "four dimensions": (n, 2, m, 2),
+    }
+    calls = [Call((strided(input),), label="not contiguous")]
+    for label, shape in shapes.items():
+        array = both_signs(rng, 1, math.prod(shape)).reshape(shape)
+        calls.append(Call((array,), label=label, may_raise=True))
+    return calls
+
+
+def with_nan(input: ndarray) -> ndarray:
+    """The array with NaN in the place of its last number."""
+    input = input.copy()
+    input.flat[-1] = np.nan
+    return input
 
 
 def around_zero(rng: Generator, n: int, m: int) -> list[Call]:
     """Of both signs, and the same with the signs exchanged."""
     input = both_signs(rng, n, m) * 5
-    return [Call((input,)), Call((-input,))]
+    return [Call((input,)), Call((-input,)), *other_forms(rng, input)]
 
 
 sigmoid = operation(
@@ -45,6 +74,7 @@ sigmoid = operation(
     MATRIX,
     saturating,
     at=ROWS,
+    large=LARGE,
 )
 
 tanh = operation(
@@ -56,6 +86,7 @@ tanh = operation(
     MATRIX,
     saturating,
     at=ROWS,
+    large=LARGE,
 )
 
 relu = operation(
@@ -67,5 +98,6 @@ relu = operation(
     MATRIX,
     around_zero,
     at=ROWS,
+    large=LARGE,
     values="off zero",
 )

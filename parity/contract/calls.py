@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from numpy import ndarray
 from numpy.random import Generator
 
-__all__ = ["Call", "cast", "integers", "numbers"]
+__all__ = ["Call", "cast", "integers", "numbers", "strided"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Call:
     reference_options: dict[str, Any] = field(default_factory=dict)  # what the file takes for given
     label: str = ""  # what is special about it
     may_raise: bool = False  # a file that refuses it is not wrong, only less general
+    extreme: bool = False  # a file that is wrong here alone is unstable, not wrong
     goes_back: bool = True  # the backward of the same arguments is worth a call, too
 
     @property
@@ -33,6 +35,11 @@ class Call:
 def numbers(rng: Generator, *shape: int) -> ndarray:
     """Numbers of two decimals, to be read; none near 0, where ReLU has its kink."""
     return rng.uniform(0.1, 2, shape).round(2) * rng.choice([-1, 1], shape)
+
+
+def strided(array: ndarray) -> ndarray:
+    """The same numbers with gaps between them in memory."""
+    return np.repeat(array, 2, axis=-1)[..., ::2]
 
 
 def integers(rng: Generator, count: int, below: int) -> ndarray:

@@ -13,7 +13,7 @@ __all__ = ["Conventions"]
 REDUCES = {"cross_entropy", "cross_entropy_backward", "fit"}
 LINEAR = {"linear", "linear_backward"}
 MODELS = {"SoftmaxRegression", "FeedForward"}
-TRANSPOSED = {"fc.weight", "fc1.weight", "fc2.weight"}
+TRANSPOSED = {"fc.weight", "fc1.weight", "fc2.weight", "W1", "W2"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Conventions:
             return (*args[:at], args[at].T, *args[at + 1 :])
         if subject in MODELS:
             return (args[0], turned(args[1]), *args[2:])
+        if subject == "loss_and_grads":
+            return (turned(args[0]), *args[1:])
         if subject == "fit":
             return ([turned(state) for state in args[0]], *args[1:])
         return args
@@ -55,6 +57,8 @@ class Conventions:
         if subject in MODELS:
             state = list(call.args[1])
             names = [*state, "logits", *reversed(state)]
+        elif subject == "loss_and_grads":
+            names = ["loss", *reversed(call.args[0])]
         elif subject == "fit":
             names = [name for state in call.args[0] for name in state]
         else:

@@ -1,15 +1,24 @@
 """The entries of the layers that have weights, and of the pooling between them."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.random import Generator
 
-from parity.contract.calls import Call, numbers
+from parity.contract.calls import Call, numbers, strided
 from parity.contract.subject import operation
 
 __all__ = ["avg_pool2d", "conv2d", "linear", "max_pool2d"]
 
-LINEAR = ((2, 3, 4), (3, 2, 2), (3, 4, 3), (5, 4, 4), (7, 4, 3))
-CONV = ((2, 1, 3, 4, 5, 2, 3), (3, 2, 2, 5, 6, 3, 3), (2, 2, 4, 6, 5, 3, 2), (3, 3, 3, 6, 7, 3, 3))
+LINEAR = ((2, 3, 4), (3, 2, 2), (3, 4, 3), (5, 4, 4), (7, 4, 3), (1, 3, 4))
+CONV = (
+    (2, 1, 3, 4, 5, 2, 3),
+    (3, 2, 2, 5, 6, 3, 3),
+    (2, 2, 4, 6, 5, 3, 2),
+    (3, 3, 3, 6, 7, 3, 3),
+    (1, 2, 2, 3, 4, 1, 1),
+    (2, 1, 2, 6, 7, 5, 5),
+)
 POOL = ((2, 3, 4, 6), (1, 2, 7, 5), (2, 4, 6, 6))
 IMAGES = {"N": 2, "C": 3, "H": 7, "W": 6}
 
@@ -20,6 +29,7 @@ def linear_probes(rng: Generator, n: int, in_: int, out: int) -> list[Call]:
     return [
         Call((input, weight, bias)),
         Call((input, weight), label="without a bias", goes_back=False),
+        Call((strided(input), strided(weight), bias), label="not contiguous"),
     ]
 
 
@@ -32,13 +42,22 @@ def conv2d_probes(
     input, weight = numbers(rng, n, in_, height, width), numbers(rng, out, in_, kh, kw)
     args = input, weight, numbers(rng, out)
     pairs = {"stride": (1, 2), "padding": (1, 0)}
-    return [
+    calls = [
         Call(args),
         Call(args[:2], label="without a bias", goes_back=False),
+        Call((strided(input), strided(weight), args[2]), label="not contiguous"),
         Call(args, {"stride": 2}, label="stride 2"),
         Call(args, {"padding": 1}, label="padding 1"),
         Call(args, {"stride": 2, "padding": 1}, label="stride 2 and padding 1"),
+        Call(args, {"stride": 3, "padding": 2}, label="stride 3 and padding 2"),
+        Call(args, {"padding": 3}, label="padding 3"),
         Call(args, pairs, label="stride and padding as pairs", may_raise=True),
+    ]
+    if kh == kw:
+        return calls
+    return [  # not every course has kernels that are not square
+        replace(call, label=call.label or "a kernel that is not square", may_raise=True)
+        for call in calls
     ]
 
 
@@ -51,6 +70,8 @@ def pool_probes(rng: Generator, n: int, c: int, height: int, width: int) -> list
         Call((input, 2)),
         Call((input, 3), {"stride": 2}, label="windows that overlap"),
         Call((input, 2), {"stride": 1}, label="stride 1"),
+        Call((input, 2), {"stride": 3}, label="a stride above the kernel"),
+        Call((strided(input), 2), label="not contiguous"),
         Call((input, (2, 3)), label="a pair as kernel_size", may_raise=True),
     ]
 
@@ -60,7 +81,10 @@ def max_pool_probes(rng: Generator, n: int, c: int, height: int, width: int) -> 
     calls = pool_probes(rng, n, c, height, width)
     values = np.arange(n * c * height * width) - n * c * height * width / 2
     input = rng.permutation(values / 4 + 0.1).reshape(n, c, height, width)
-    return [call.with_args(input, *call.args[1:]) for call in calls]
+    return [
+        call.with_args(strided(input) if call.label == "not contiguous" else input, *call.args[1:])
+        for call in calls
+    ]
 
 
 linear = operation(
@@ -72,6 +96,7 @@ linear = operation(
     LINEAR,
     linear_probes,
     at={"N": 5, "in": 4, "out": 3},
+    large=(130, 5, 12),
 )
 
 conv2d = operation(
@@ -83,6 +108,7 @@ conv2d = operation(
     CONV,
     conv2d_probes,
     at={**IMAGES, "out": 4, "kH": 3, "kW": 2},
+    large=(130, 2, 12, 4, 3, 2, 2),
     options={"stride": range(1, 4), "padding": range(5)},
     examples=({}, {"stride": 2, "padding": 1}, {"stride": (1, 2), "padding": (2, 0)}),
 )
@@ -96,6 +122,7 @@ avg_pool2d = operation(
     POOL,
     pool_probes,
     at=IMAGES,
+    large=(130, 2, 4, 3),
     options={"kernel_size": range(1, 4), "stride": range(1, 4)},
     examples=({"kernel_size": 2}, {"kernel_size": (3, 2), "stride": (2, 1)}),
 )
@@ -109,6 +136,7 @@ max_pool2d = operation(
     POOL,
     max_pool_probes,
     at=IMAGES,
+    large=(130, 2, 4, 3),
     options={"kernel_size": range(1, 4), "stride": range(1, 4)},
     examples=({"kernel_size": 2}, {"kernel_size": (3, 2), "stride": (2, 1)}),
     values="distinct",

@@ -4,12 +4,13 @@ import numpy as np
 from numpy import ndarray
 from numpy.random import Generator
 
-from parity.contract.calls import Call, integers, numbers
+from parity.contract.calls import Call, integers, numbers, strided
 from parity.contract.subject import AXIS, Given, operation
 
 __all__ = ["cross_entropy", "log_softmax", "softmax"]
 
-MATRIX = ((2, 3), (3, 3), (4, 3), (3, 5))
+MATRIX = ((2, 3), (3, 3), (4, 3), (3, 5), (1, 4))
+LARGE = (130, 12)
 ROWS = {"N": 5, "C": 4}
 
 
@@ -24,33 +25,49 @@ def apart(input: ndarray) -> ndarray:
 
 
 def softmax_probes(rng: Generator, n: int, c: int) -> list[Call]:
-    """(N, C): moderate, along the other axis, far apart, large."""
+    """(N, C): moderate, along other axes, far apart, large; none for a single class."""
+    if c < 2:
+        return []
     input = numbers(rng, n, c)
+    deep = numbers(rng, n, 2, c)
+    nan = input.copy()
+    nan[-1, -1] = np.nan
     return [
         Call((input,)),
-        Call((input,), {"dim": 0}, label="along dim 0"),
+        Call((input,), {"dim": 0}, label="along dim 0", goes_back=n > 1),
         Call((input * 20,), label="logits far apart", goes_back=False),
-        Call((input + offsets(n),), label="large logits", goes_back=False),
+        Call((strided(input),), label="not contiguous"),
+        Call((numbers(rng, c),), label="one dimension", may_raise=True),
+        Call((deep,), {"dim": -1}, label="three dimensions"),
+        Call((deep,), {"dim": 1}, label="three dimensions, along dim 1"),
+        Call((input + offsets(n),), label="large logits", goes_back=False, extreme=True),
+        Call((nan,), label="NaN", goes_back=False, extreme=True),
     ]
 
 
 def log_softmax_probes(rng: Generator, n: int, c: int) -> list[Call]:
     """As softmax, and so far apart that a probability is 0 to rounding."""
     calls = softmax_probes(rng, n, c)
-    far = Call((apart(calls[0].args[0]),), label="a probability of 0 to rounding")
-    return [*calls, far]
+    far = [
+        Call((apart(call.args[0]),), label="a probability of 0 to rounding", extreme=True)
+        for call in calls[:1]
+    ]
+    return [*calls, *far]
 
 
 def cross_entropy_probes(rng: Generator, n: int, c: int) -> list[Call]:
-    """Logits (N, C) and classes (N,)."""
+    """Logits (N, C) and classes (N,); none for one class, whose loss is 0."""
+    if c < 2:
+        return []
     input, target = numbers(rng, n, c), integers(rng, n, c)
     target[0] = input[0].argmin()  # however far apart the logits are, the loss is not 0
     return [
         Call((input, target)),
         Call((input * 20, target), label="logits far apart"),
-        Call((input + offsets(n), target), label="large logits"),
-        Call((apart(input), target), label="a probability of 0 to rounding"),
+        Call((strided(input), target), label="not contiguous"),
         Call((input, target), {"reduction": "sum"}, label='reduction "sum"'),
+        Call((input + offsets(n), target), label="large logits", extreme=True),
+        Call((apart(input), target), label="a probability of 0 to rounding", extreme=True),
     ]
 
 
@@ -63,6 +80,7 @@ softmax = operation(
     MATRIX,
     softmax_probes,
     at=ROWS,
+    large=LARGE,
     options={"dim": AXIS},
     examples=({}, {"dim": 0}),
 )
@@ -76,6 +94,7 @@ log_softmax = operation(
     MATRIX,
     log_softmax_probes,
     at=ROWS,
+    large=LARGE,
     options={"dim": AXIS},
     examples=({}, {"dim": 0}),
 )
@@ -89,6 +108,7 @@ cross_entropy = operation(
     MATRIX,
     cross_entropy_probes,
     at=ROWS,
+    large=LARGE,
     output="loss",
     options={"target": Given("N", "classes"), "reduction": ("mean", "sum", "none")},
     examples=({}, {"reduction": "sum"}, {"reduction": "none"}),

@@ -42,6 +42,7 @@ batch_norm = operation(
     ((3, 2, 2, 1), (4, 3, 2, 3), (5, 3, 1, 2)),
     batch_norm_probes,
     at={"N": 5, "C": 4},
+    large=(130, 12, 1, 2),
     output="output running_mean running_var",
     options={
         "running_mean": Given("C", "any"),
@@ -62,6 +63,7 @@ dropout = operation(
     ((2, 3), (3, 3), (4, 3), (3, 5)),
     dropout_probes,
     at={"N": 5, "M": 4},
+    large=(130, 12),
     options={"mask": Given("...", "mask"), "p": (0.5, 0.25)},
     examples=({}, {"p": 0.25}),
 )

@@ -3,7 +3,7 @@
 A name is looked at with the earlier ones right. To add one, write its entry and name it here.
 """
 
-from parity.contract import activations, layers, losses, normalization, steps, training
+from parity.contract import activations, layers, losses, networks, normalization, steps, training
 from parity.contract.subject import Operation, Subject
 
 __all__ = ["OPERATIONS", "SUBJECTS"]
@@ -26,6 +26,7 @@ CONTRACT: tuple[Operation | Subject, ...] = (
     steps.rmsprop_step,
     steps.adam_step,
     steps.adamw_step,
+    networks.loss_and_grads,
     training.SoftmaxRegression,
     training.FeedForward,
     training.ConvNet,

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.random import Generator
 
-from parity.contract.calls import Call, numbers
+from parity.contract.calls import Call, numbers, strided
 from parity.contract.subject import Subject
 
 __all__ = ["adam_step", "adamw_step", "momentum_step", "rmsprop_step", "sgd_step"]
 
-MATRIX = ((2, 3), (3, 3), (4, 3), (3, 5))
+MATRIX = ((2, 3), (3, 3), (4, 3), (3, 5), (1, 4))
+LARGE = (130, 12)
 
 
 def sgd_probes(rng: Generator, n: int, m: int) -> list[Call]:
@@ -22,6 +23,7 @@ def sgd_probes(rng: Generator, n: int, m: int) -> list[Call]:
         Call(weight),
         Call(weight, decay, label="weight decay"),
         Call(bias, decay, label="weight decay of a bias"),
+        Call(tuple(map(strided, weight[:2])) + weight[2:], label="not contiguous"),
     ]
 
 
@@ -41,7 +43,10 @@ def adam_probes(rng: Generator, n: int, m: int) -> list[Call]:
         Call(later, lr),
         Call(later, label="the default lr"),
         Call(later, {**lr, **betas}, label="other betas"),
+        Call((*later[:4], 12), lr, label="step 12"),
+        Call((*later[:4], 2000), lr, label="step 2000"),
         Call(tiny, lr, label="gradients near 0"),
+        Call(later, {**lr, "eps": 0.5}, label="another eps"),
         Call(first, decay, label="weight decay"),
         Call(later, decay, label="weight decay"),
         Call(bias, decay, label="weight decay of a bias"),
@@ -85,6 +90,7 @@ def rmsprop_probes(rng: Generator, n: int, m: int) -> list[Call]:
         Call((param, grad, later), label="the default lr"),
         Call((param, grad, later), {**lr, "alpha": 0.75}, label="another alpha"),
         Call((param, grad * 1e-7, first), lr, label="gradients near 0"),
+        Call((param, grad, later), {**lr, "eps": 0.5}, label="another eps"),
         Call((param, grad, later), decay, label="weight decay"),
         Call(bias, decay, label="weight decay of a bias"),
     ]
@@ -97,6 +103,7 @@ sgd_step = Subject(
     lambda _call: ("param",),
     MATRIX,
     sgd_probes,
+    large=LARGE,
 )
 
 adam_step = Subject(
@@ -107,6 +114,7 @@ adam_step = Subject(
     lambda _call: ("param", "exp_avg", "exp_avg_sq"),
     MATRIX,
     adam_probes,
+    large=LARGE,
 )
 
 momentum_step = Subject(
@@ -116,6 +124,7 @@ momentum_step = Subject(
     lambda _call: ("param", "momentum_buffer"),
     MATRIX,
     momentum_probes,
+    large=LARGE,
 )
 
 rmsprop_step = Subject(
@@ -125,6 +134,7 @@ rmsprop_step = Subject(
     lambda _call: ("param", "square_avg"),
     MATRIX,
     rmsprop_probes,
+    large=LARGE,
 )
 
 adamw_step = Subject(
@@ -135,4 +145,5 @@ adamw_step = Subject(
     lambda _call: ("param", "exp_avg", "exp_avg_sq"),
     MATRIX,
     adamw_probes,
+    large=LARGE,
 )

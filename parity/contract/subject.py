@@ -24,7 +24,7 @@ from parity.contract.calls import Call, numbers
 __all__ = ["AXIS", "Given", "Operation", "Sizes", "Subject", "operation", "shape_of"]
 
 Sizes = tuple[int, ...]
-Role = Literal["forward", "backward", "loss", "step", "class", "loop"]
+Role = Literal["forward", "backward", "loss", "step", "network", "class", "loop"]
 
 AXIS = "axis"  # an option that is an axis of the first input
 
@@ -58,6 +58,8 @@ class Subject:
     sizes: tuple[Sizes, ...]  # what `probes` is called with; the smallest first
     probes: Callable[..., list[Call]]  # (rng, *sizes) -> calls; none where they do not fit together
     arguments: tuple[str, ...] = ()  # of a call; by default those of the signature
+    variants: tuple[Mapping[str, Any], ...] = ({},)  # what a file may do as well, for the reference
+    large: Sizes = ()  # sizes beyond 128 rows and ten classes, of which one call is made
     stub: str = ""  # what stands in the template below the sentence, if it is more than a raise
     shrinks: bool = True  # whether a failing call is looked for among smaller sizes
 
@@ -83,6 +85,13 @@ class Subject:
         """The arguments that have no default."""
         count = len(self.parsed.args) - len(self.parsed.defaults)
         return tuple(argument.arg for argument in self.parsed.args[:count])
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """What the other arguments are where nothing is said."""
+        names = [argument.arg for argument in self.parsed.args[len(self.required) :]]
+        values = map(ast.literal_eval, self.parsed.defaults)
+        return dict(zip(names, values, strict=True))
 
     def draw(self, seed: int, sizes: Sizes) -> list[Call]:
         """The calls for these sizes; none where they do not fit together."""
@@ -118,6 +127,7 @@ def operation(
     probes: Callable[..., list[Call]],
     *,
     at: Mapping[str, int],
+    large: Sizes,
     output: str = "output",
     options: Mapping[str, Any] | None = None,
     examples: Sequence[Mapping[str, Any]] = ({},),
@@ -127,7 +137,7 @@ def operation(
     """The entry of a forward and its backward, whose probes follow from those of the forward."""
     role: Role = "loss" if output == "loss" else "forward"
     outputs = tuple(output.split())
-    forward = Subject(signature, summary, role, lambda _call: outputs, sizes, probes)
+    forward = Subject(signature, summary, role, lambda _call: outputs, sizes, probes, large=large)
     gradients = tuple(f"grad_{name}" for name in shapes)
     back = Subject(
         backward,
@@ -138,6 +148,7 @@ def operation(
         lambda rng, *sizes: [
             call_back(forward, back, rng, call) for call in probes(rng, *sizes) if call.goes_back
         ],
+        large=large,
     )
     return Operation(forward, back, shapes, options or {}, tuple(examples), at, values, least)
 
@@ -158,8 +169,9 @@ def call_back(forward: Subject, backward: Subject, rng: Generator, call: Call) -
 
     output = reference(forward.name)(*call.args, **call.options)
     output = output[0] if isinstance(output, tuple) else output
-    # The gradient of a loss is a number, and at least 1.5, so that nobody takes it for the usual 1.
-    grad_output = numbers(rng, *output.shape) if output.ndim else 1.5 + float(abs(numbers(rng)))
+    # The gradient of a loss is a number, and so large that nobody takes it for the usual 1.
+    scalar = round(float(rng.uniform(1.5, 3.5)), 2)
+    grad_output = numbers(rng, *output.shape) if output.ndim else scalar
     known = dict(zip(forward.arguments, call.args, strict=False))
     known |= {"grad_output": grad_output, "output": output}
     options = {name: value for name, value in call.options.items() if name in backward.arguments}

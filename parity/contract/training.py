@@ -55,15 +55,16 @@ def convnet_probes(rng: Generator, n: int, c: int) -> list[Call]:
             return [Call(((c,), state, input, numbers(rng, n, c)))]
 
 
-STEPS = 4
-LRS = [0.25, 0.25, 0.125, 0.125]
+STEPS = 12
+LRS = [0.25] * 6 + [0.125] * 6
 
 
 def optimizer_args(rng: Generator, out: int, in_: int) -> tuple[list[list[ndarray]], ...]:
-    """The parameters before, and the gradients of, each of four steps: a weight and a bias."""
+    """The parameters before, and the gradients of, each step: a weight, a bias, another weight."""
 
     def draw() -> list[list[ndarray]]:
-        return [[numbers(rng, out, in_), numbers(rng, out)] for _ in range(STEPS)]
+        shapes = (out, in_), (out,), (out, in_)
+        return [[numbers(rng, *shape) for shape in shapes] for _ in range(STEPS)]
 
     return draw(), draw()
 
@@ -92,34 +93,38 @@ def adam_probes(rng: Generator, out: int, in_: int) -> list[Call]:
         Call((states, grads, LRS)),
         Call((states, grads, LRS), decay, label="weight decay"),
         Call((states, grads, LRS), {"betas": (0.5, 0.75), **decay}, label="other betas"),
+        Call((states, grads, LRS), {"eps": 0.5}, label="another eps"),
         Call((states, small, LRS), label="gradients near 0"),
     ]
 
 
 def fit_probes(rng: Generator, m: int, in_: int, hidden: int, c: int) -> list[Call]:
-    """Two passes over M images in batches of 4, the last of each pass smaller."""
+    """Three passes over M images in batches of 4, the last of each pass smaller."""
     order = rng.permutation(m)
     epoch = [order[start : start + 4] for start in range(0, m, 4)]
-    batches = [*epoch, *(batch[::-1].copy() for batch in epoch)]
+    batches = [*epoch, *(batch[::-1].copy() for batch in epoch), *epoch]
     states = [feedforward_state(rng, in_, hidden, c) for _ in batches]
-    lrs = [0.25] * len(epoch) + [0.125] * len(epoch)
+    lrs = [0.25] * len(epoch) + [0.125] * (2 * len(epoch))
     args = states, numbers(rng, m, in_), integers(rng, m, c), batches, lrs
     return [
         Call(args),
         Call(args, {"momentum": 0.75, "weight_decay": 0.125}, label="momentum and weight decay"),
+        Call(args, {"on_step": True}, label="on_step"),
     ]
 
 
 def evaluate_probes(rng: Generator, m: int, in_: int, c: int) -> list[Call]:
     """M images, all at once and in batches of 4, the last one smaller."""
     args = numbers(rng, c, in_), numbers(rng, m, in_), integers(rng, m, c)
+    if m > 1000:  # more than one batch of the usual size
+        return [Call(args, label="more than a thousand images")]
     return [Call(args), Call(args, {"batch_size": 4}, label="batches of 4")]
 
 
 def after_each_step(call: Call) -> tuple[str, ...]:
     """The names of the weights after each step of an optimizer or of `fit`."""
     states = call.args[0]
-    names = list(states[0]) if isinstance(states[0], dict) else ["weight", "bias"]
+    names = list(states[0]) if isinstance(states[0], dict) else ["weight", "bias", "weight 2"]
     return tuple(f"{name} after step {k}" for k in range(1, len(states) + 1) for name in names)
 
 
@@ -151,8 +156,9 @@ def optimizer(signature: str, summary: str, probes: Any, **more: Any) -> Subject
 SoftmaxRegression = model(
     "SoftmaxRegression(in_features, num_classes)",
     "Logits that are linear in the input; names fc.weight (C, in) and fc.bias (C,).",
-    ((4, 2, 3), (3, 4, 2), (5, 3, 3)),
+    ((4, 2, 3), (3, 4, 2), (5, 3, 3), (1, 3, 2)),
     softmax_regression_probes,
+    large=(130, 5, 12),
     stub='''
     def forward(self, input):
         """(N, in) -> logits (N, C); keeps what backward needs."""
@@ -188,6 +194,7 @@ Methods as in SoftmaxRegression.
 """,
     ((3, 5, 4, 2), (5, 2, 3, 4), (6, 3, 3, 3)),
     feedforward_probes,
+    large=(130, 5, 4, 12),
 )
 
 ConvNet = model(
@@ -245,5 +252,6 @@ evaluate = Subject(
     ((11, 4, 3), (10, 3, 5)),
     evaluate_probes,
     ("the model's weight", "images", "labels"),
+    large=(1003, 2, 12),
     shrinks=False,
 )

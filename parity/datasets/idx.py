@@ -5,11 +5,13 @@ dimension as a big-endian 32-bit integer; then the values.
 """
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
 
 from parity.errors import DataError
+from parity.system.files import open_file
 
 IMAGE_SIZE = (28, 28)
 
@@ -53,9 +55,9 @@ def _check_layout(path: Path, ndim: int) -> list[int]:
     """Check magic number and length; return the dimensions."""
     header_size = 4 + 4 * ndim
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             header = file.read(header_size)
-        length = path.stat().st_size
+            length = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     magic = bytes([0, 0, 8, ndim])

@@ -122,6 +122,11 @@ def divide(recipe: Recipe, loaded: datasets.Dataset, seed: int) -> dict[str, dat
     wanted = recipe.train_size + recipe.validation_size
     used = min(wanted, len(pool))
     train_size = recipe.train_size * used // wanted
+    if not 0 < train_size < used:
+        raise datasets.DataError(
+            f"{loaded.name}: got {used} images, too few for {recipe.name} to divide into training "
+            "and validation images"
+        )
     if recipe.random_split:
         training, validation = datasets.random_split(pool, [train_size, used - train_size], seed)
     else:

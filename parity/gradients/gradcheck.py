@@ -13,6 +13,7 @@ states its own bound, and a direction too coarse to see 0.1% of a typical elemen
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +31,7 @@ from parity.gradients.guards import (
     unchanging,
 )
 from parity.gradients.slopes import Probe, draw, inner
+from parity.system import html
 from parity.tolerance import allowance, index_of, spelled, worst_element
 
 __all__ = ["Element", "GradcheckResult", "InputCheck", "Part", "gradcheck"]
@@ -74,7 +76,7 @@ class InputCheck:
     elements: tuple[Element, ...] = ()  # the wrong ones, the worst first, then those at a kink
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradcheckResult:
     """The verdicts in the order of the inputs."""
 
@@ -87,6 +89,25 @@ class GradcheckResult:
 
     def __str__(self) -> str:
         return "\n".join(f"{it.name}: {it.message or it.verdict}" for it in self.inputs)
+
+    def __repr__(self) -> str:
+        verdicts = ", ".join(f"{it.name} {it.verdict}" for it in self.inputs)
+        return f"<GradcheckResult {verdicts}>"
+
+    def _repr_html_(self) -> str:
+        """A row for each input, in a notebook."""
+        header = ("gradient of", "by differences", "by backward", "error", "tolerance", "verdict")
+        rows = [
+            (
+                it.name,
+                *(f"{value:.6g}" for value in (it.difference, it.analytic)),
+                *(f"{value:.1e}" for value in (it.error, it.tolerance)),
+                it.verdict,
+            )
+            for it in self.inputs
+        ]
+        lines = "".join(f"<p>{escape(it.message)}</p>" for it in self.inputs if it.message)
+        return html.table(header, rows) + lines
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def compare_page(result: CompareResult, command: str) -> str:
             y_label="error / allowance",
             log=True,
             marks=result.marks,
-            limit=1,
+            limit=1.0,
         ),
         allowance_map(result),
         "<p>Drag over a chart to zoom in, double-click to see all of it.</p>",
@@ -172,7 +172,7 @@ def misclassified(result: CompareResult) -> list[str]:
 
 def sweep_page(title: str, cells: Sequence[Cell], command: str) -> str:
     """The report of a sweep: accuracy and loss of every cell, and the table."""
-    names = [", ".join(f"{n} {v:g}" for n, v in cell.choices.items()) or "all" for cell in cells]
+    names = [cell.name for cell in cells]
     shades = html.shades(len(cells))
     charts = [
         html.chart(
@@ -203,7 +203,7 @@ def sweep_page(title: str, cells: Sequence[Cell], command: str) -> str:
             f"{cell.steps:,}",
             *(f"{cell.curve[-1].loss[side]:.4g}" if cell.curve else "" for side in NAMES),
             *(f"{cell.curve[-1].accuracy[side]:.2%}" if cell.curve else "" for side in NAMES),
-            cell.stopped or ("yes" if cell.parity else "no"),
+            cell.stopped or cell.in_short,
         )
         for cell, name in zip(cells, names, strict=True)
     ]

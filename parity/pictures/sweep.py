@@ -5,6 +5,7 @@ its own, so that a large sweep is as readable as a small one.
 """
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import matplotlib
@@ -16,6 +17,8 @@ from parity.comparison.sweep import Cell
 from parity.pictures.saving import Picture
 
 __all__ = ["sweep_curves"]
+
+Style = dict[str, Any]
 
 BROAD: dict[str, Any] = {"linewidth": 5, "alpha": 0.6}  # so that the other line shows on top
 FINE: dict[str, Any] = {"linewidth": 1.2, "linestyle": "--"}
@@ -33,7 +36,7 @@ def sweep_curves(title: str, cells: Sequence[Cell]) -> Picture:
     values = {name: list(dict.fromkeys(cell.choices[name] for cell in cells)) for name in names}
     colored = max(names, key=lambda name: len(values[name]), default="")
     shades = values.get(colored, [None])
-    colors = dict(zip(shades, palette(len(shades)), strict=True))
+    styles = dict(zip(shades, palette(len(shades)), strict=True))
     others = [name for name in names if name != colored and len(values[name]) > 1]
     panels: dict[str, list[Cell]] = {}
     for cell in cells:
@@ -52,9 +55,9 @@ def sweep_curves(title: str, cells: Sequence[Cell]) -> Picture:
         row, column = divmod(index, columns)
         accuracy, loss = grid[2 * row, column], grid[2 * row + 1, column]
         accuracy.set_title(heading, fontsize=13)
-        for axes, metric, factor in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
+        for axes, metric, factor in ((accuracy, "accuracy", 100.0), (loss, "loss", 1.0)):
             for cell in members:
-                plot_cell(axes, cell, metric, factor, colors[cell.choices.get(colored)])
+                plot_cell(axes, cell, metric, factor, styles[cell.choices.get(colored)])
             axes.grid(alpha=0.3)
         accuracy.set_ylabel(f"{cells[0].split} accuracy, %", fontsize=13)
         loss.set(yscale="log")
@@ -65,24 +68,29 @@ def sweep_curves(title: str, cells: Sequence[Cell]) -> Picture:
     legend += [Line2D([], [], color="black", label="PyTorch", **FINE)]
     if colored:
         legend += [
-            Line2D([], [], color=color, label=f"{SPELLED[colored]} {value:g}", linewidth=5)
-            for value, color in colors.items()
+            Line2D([], [], label=f"{SPELLED[colored]} {value:g}", **BROAD | style)
+            for value, style in styles.items()
         ]
     figure.legend(handles=legend, loc="outside right upper", fontsize=13)
     return figure
 
 
-def plot_cell(axes: Axes, cell: Cell, metric: str, factor: float, color: Any) -> None:
+def plot_cell(axes: Axes, cell: Cell, metric: str, factor: float, style: Style) -> None:
     """Both sides' figures over the epochs; nothing for a cell that was stopped at once."""
     epochs = [point.step / cell.steps * cell.epochs for point in cell.curve]
     numpy, torch = (
         [factor * getattr(point, metric)[side] for point in cell.curve]
         for side in ("numpy", "torch")
     )
-    axes.plot(epochs, numpy, color=color, **BROAD)
-    axes.plot(epochs, torch, color=0.5 * np.asarray(color[:3]), **FINE)  # darker
+    every = max(1, len(epochs) // 8)
+    axes.plot(epochs, numpy, markevery=every, **BROAD | style)
+    axes.plot(epochs, torch, color=0.5 * np.asarray(style["color"][:3]), **FINE)  # darker
 
 
-def palette(count: int) -> list[Any]:
-    """`count` colors from dark to light, for values that have an order."""
-    return list(matplotlib.colormaps["viridis"](np.linspace(0.1, 0.9, count)))
+def palette(count: int) -> list[Style]:
+    """`count` colors from dark to light, for values that have an order, each with a marker."""
+    colors = matplotlib.colormaps["viridis"](np.linspace(0.1, 0.9, count))
+    return [
+        {"color": tuple(color), "marker": marker, "markersize": 10}
+        for color, marker in zip(colors, cycle("osD^vP"), strict=False)
+    ]

@@ -65,7 +65,7 @@ def plot_loss(axes: Axes, result: CompareResult) -> None:
         axes.plot(numbers, losses, color=style["color"], linewidth=0.5, alpha=0.15)
         where, means = smoothed(losses)
         axes.plot(1 + where, means, **style | {"label": f"{style['label']}, training"})
-        plot_points(axes, curve, side, "loss", 1, f"{style['label']}, {curve[0].split}")
+        plot_points(axes, curve, side, "loss", 1.0, f"{style['label']}, {curve[0].split}")
     axes.set(title="Loss: training smoothed, each step faint", ylabel="cross-entropy", ylim=0)
 
 
@@ -75,7 +75,7 @@ def plot_accuracy(axes: Axes, result: CompareResult) -> None:
         curve = result.curve(split)
         for side, style in SIDES.items() if curve else ():
             label = f"{style['label']}, {split}"
-            plot_points(axes, curve, side, "accuracy", 100, label, joined=True)
+            plot_points(axes, curve, side, "accuracy", 100.0, label, joined=True)
     axes.set(title="Accuracy", ylabel="right answers, %")
 
 
@@ -136,13 +136,19 @@ def plot_weights(figure: Any, weights: Mapping[str, Mapping[str, ndarray]]) -> N
     count = min(len(images) for images in tiles.values())
     name = next(iter(next(iter(weights.values()))))
     figure.suptitle(f"{name}, the first {count}: purple adds, orange takes away", fontsize=12)
-    grid = figure.subplots(len(tiles), count, squeeze=False)
     limit = max(float(np.abs(images).max()) for images in tiles.values())
-    for row, (side, images) in zip(grid, tiles.items(), strict=True):
-        row[0].set_ylabel(SIDES[side]["label"])
-        for axes, image in zip(row, images, strict=False):
-            axes.imshow(image, cmap="PuOr", vmin=-limit, vmax=limit)
-            axes.set(xticks=[], yticks=[])
+    for axes, (side, images) in zip(figure.subplots(len(tiles), 1), tiles.items(), strict=True):
+        axes.set_ylabel(SIDES[side]["label"])
+        axes.imshow(in_a_row(images[:count]), cmap="PuOr", vmin=-limit, vmax=limit)
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+
+
+def in_a_row(images: ndarray) -> ndarray:
+    """Images (N, H, W) side by side, with a gap of NaN after each."""
+    gap = max(1, images.shape[-1] // 10)
+    padded = np.pad(images.astype(float), ((0, 0), (0, 0), (0, gap)), constant_values=np.nan)
+    return np.concatenate(list(padded), axis=1)[:, :-gap]
 
 
 def first_layer(state: Mapping[str, ndarray]) -> ndarray:

@@ -42,8 +42,7 @@ def call(
     function = namespace[subject]
     if isinstance(function, Computed):
         return function.arrays(args, options)
-    positional, named = bind(function, len(args), options)
-    return arrays_of(function(*args, *positional, **named), outputs)
+    return arrays_of(function(*args, **bind(function, len(args), options)), outputs)
 
 
 class Computed:
@@ -54,29 +53,42 @@ class Computed:
         raise NotImplementedError
 
 
-def bind(
-    function: Callable[..., Any], required: int, options: dict[str, Any]
-) -> tuple[list[Any], dict[str, Any]]:
-    """The `options` by name, or by position where the code calls them otherwise.
+# The names that an option goes by: an unknown one is not taken for it, whatever its place is.
+SYNONYMS = {
+    "alpha": {"decay_rate", "rho", "beta"},
+    "batch_size": {"batch", "bs", "size"},
+    "dim": {"axis", "d"},
+    "lr": {"learning_rate", "rate", "eta"},
+    "momentum": {"mu", "rho", "beta"},
+    "padding": {"pad", "p"},
+    "reduction": {"reduce", "mode"},
+    "stride": {"s", "strides"},
+    "weight_decay": {"decay", "wd", "reg", "l2", "lam", "lamda", "lambda_", "lambd", "lmbda"},
+}
+
+
+def bind(function: Callable[..., Any], required: int, options: dict[str, Any]) -> dict[str, Any]:
+    """The `options` by their names, or by others that they go by.
 
     Raises Unsupported with the name of the first that it does not take.
     """
     try:
         signature = inspect.signature(function)
     except ValueError:  # some built-in functions tell nothing about themselves
-        return [], options
+        return options
     parameters = list(signature.parameters.values())
     named = {parameter.name for parameter in parameters}
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     missing = [] if takes_all else [name for name in options if name not in named]
-    positional: list[Any] = []
-    if missing and len(options) == 1 and len(parameters) > required:  # softmax(x, axis=-1)
-        positional, options, missing = list(options.values()), {}, []
+    others = {parameter.name for parameter in parameters[required:]}
+    known = {name: others & SYNONYMS.get(name, set()) for name in missing}
+    options = {min(known.get(name) or {name}): value for name, value in options.items()}
+    missing = [name for name in missing if not known[name]]
     try:
-        signature.bind(*[None] * required, *positional, **options)
+        signature.bind(*[None] * required, **options)
     except TypeError:
         raise Unsupported(missing[0] if missing else f"takes {signature}") from None
-    return positional, options
+    return options
 
 
 def arrays_of(value: Any, outputs: int) -> Arrays:
@@ -120,19 +132,36 @@ def run_optimizer(
     **options: Any,
 ) -> Arrays:
     """The parameters after each step; each step starts from the right parameters."""
-    parameters = [namespace.get("Parameter", Parameter)(data.copy()) for data in states[0]]
     factory = namespace[subject]
-    positional, named = bind(factory, 2, options)
-    optimizer = factory(parameters, lrs[0], *positional, **named)
+    named = bind(factory, 2, options)
+
+    def build() -> tuple[list[Any], Any]:
+        parameters = [namespace.get("Parameter", Parameter)(data.copy()) for data in states[0]]
+        return parameters, factory(parameters, lrs[0], **named)
+
+    (parameters, optimizer), (others, other) = build(), build()
     after: Arrays = []
     for state, gradients, lr in zip(states, grads, lrs, strict=True):
         set_lr(optimizer, lr)
         for parameter, data, grad in zip(parameters, state, gradients, strict=True):
             parameter.data[...] = data
             parameter.grad = grad.copy()
+        for parameter, grad in zip(others, gradients, strict=True):
+            parameter.grad = -grad
+        other.step()  # which is none of the first one's business
         optimizer.step()
         after += [array_of(parameter.data).copy() for parameter in parameters]
+    if hasattr(optimizer, "zero_grad"):
+        optimizer.zero_grad()
+        check_zeroed({f"parameter {at}": parameter for at, parameter in enumerate(parameters)})
     return after
+
+
+def check_zeroed(parameters: dict[str, Any]) -> None:
+    """Raise BadResult if there is a gradient left."""
+    for name, parameter in parameters.items():
+        if parameter.grad is not None and np.any(array_of(parameter.grad)):
+            raise BadResult(f"zero_grad leaves the gradient of {name} as it was")
 
 
 def set_lr(optimizer: Any, lr: float) -> None:
@@ -152,6 +181,7 @@ def run_model(
 ) -> Arrays:
     """The state as loaded, the logits, and the gradients from the last parameter to the first."""
     model = load(namespace[subject](*sizes), state)
+    load(namespace[subject](*sizes), {name: -array for name, array in state.items()})  # another
     loaded = [array_of(model.state_dict()[name]) for name in state]
     input, grad_logits = (array.astype(dtype_of(model)) for array in (input, grad_logits))
     forward = model.forward if hasattr(model, "forward") else model
@@ -162,7 +192,24 @@ def run_model(
         model.zero_grad()
     model.backward(grad_logits)
     grads = gradients(model, list(state))
+    if subject != "ConvNet":  # loops by hand take long enough for one pass
+        check_accumulation(model, forward, input, grad_logits, grads)
     return [*loaded, logits, *(grads[name] for name in reversed(state))]
+
+
+def check_accumulation(
+    model: Any, forward: Any, input: ndarray, grad_logits: ndarray, grads: dict[str, ndarray]
+) -> None:
+    """Raise BadResult if a second backward does not add to `grads`, or zero_grad leaves any."""
+    if not hasattr(model, "zero_grad"):
+        return
+    forward(input)
+    model.backward(grad_logits)
+    for name, grad in gradients(model, list(grads)).items():
+        if grad.shape == grads[name].shape and np.array_equal(grad, grads[name]) and grad.any():
+            raise BadResult(f"backward overwrites the gradient of {name}, expected to add to it")
+    model.zero_grad()
+    check_zeroed(named_parameters(model))
 
 
 def load(model: Any, state: dict[str, ndarray]) -> Any:
@@ -181,15 +228,19 @@ def dtype_of(model: Any) -> np.dtype[Any]:
 
 
 def gradients(model: Any, names: list[str]) -> dict[str, ndarray]:
-    """The gradient of each parameter by name."""
-    if hasattr(model, "named_parameters"):
-        named = dict(model.named_parameters())
-    else:
-        named = dict(zip(model.state_dict(), model.parameters(), strict=True))
+    """The gradient of each parameter by name, as copies."""
+    named = named_parameters(model)
     for name in names:
         if named[name].grad is None:
             raise BadResult(f"leaves no gradient in {name} after backward")
-    return {name: array_of(named[name].grad) for name in names}
+    return {name: array_of(named[name].grad).copy() for name in names}
+
+
+def named_parameters(model: Any) -> dict[str, Any]:
+    """The parameters by name."""
+    if hasattr(model, "named_parameters"):
+        return dict(model.named_parameters())
+    return dict(zip(model.state_dict(), model.parameters(), strict=True))
 
 
 def run_fit(
@@ -200,13 +251,26 @@ def run_fit(
     labels: ndarray,
     batches: list[ndarray],
     lrs: list[float],
+    on_step: bool = False,
     **options: Any,
 ) -> Arrays:
     """The weights after each step of `fit`; each step starts from the right weights.
 
-    Weights are set and read while `fit` fetches its next batch.
+    Weights are set and read while `fit` fetches its next batch. With `on_step` it is told to report
+    its steps, and they are counted.
     """
-    fit = namespace[subject]
+    reported: list[Any] = []
+    more = {"on_step": lambda *step: reported.append(step)} if on_step else {}
+    more = bind(namespace[subject], 5, more)
+
+    def fit(*args: Any) -> None:
+        before = len(reported)
+        namespace[subject](*args, **more)
+        count = len(args[4]) if isinstance(args[4], list) else len(batches)
+        if on_step and not reported:
+            raise Unsupported("on_step, which is never called")
+        if on_step and len(reported) - before != count:
+            raise BadResult(f"calls on_step {len(reported) - before} times in {count} steps")
 
     def build() -> tuple[Any, Any]:
         hidden, num_classes = (len(states[0][name]) for name in ("fc1.bias", "fc2.bias"))
@@ -247,6 +311,28 @@ def same_state(one: dict[str, ndarray], other: dict[str, ndarray]) -> bool:
     return all(np.allclose(one[name], other[name], rtol=1e-6, atol=0) for name in other)
 
 
+def run_network(
+    namespace: Namespace,
+    subject: str,
+    params: dict[str, ndarray],
+    X: ndarray,  # noqa: N803 - as the courses call it
+    y: ndarray,
+    **options: Any,
+) -> Arrays:
+    """The loss, and the gradients from the last parameter to the first, None for a lacking one."""
+    function = namespace[subject]
+    value = function(params, X, y, **bind(function, 3, options))
+    if not isinstance(value, tuple | list) or len(value) != 2 or not isinstance(value[1], dict):
+        raise BadResult("returns something else than (loss, grads), with grads a dict")
+    loss, grads = value
+    unknown = sorted(map(str, grads.keys() - params.keys()))
+    if unknown or not grads:
+        came = f"grads[{unknown[0]!r}]" if unknown else "no gradient"
+        raise BadResult(f"returns {came}, expected gradients of {', '.join(params)}")
+    known = (grads.get(name) for name in reversed(params))
+    return [array_of(loss), *(None if grad is None else array_of(grad) for grad in known)]
+
+
 def run_evaluate(
     namespace: Namespace,
     subject: str,
@@ -266,8 +352,7 @@ def run_evaluate(
         __call__ = forward
 
     evaluate = namespace[subject]
-    positional, named = bind(evaluate, 3, options)
-    value = evaluate(Model(), images, labels, *positional, **named)
+    value = evaluate(Model(), images, labels, **bind(evaluate, 3, options))
     if hasattr(value, "loss") and hasattr(value, "accuracy"):
         value = value.loss, value.accuracy
     elif isinstance(value, dict) and {"loss", "accuracy"} <= value.keys():
@@ -281,6 +366,7 @@ METHODS: dict[str, Callable[..., Arrays]] = {
     "SoftmaxRegression": run_model,
     "FeedForward": run_model,
     "ConvNet": run_model,
+    "loss_and_grads": run_network,
     "fit": run_fit,
     "evaluate": run_evaluate,
 }

@@ -79,10 +79,11 @@ def descendants(pid: int) -> Iterator[int]:
 
 def resident(pid: int) -> int:
     """Bytes of memory that a process holds, 0 if it has ended."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
+    try:
         with open(f"/proc/{pid}/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return 0
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def end_all(group: int) -> None:

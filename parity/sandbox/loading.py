@@ -138,21 +138,21 @@ def node_of(function: Callable[..., Any]) -> tuple[ast.FunctionDef | None, str]:
     code = getattr(function, "__code__", None)
     if code is None:
         return None, ""
-    node = functions(code.co_filename).get(code.co_firstlineno)
+    linecache.checkcache(code.co_filename)  # a notebook loads a file that was edited again
+    lines = linecache.getlines(code.co_filename)
+    node = functions("".join(lines)).get(code.co_firstlineno)
     if node is None:
         return None, ""
-    lines = linecache.getlines(code.co_filename)[node.lineno - 1 : node.end_lineno]
-    return node, "".join(lines)
+    return node, "".join(lines[node.lineno - 1 : node.end_lineno])
 
 
 @lru_cache
-def functions(file: str) -> dict[int, ast.FunctionDef]:
+def functions(source: str) -> dict[int, ast.FunctionDef]:
     """The functions of a file by the line where each begins."""
     with contextlib.suppress(SyntaxError, ValueError):
-        tree = ast.parse("".join(linecache.getlines(file)))
         return {
             min([node.lineno, *(one.lineno for one in node.decorator_list)]): node
-            for node in ast.walk(tree)
+            for node in ast.walk(ast.parse(source))
             if isinstance(node, ast.FunctionDef)
         }
     return {}

@@ -86,6 +86,8 @@ class Mapped(Computed):
             value = softmax(value)
             if not value.min() > 0 or not value.max() < 1:
                 raise Unsupported("a probability of 0 or 1 to rounding")
+        if name == "momentum_buffer" and self.says("velocity", "with-lr"):
+            return -given["lr"] * value
         return self.turned(name, value)
 
     def says(self, convention: str, value: str) -> bool:
@@ -109,7 +111,8 @@ class Mapped(Computed):
             if self.name in LAYER:
                 row, column = self.says("bias", "row"), self.says("bias", "column")
                 return value[None] if row else value[:, None] if column else value
-            return value.reshape(1, 1, 1, -1) if self.says("images", "NHWC") else value
+            images = self.name.startswith("conv2d") and self.says("images", "NHWC")
+            return value.reshape(1, 1, 1, -1) if images else value
         if name in ("input", "output", "grad_output"):
             if value.ndim == 4 and self.says("images", "NHWC"):
                 return value.transpose(0, 2, 3, 1)
@@ -122,7 +125,13 @@ class Mapped(Computed):
         name = name.removeprefix("grad_")
         if name == "weight" and value.ndim == 4 and self.says("images", "NHWC"):
             value = value.transpose(3, 2, 0, 1)
-        elif name == "bias" and value.ndim > 1:
+        elif name == "momentum_buffer" and self.says("velocity", "with-lr"):
+            value = value / -given["lr"]
+        elif name == "running_var" and given["training"] and self.says("variance", "biased"):
+            kept = (1 - given["momentum"]) * given[name]
+            count = given["input"].size // value.size
+            value = kept + (value - kept) * count / (count - 1)
+        elif name == "bias":
             shape = self.turned("bias", np.empty(value.size)).shape
             value = value.reshape(-1) if value.shape == shape else value
         elif name in ("input", "output") and value.ndim == 4 and self.says("images", "NHWC"):
@@ -153,6 +162,13 @@ def zeros(weight: ndarray) -> ndarray:
     return np.zeros(len(weight), weight.dtype)
 
 
+def refuse(what: str) -> None:
+    """Called by a layout for a call that its course does not cover."""
+    raise Unsupported(what)
+
+
+HELPERS = {"np": np, "refuse": refuse}  # what a layout has beside the student's names
+
 # What a course's backward is given beyond the contract's arguments: an input whose output is the
 # one that the contract hands over, the bias of a layer.
 DERIVED: dict[tuple[str, str], Callable[[Namespace], ndarray]] = {
@@ -167,6 +183,7 @@ DERIVED: dict[tuple[str, str], Callable[[Namespace], ndarray]] = {
     ("log_softmax_backward", "input"): lambda given: given["output"],
     ("linear_backward", "bias"): lambda given: zeros(given["weight"]),
     ("conv2d_backward", "bias"): lambda given: zeros(given["weight"]),
+    ("batch_norm_backward", "bias"): lambda given: zeros(given["weight"]),
 }
 
 
@@ -198,7 +215,7 @@ def mapped(plan: dict[str, Any], namespace: Namespace) -> dict[str, Mapped]:
 
 def functions_of(plan: dict[str, Any], namespace: Namespace) -> Namespace:
     """The functions of a map in Python, which reads the file's names from `student`."""
-    module: Namespace = {"__name__": "map", "np": np, "student": SimpleNamespace(**namespace)}
+    module: Namespace = {"__name__": "map", **HELPERS, "student": SimpleNamespace(**namespace)}
     exec(compile(plan["source"], plan["file"], "exec"), module)
     return {
         name: lambda given, function=value: function(**given)
@@ -210,7 +227,7 @@ def functions_of(plan: dict[str, Any], namespace: Namespace) -> Namespace:
 def expression(file: str, way: dict[str, Any], namespace: Namespace) -> Callable[[Namespace], Any]:
     """The function of a map's expression; its line is that of the map's file."""
     code = compile("\n" * (way["line"] - 1) + way["expression"].strip(), file, "eval")
-    return lambda given: eval(code, {"np": np, **namespace, **given})
+    return lambda given: eval(code, {**HELPERS, **namespace, **given})
 
 
 def lacks(namespace: Namespace, name: str, methods: list[str]) -> bool:

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -48,6 +48,10 @@ class Layout(Protocol):
     @property
     def shipped(self) -> bool:
         """Whether it comes with the package."""
+
+    @property
+    def operations(self) -> Mapping[str, Any]:
+        """The names of the contract that it covers."""
 
     def plan(self) -> dict[str, Any]:
         """What the child process reads the file by."""
@@ -110,7 +114,11 @@ class FileStudent:
         return child
 
     def load(self) -> dict[str, Any]:
-        """The outcome of running the file, and the `names` that it defines."""
+        """The outcome of running the file, and the `names` that it defines.
+
+        Where a layout was chosen these are the names of the contract that it can compute, and
+        `covered` those that it could.
+        """
         # The file may run twice: to its end, and its definitions alone.
         outcome = loaded(self.read(2 * self.timeout + START, []))
         self.left_out = tuple(outcome["left_out"])
@@ -118,7 +126,7 @@ class FileStudent:
             self.layout = self.choose(outcome["names"])
         if self.layout is not None:
             read = loaded(self.exchange(wire.encode(self.layout.plan()), []))
-            outcome = {**outcome, **blamed(read, self.layout)}
+            outcome = {**outcome, **blamed(read, self.layout), "covered": [*self.layout.operations]}
         self.alone = outcome.pop("alone", "")
         if self.alone and not self.contract & set(outcome["names"]):
             outcome = {**raised(self.alone), **outcome}  # there is nothing but the reason
@@ -217,7 +225,8 @@ class ModuleStudent:
         self.layout = self.choose(outcome["names"])
         if self.layout is None:
             return outcome
-        return {**outcome, **blamed(self.session.read_by(self.layout.plan()), self.layout)}
+        read = blamed(self.session.read_by(self.layout.plan()), self.layout)
+        return {**outcome, **read, "covered": [*self.layout.operations]}
 
     def ask(self, request: dict[str, Any]) -> list[dict[str, Any]]:
         """The outcomes of the request's calls."""

@@ -43,7 +43,9 @@ def pack(value: Any) -> Any:
         value = np.asarray(value)
     if isinstance(value, np.ndarray):
         bytes64 = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
-        return {"array": [value.dtype.str, list(value.shape), bytes64]}
+        dense = value.flags.c_contiguous or value.flags.f_contiguous
+        tag = "array" if dense else "strided"
+        return {tag: [value.dtype.str, list(value.shape), bytes64]}
     if isinstance(value, tuple):
         return {"tuple": [pack(item) for item in value]}
     if isinstance(value, list):
@@ -62,6 +64,8 @@ def unpack(value: Any) -> Any:
     match value:
         case {"array": [str(dtype), [*shape], str(bytes64)], **rest} if not rest:
             return unpack_array(dtype, shape, bytes64)
+        case {"strided": [str(dtype), [*shape], str(bytes64)], **rest} if not rest and shape:
+            return np.repeat(unpack_array(dtype, shape, bytes64), 2, axis=-1)[..., ::2]
         case {"tuple": [*items], **rest} if not rest:
             return tuple(unpack(item) for item in items)
         case {"dict": [*pairs], **rest} if not rest and all(map(is_pair, pairs)):

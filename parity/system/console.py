@@ -1,7 +1,6 @@
 """Where the commands print: tables whose numbers stay whole, rows that come one by one, Ctrl-C."""
 
 import os
-import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
@@ -12,6 +11,8 @@ from rich.measure import Measurement
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
+
+from parity.system.signals import Ending, ending_signals
 
 __all__ = ["Column", "Rows", "console", "show_path", "table", "track", "written"]
 
@@ -115,27 +116,27 @@ class Rows:
 def track(title: str, total: int) -> Iterator[Callable[[object], bool]]:
     """A progress bar, on a terminal; yields what to call after each step.
 
-    It returns whether Ctrl-C was pressed, so that the run can end between two steps and show what
-    it has. Pressed a second time, it raises KeyboardInterrupt there and then.
+    It returns whether Ctrl-C was pressed (or another signal asked for the end), so that the run can
+    end between two steps and show what it has. A second one raises there and then.
     """
     pressed = False
 
-    def on_interrupt(*_: object) -> None:
+    def on_signal(number: int, _frame: object) -> None:
         nonlocal pressed
+        if pressed:
+            raise Ending(number)
         pressed = True
-        signal.signal(signal.SIGINT, before)
 
     def advance(_step: object) -> bool:
         progress.advance(task)
         return pressed
 
-    before = signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task(title, total=total)
-            yield advance
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with (
+        ending_signals(on_signal),
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task(title, total=total)
+        yield advance
 
 
 def show_path(what: str, path: object) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -20,7 +21,7 @@ from parity.system.palette import GREY, ORANGE
 __all__ = ["Line", "chart", "heat_map", "image", "page", "picture", "shades", "table"]
 
 WIDTH, HEIGHT = 820, 260  # of a chart, in units that scale with the window
-LEFT, BOTTOM, TOP = 110, 40, 8
+LEFT, BOTTOM, TOP = 150, 40, 8
 LOWEST = 1e-4  # the lightest color of a heat map
 DARKEST = np.array([0, 50, 90])
 
@@ -30,8 +31,8 @@ class Line:
     """A curve: where it goes, and how it looks; a NaN leaves a gap."""
 
     name: str  # in the legend; empty for none
-    x: Sequence[float] | ndarray
-    y: Sequence[float] | ndarray
+    x: Sequence[Any] | ndarray
+    y: Sequence[Any] | ndarray
     color: str
     width: float = 1.5
     dashes: str = ""  # as SVG has them, such as "6 3"
@@ -69,7 +70,7 @@ def chart(
     shapes = [path_of(line, x, y) for line, x, y in drawn]
     if limit is not None:
         level = np.log10(limit) if log else limit
-        shapes.append(stroke(f"M{x0:g} {-level:g}H{x1:g}", "#000", 2))
+        shapes.append(stroke(f"M{x0:g} {-level:g}H{x1:g}", "#000", 2.0))
     shapes += marked(marks or {}, x1, y0, y1)
     legend = [key(line.name, line.color, line.dashes, line.points) for line in lines if line.name]
     legend += [key("limit", "#000", "")] if limit is not None else []
@@ -86,7 +87,7 @@ def heat_map(
     marks: Mapping[str, float] | None = None,
 ) -> str:
     """Values (rows, steps) on a logarithmic scale; above 1 they are orange, NaN grey."""
-    rows, steps = values.shape
+    rows, steps = len(values), len(values[0])
     href = png(colored(values))
     shape = (
         f'<image href="{href}" x="0.5" y="{-rows}" width="{steps}" height="{rows}" '
@@ -98,15 +99,15 @@ def heat_map(
         key("above 1", ORANGE, ""),
         *(key(name, *mark_style(name)) for name in marks or {}),
     ]
-    shapes = [shape, *marked(marks or {}, steps + 0.5, 0, rows)]
+    shapes = [shape, *marked(marks or {}, steps + 0.5, 0.0, float(rows))]
     limits = (0.5, steps + 0.5, 0.0, float(rows))
     return frame(title, shapes, limits, legend, x_label, "", names=names)
 
 
 def image(pixels: ndarray, caption: str = "") -> str:
     """A grey image (H, W) in [0, 1], three times as large, with its caption below it."""
-    levels = np.uint8(np.rint(255 * np.clip(pixels, 0, 1)))
-    height, width = levels.shape
+    levels = np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
+    height, width = pixels.shape
     return (
         f'<figure class="digit"><img src="{png(levels)}" width="{3 * width}" '
         f'height="{3 * height}" alt="{escape(caption)}"><figcaption>{escape(caption)}'
@@ -184,7 +185,7 @@ def marked(marks: Mapping[str, float], x1: float, y0: float, y1: float) -> list[
     shapes = []
     for name, x in marks.items():
         color, dashes = mark_style(name)
-        shapes.append(stroke(f"M{x:g} {-y0:g}V{-y1:g}", color, 2, dashes))
+        shapes.append(stroke(f"M{x:g} {-y0:g}V{-y1:g}", color, 2.0, dashes))
         if "horizon" in name:
             shapes.append(
                 f'<rect x="{x:g}" y="{-y1:g}" width="{max(0.0, x1 - x):g}" height="{y1 - y0:g}" '
@@ -196,7 +197,7 @@ def marked(marks: Mapping[str, float], x1: float, y0: float, y1: float) -> list[
 def key(name: str, color: str, dashes: str, points: bool = False) -> str:
     """An entry of the legend."""
     d = "M15 5h0" if points else "M2 5H28"
-    line = stroke(d, color, 6 if points else 2.5, dashes)
+    line = stroke(d, color, 6.0 if points else 2.5, dashes)
     return f'<span><svg width="30" height="10">{line}</svg> {escape(name)}</span>'
 
 
@@ -233,7 +234,7 @@ def frame(
 
 
 def colored(values: ndarray) -> ndarray:
-    """Pixels (rows, steps, 3) of the values (rows, steps); at most 2,000 steps, by their largest."""
+    """Pixels (rows, steps, 3) of values (rows, steps); beyond 2,000 steps the largest of some."""
     if values.shape[1] > 2000:
         starts = np.linspace(0, values.shape[1], 2000, endpoint=False).astype(int)
         values = np.maximum.reduceat(values, starts, axis=1)
@@ -242,7 +243,7 @@ def colored(values: ndarray) -> ndarray:
     pixels = np.nan_to_num(255 + share * (DARKEST - 255))
     pixels[values > 1] = [int(ORANGE[i : i + 2], 16) for i in (1, 3, 5)]
     pixels[np.isnan(values)] = 128
-    return np.uint8(np.rint(pixels))
+    return np.rint(pixels).astype(np.uint8)
 
 
 def shades(count: int) -> list[str]:
@@ -250,7 +251,10 @@ def shades(count: int) -> list[str]:
     ends = np.array([[0, 50, 90], [0, 114, 178], [230, 159, 0]])
     at = np.linspace(0, 2, count)
     channels = [np.interp(at, (0, 1, 2), ends[:, channel]) for channel in range(3)]
-    return ["#" + "".join(f"{round(value):02x}" for value in color) for color in zip(*channels)]
+    return [
+        "#" + "".join(f"{round(value):02x}" for value in color)
+        for color in zip(*channels, strict=True)
+    ]
 
 
 def png(pixels: ndarray) -> str:
@@ -265,15 +269,19 @@ body { font: 16px/1.45 system-ui, sans-serif; max-width: 1000px; margin: 1.5em a
        color: #222; background: #fff }
 h1 { font-size: 1.4em } h2 { font-size: 1.15em; margin-top: 1.8em }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-th, td { padding: .15em .8em; text-align: right; border-bottom: 1px solid #ddd; vertical-align: top }
+th, td { padding: .15em .7em; text-align: right; border-bottom: 1px solid #ddd;
+         vertical-align: top }
+td { white-space: nowrap } .words td { white-space: normal }
 th { border-bottom: 2px solid #888 } .words :is(td, th) { text-align: left }
 pre { background: #f4f4f4; padding: .8em; overflow-x: auto; white-space: pre-wrap }
 figure { margin: 1em 0 } figcaption { font-weight: 600 }
-.chart svg text { font: 12px system-ui, sans-serif; fill: #333 } .chart svg { width: 100%; height: auto }
+.chart svg text { font: 12px system-ui, sans-serif; fill: #333 }
+.chart svg { width: 100%; height: auto }
 .legend { display: flex; flex-wrap: wrap; gap: .2em 1.4em; font-size: .9em }
 .legend svg { width: 30px; height: 10px } .ramp { width: 80px; height: 10px }
 .digit { display: inline-block; margin: .4em; text-align: center; vertical-align: top }
-.digit img { image-rendering: pixelated } .digit figcaption { font: 12px/1.3 system-ui; white-space: pre }
+.digit img { image-rendering: pixelated }
+.digit figcaption { font: 12px/1.3 system-ui; white-space: pre }
 .picture { max-width: 100% } .drag { cursor: crosshair }
 .pass { color: #00664a } .fail { color: #b34700; font-weight: 600 }
 """
@@ -301,20 +309,23 @@ document.querySelectorAll(".chart").forEach(chart => {
   const draw = ([x, y, w, h]) => {
     plot.setAttribute("viewBox", [x, y, w, h].join(" "));
     ticks.replaceChildren();
-    steps(x, x + w, 8).forEach(v => add(left + (v - x) / w * width, top + height + 16, short(v), "middle"));
+    steps(x, x + w, 8).forEach(v =>
+      add(left + (v - x) / w * width, top + height + 16, short(v), "middle"));
     if (names.length) names.forEach((name, i) =>
       add(left - 6, top + (i + .5) / names.length * height + 4, name, "end"));
     else steps(-y - h, -y, log ? 5 : 6).filter(v => !log || Number.isInteger(v)).forEach(v =>
       add(left - 6, top + (-y - v) / h * height + 4, log ? "1e" + v : short(v), "end"));
   };
   const at = event => {
-    const scale = chart.querySelector("svg").getBoundingClientRect();
-    const full = chart.querySelector("svg").viewBox.baseVal.width;
-    return Math.min(left + width, Math.max(left, (event.clientX - scale.left) / scale.width * full));
+    const svg = chart.querySelector("svg"), shown = svg.getBoundingClientRect();
+    const x = (event.clientX - shown.left) / shown.width * svg.viewBox.baseVal.width;
+    return Math.min(left + width, Math.max(left, x));
   };
   let now = box, start = null;
   draw(now);
-  area.addEventListener("pointerdown", e => { start = at(e); area.setPointerCapture(e.pointerId); });
+  area.addEventListener("pointerdown", e => {
+    start = at(e); area.setPointerCapture(e.pointerId);
+  });
   area.addEventListener("pointermove", e => {
     if (start === null) return;
     chosen.setAttribute("x", Math.min(start, at(e)));

@@ -1,6 +1,7 @@
 """`parity check`: what is right passes, what is wrong is caught, and called by its name."""
 
 import importlib.util
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,7 @@ from parity.contract.conventions import Conventions
 from parity.contract.operations import SUBJECTS
 from parity.errors import InputError
 from parity.sandbox.student import ModuleStudent
+from parity_tests.checking.homework.network import network
 from parity_tests.checking.homework.pairs import PAIRS, Pair
 from parity_tests.checking.homework.rows import ROWS, Row
 from parity_tests.checking.homework.table import check_code, check_row
@@ -54,6 +56,7 @@ OURS = {
     **vars(numpy_impl.optim),
     **vars(numpy_impl.training),
 }
+exec(network("tanh"), OURS)  # which has no function for a whole network
 
 
 def test_our_own_implementation_is_right() -> None:
@@ -71,8 +74,11 @@ def test_code_in_another_style_is_right(name: str, seed: int) -> None:
     assert report.passed > 10
 
 
+RIGHT = ("pass", "partial")
+
+
 def ok(status: str) -> bool:
-    return status in ("pass", "missing")
+    return status in (*RIGHT, "missing")
 
 
 # --- what is wrong is named ----------------------------------------------------------------------
@@ -81,7 +87,8 @@ def ok(status: str) -> bool:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.mistake)
 def test_a_known_mistake_is_caught_and_named(row: Row) -> None:
     result = check_row(row)
-    assert result.status == ("pass" if row.diagnosis is None else "fail"), result.message
+    caught = ("fail", "unstable")
+    assert result.status in (RIGHT if row.diagnosis is None else caught), result.message
     assert result.diagnosis == row.diagnosis, result.message
 
 
@@ -93,8 +100,8 @@ def test_two_mistakes_in_one_function_are_both_named(pair: Pair) -> None:
 
 # What gives the same numbers as another mistake, in that function, on every probe.
 ALIASES = {
-    ("softmax", "integers"): "zeros",  # numbers below 1
-    ("sigmoid_backward", "integers"): "zeros",
+    ("loss_and_grads", "relu-derivative"): "hidden-derivative-missing",  # of a sigmoid, above 0
+    ("sigmoid_backward", "integers"): "zeros",  # numbers below 1
     ("softmax_backward", "integers"): "zeros",
 }
 
@@ -104,15 +111,22 @@ def test_every_mistake_of_the_catalogue_is_caught_and_named(name: str) -> None:
     subject = SUBJECTS[name]
     checker = Checker(ModuleStudent({}, 1.0), Conventions())
     calls = checker.draw(subject)
-    expected = [expect(name, call, list) for call in calls]
+    variants = [
+        [replace(call, reference_options=dict(variant)) for call in calls]
+        for variant in subject.variants
+    ]
+    expected = [[expect(subject, call, list) for call in told] for told in variants]
     assert mistakes_of(name)
     for known in mistakes_of(name):
-        trials = [
-            Trial(call, exact, outcome(name, known, call))
-            for call, exact in zip(calls, expected, strict=True)
-        ]
-        wrong = [t for t in trials if t.arrays is None or find_misfit(t.arrays, t.expected)]
-        assert wrong, f"{known.id} passes"
+        for told, exact in zip(variants, expected, strict=True):
+            trials = [
+                Trial(call, right, outcome(name, known, call))
+                for call, right in zip(told, exact, strict=True)
+            ]
+            if any(t.arrays is None or find_misfit(t.arrays, t.expected) for t in trials):
+                break  # with ReLU in the hidden layer, its derivative is no mistake
+        else:
+            pytest.fail(f"{known.id} passes")
         named = [mistake.id for mistake in diagnose(name, trials, Conventions(), pairs=False)]
         assert named == [ALIASES.get((name, known.id), known.id)]
 
@@ -196,7 +210,7 @@ def test_a_function_is_not_blamed_for_the_one_it_calls() -> None:
     )
     verdicts = {result.name: result for result in report.results if result.status != "missing"}
     assert verdicts["softmax"].diagnosis == "softmax-over-batch"
-    assert verdicts["cross_entropy_backward"].status == "pass"
+    assert verdicts["cross_entropy_backward"].status == "partial"
     assert "right once softmax is" in verdicts["cross_entropy_backward"].notes
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy import ndarray
 
+from numpy_impl import convolution, models, nn, optim, training
 from numpy_impl import functional as F
-from numpy_impl import models, nn, optim, training
 from parity.checking.entry import check
 from parity.comparison.compare import compare
 from parity.experiment.prepare import prepare
@@ -119,17 +119,12 @@ def stored(value: ndarray, out: ndarray | None) -> ndarray:
     return out
 
 
-def probabilities(logits: ndarray) -> ndarray:
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return odds / odds.sum(axis=1, keepdims=True)
-
-
 def loss_of(probability: Callable[[ndarray], ndarray]) -> Callable[[Right], Any]:
     """The cross-entropy as -log of what `probability` makes of the one of the right class."""
 
     def plant(right: Right) -> Any:
-        def wrong(x: ndarray, y: ndarray, reduction: str = "mean", **kept: Any) -> ndarray:
-            losses = -np.log(probability(probabilities(x)[np.arange(len(y)), y]))
+        def wrong(log_p: ndarray, y: ndarray, reduction: str = "mean") -> ndarray:
+            losses = -np.log(probability(np.exp(log_p)[np.arange(len(y)), y]))
             return losses if reduction == "none" else getattr(losses, reduction)()
 
         return wrong
@@ -153,7 +148,7 @@ def bare_softmax(right: Right) -> Any:
 
 
 def softmax_twice(right: Right) -> Any:
-    return lambda x, y, reduction="mean", **kept: right(probabilities(x), y, reduction)
+    return lambda log_p, *rest: right(F.log_softmax(np.exp(log_p)), *rest)
 
 
 def full_batch_size(right: Right) -> Any:
@@ -305,8 +300,8 @@ def onehot(x: ndarray, y: ndarray) -> ndarray:
 
 
 BACK, STEP = (1, "backward"), (1, "step")
-ENTROPY = (F, "cross_entropy_backward")
-LOSS = (F, "cross_entropy")
+ENTROPY = (F, "nll_loss_backward")  # what the cross-entropy is for the function and the layer
+LOSS = (F, "nll_loss")
 
 # fmt: off
 ROWS = [
@@ -395,7 +390,7 @@ ROWS = [
         None, None, "evaluate", "return-inside-the-loop"),
     Row("images and labels shuffled apart", training, "steps", shuffled_apart,
         "logistic", (1, "loss"), "fit", "not-deterministic"),
-    Row("convolution for correlation", F, "conv2d",
+    Row("convolution for correlation", convolution, "convolve",
         lambda right: lambda x, w, *args, **kw: right(x, w[..., ::-1, ::-1].copy(), *args, **kw),
         "cnn-adam", (1, "forward"), "conv2d", "kernel-flipped"),
     Row("NHWC against NCHW", F, "avg_pool2d", channels_last,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from numpy_impl import convolution, optim
 from numpy_impl import functional as F
-from numpy_impl import optim
 from parity.backends import NumpyBackend, TorchBackend
 from parity.comparison.compare import compare, lockstep_of
 from parity.comparison.lockstep import Lockstep
@@ -245,7 +245,7 @@ def test_a_jump_at_a_kink_is_told_from_a_wrong_gradient(
     """A ReLU on the other side of zero is drift; the same net with a wrong gradient is not."""
     experiment = small("cnn-adam", train_size=1000, batch_size=128, epochs=2, weight_decay=0.0)
     assert compare(experiment, resync=resync).first_divergence is None
-    exact = F.conv2d_backward
+    exact = convolution.convolve_backward
 
     def wrong(*arguments: Any, **options: Any) -> Any:
         grads: tuple[Any, Any, Any] = exact(*arguments, **options)
@@ -253,7 +253,7 @@ def test_a_jump_at_a_kink_is_told_from_a_wrong_gradient(
         grad_weight.flat[np.abs(grad_weight).argmax()] *= 1.01
         return grad_input, grad_weight, grad_bias
 
-    monkeypatch.setattr(F, "conv2d_backward", wrong)
+    monkeypatch.setattr(convolution, "convolve_backward", wrong)
     divergence = compare(experiment, resync=resync).first_divergence
     assert divergence is not None
     assert (divergence.step, divergence.phase) == (1, "backward")

@@ -35,8 +35,8 @@ def load(name: str, fault: Fault | None = None) -> ModuleType:
 def compare(module: Any, dtype: str, steps: int) -> Any:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        programs = module.pair(dtype)
-    return parity.compare(*programs, module.batches(steps), **module.OPTIONS)
+        numpy, theirs = module.pair(dtype)
+    return parity.compare(numpy, theirs, module.batches(steps), **module.OPTIONS)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

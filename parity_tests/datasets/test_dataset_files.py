@@ -4,6 +4,7 @@ import gc
 import gzip
 import hashlib
 import importlib
+import os
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -17,6 +18,9 @@ import pytest
 from parity import datasets
 from parity.datasets import torchvision_import
 from parity.datasets.mnist import scale
+from parity.experiment.prepare import prepare
+from parity.experiment.settings import Settings
+from parity.recipes import RECIPES
 
 FILES = [
     "train-images-idx3-ubyte",
@@ -176,6 +180,29 @@ def test_a_folder_in_place_of_a_file(raw: Path, tmp_path: Path) -> None:
     (raw / FILES[1]).unlink()
     (raw / FILES[1]).mkdir()
     assert load_error(tmp_path).startswith(f"{raw / FILES[1]}: cannot be read")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "circle"])
+def test_what_is_no_file_is_not_waited_for(raw: Path, tmp_path: Path, kind: str) -> None:
+    path = raw / FILES[1]
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else FILES[1])
+    reason = "is not there" if kind == "circle" else "cannot be read (it is no file)"
+    assert reason in load_error(tmp_path)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_folder_with_one_image_is_too_few(tmp_path: Path, recipe: str) -> None:
+    raw = tmp_path / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part in ("train", "t10k"):
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(idx(np.zeros((1, 28, 28))))
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(idx(np.zeros(1)))
+    with pytest.raises(ValueError, match=r"too few|expected at most the 1 training images"):
+        prepare(recipe, Settings(data="fashion-mnist", data_root=tmp_path))
 
 
 def test_mnist_is_held_to_its_published_sums(tmp_path: Path) -> None:

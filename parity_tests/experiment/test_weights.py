@@ -1,8 +1,10 @@
 """Weight files: one for both sides, bit for bit, and refused whole if they do not fit."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -12,9 +14,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity.backends import NumpyBackend, RecipeBackend, TorchBackend
+from parity.backends import NumpyBackend, RecipeBackend, State, TorchBackend
 from parity.errors import InputError
-from parity.experiment import weights
+from parity.experiment import tensorfile, weights
 from parity.recipes import RECIPES
 
 MODELS = ("tutorial", "feedforward", "cnn-adam")
@@ -168,7 +170,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, suffix: str, share: float) 
         weights.save(path, side.weights())
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(InputError, match="is damaged or no"):
+    with pytest.raises(InputError, match="is damaged"):
         weights.load(path, side.weights())
 
 
@@ -216,3 +218,96 @@ def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path, name: str, mes
     with pytest.raises(InputError) as refusal:
         weights.check_writable(tmp_path / name)
     assert message in str(refusal.value)
+
+
+# --- damage --------------------------------------------------------------------------------------
+
+
+@given(st.data())
+def test_no_flipped_bit_of_a_weight_file_passes(data: st.DataObject) -> None:
+    arrays: State = {"fc.weight": np.ones((2, 3), np.float32), "fc.bias": np.arange(2.0)}
+    content = bytearray(tensorfile.pack(arrays, {"note": "any"}))
+    position = data.draw(st.integers(0, 8 * len(content) - 1))
+    content[position // 8] ^= 1 << position % 8
+    with pytest.raises(tensorfile.DamagedError):
+        tensorfile.unpack(bytes(content))
+
+
+def test_every_bit_of_a_pt_file_that_pytorch_wrote_counts(tmp_path: Path) -> None:
+    """PyTorch reads its archives without a look at their checksums."""
+    path, like = tmp_path / "a.pt", {"w": np.zeros(64, np.float32)}
+    torch.save({"w": torch.arange(64.0)}, path)
+    content = bytearray(path.read_bytes())
+    content[content.index(np.float32(63).tobytes())] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="is damaged: its checksum does not match"):
+        weights.load(path, like)
+
+
+# Built when called: PyTorch warns of its nested tensors.
+ODD: dict[str, Callable[[], torch.Tensor]] = {
+    "meta": lambda: torch.ones(4, device="meta"),
+    "sparse": lambda: torch.ones(4).to_sparse(),
+    "nested": lambda: torch.nested.nested_tensor([torch.ones(1), torch.ones(3)]),
+    "quantized": lambda: torch.quantize_per_tensor(torch.ones(4), 0.1, 0, torch.quint8),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("kind", ODD)
+def test_a_tensor_that_is_not_dense_is_refused(tmp_path: Path, kind: str) -> None:
+    torch.save({"w": ODD[kind]()}, tmp_path / "a.pt")
+    with pytest.raises(InputError, match=r"load: .*a\.pt .*(expected a dense one|no state_dict)"):
+        weights.load(tmp_path / "a.pt", {"w": np.ones(4, np.float32)})
+
+
+@pytest.mark.parametrize(("dtype", "value"), [("float32", 3e38), ("float64", 1e300)])
+def test_weights_whose_products_overflow_are_refused(
+    tmp_path: Path, dtype: str, value: float
+) -> None:
+    path, like = tmp_path / "a.safetensors", {"w": np.zeros(3, dtype)}
+    weights.save(path, {"w": np.array([0, -value, 1], dtype)})
+    with pytest.raises(InputError, match=r"w has values up to .*, whose products are not finite"):
+        weights.load(path, like)
+    weights.save(path, {"w": np.array([0, -(value**0.4), 1], dtype)})
+    assert weights.load(path, like)["w"][1] < 0
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_a_file_far_larger_than_the_model_is_not_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    with open(path, "wb") as file:
+        file.truncate(40 << 30)
+    with pytest.raises(InputError, match="has 42,949,672,960 bytes, expected at most"):
+        weights.load(path, {"w": np.zeros(3, np.float32)})
+
+
+def test_an_archive_that_unpacks_to_far_more_is_not_unpacked(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "a.pt", "w", ZIP_DEFLATED) as archive:
+        archive.writestr("a/data/0", bytes(200 << 20))
+    with pytest.raises(InputError, match="unpacks to more than"):
+        weights.load(tmp_path / "a.pt", {"w": np.zeros(3, np.float32)})
+
+
+def header(text: str, data: bytes = b"") -> bytes:
+    return len(text).to_bytes(8, "little") + text.encode() + data
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        (2**63).to_bytes(8, "little") + b"{}",
+        header(
+            '{"w":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,8]}}', b"8 bytes."
+        ),
+        header('{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8000]}}', b"8 bytes."),
+        header('{"w":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}', b"8 bytes."),
+        header('{"__metadata__":3}'),
+        header("[" * 100_000),
+    ],
+    ids=["length", "shape", "offsets", "negative", "metadata", "depth"],
+)
+def test_a_header_that_lies_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match="is damaged or no safetensors file"):
+        weights.load(tmp_path / "a.safetensors", {"w": np.zeros(2, np.float32)})

@@ -1,5 +1,6 @@
 """What `make mutants` does with mutmut's verdicts."""
 
+import inspect
 import tomllib
 from collections.abc import Callable
 from functools import cached_property
@@ -56,6 +57,7 @@ def test_a_decorated_function_is_decorated_when_it_is_called() -> None:
     ]
     exec(plain, names)
     assert not done
+    assert list(inspect.signature(names["f"]).parameters) == ["x"]
     assert names["f"](4) == 10
     assert done
 

@@ -97,13 +97,30 @@ def test_dtype_in_is_dtype_out(name: str, dtype: type[np.floating], data: st.Dat
     assert {result.dtype for result in (call.forward(F), *call.backward(F))} == {np.dtype(dtype)}
 
 
+@pytest.mark.usefixtures("unchecked")  # inside, NumPy's formulas have scalars
 @pytest.mark.parametrize("name", ["sigmoid", "relu"])
 def test_an_array_without_dimensions_stays_an_array(name: str) -> None:
     call = Call(name, {"input": np.array(0.5)}, {}, np.array(-2.0))
-    assert isinstance(call.forward(F), ndarray)
-    assert isinstance(call.backward(F)[0], ndarray)
+    assert type(call.forward(F)) is ndarray
+    assert type(call.backward(F)[0]) is ndarray
     assert_close("output", call.forward(F), call.forward(T))
     assert_close("gradient", call.backward(F)[0], call.backward(T)[0])
+
+
+@each_operation
+@pytest.mark.parametrize("dtype", [">f4", ">f8"])
+@given(data=st.data())
+def test_another_byte_order_changes_nothing(name: str, dtype: str, data: st.DataObject) -> None:
+    """What comes out has the order of the machine, and the same numbers as if all came in it."""
+    swapped = data.draw(CALLS[name].map(lambda call: call.astype(dtype)))
+    call = swapped.astype(np.dtype(dtype).newbyteorder("="))
+    for ours, expected in zip(
+        (swapped.forward(F), *swapped.backward(F)),
+        (call.forward(F), *call.backward(F)),
+        strict=True,
+    ):
+        assert ours.dtype.isnative
+        np.testing.assert_array_equal(ours, expected, strict=True)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -180,6 +197,12 @@ def test_relu_at_its_kink() -> None:
     output = F.relu(np.array([-2.0, -0.0, 0.0, 5e-324, 2.0]))
     np.testing.assert_array_equal(output, [0, 0, 0, 5e-324, 2])
     np.testing.assert_array_equal(F.relu_backward(np.full(5, -3.0), output), [0, 0, 0, -3, -3])
+
+
+def test_the_gradient_of_a_relu_whose_output_is_nan_is_that_of_pytorch() -> None:
+    call = Call("relu", {"input": np.array([np.nan, -1.0, 2.0])}, {}, np.array([3.0, 4.0, 5.0]))
+    np.testing.assert_array_equal(call.backward(F)[0], [3, 0, 5])
+    np.testing.assert_array_equal(call.backward(F)[0], call.backward(T)[0])
 
 
 def test_nan_is_passed_on() -> None:
@@ -271,7 +294,7 @@ each_step = pytest.mark.parametrize("name", OPTIONS)
 def step_arrays(name: str, rng: np.random.Generator, shape: tuple[int, ...]) -> list[ndarray]:
     arrays = [uniform(rng, shape, 1.0) for _ in range(2 + STATES.get(name, 2))]
     if name not in ("sgd_step", "momentum_step"):
-        arrays[-1] = np.abs(arrays[-1])  # a mean of squares
+        arrays[-1] = np.asarray(np.abs(arrays[-1]))  # a mean of squares
     return arrays
 
 
@@ -336,3 +359,29 @@ def test_steps_keep_the_dtype_and_what_came_in(name: str, dtype: type[np.floatin
         assert not any(np.shares_memory(result, array) for array in arrays)
     for array, copy in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.usefixtures("unchecked")  # inside, NumPy's formulas have scalars
+@each_step
+@given(seed=seeds)
+def test_a_step_of_an_array_without_dimensions_returns_one(name: str, seed: int) -> None:
+    arrays = step_arrays(name, np.random.default_rng(seed), ())
+    options = OPTIONS[name]
+    results = getattr(F, name)(*arrays, **options)
+    for result in results if isinstance(results, tuple) else (results,):
+        assert type(result) is ndarray
+        assert result.shape == ()
+    theirs = run_step(T, name, arrays)
+    for key, ours in run_step(F, name, arrays).items():
+        assert_close(f"{key} of {name}", ours, theirs[key])
+
+
+@pytest.mark.usefixtures("unchecked")
+@each_step
+def test_a_step_in_another_byte_order_comes_out_in_that_of_the_machine(name: str) -> None:
+    arrays = step_arrays(name, np.random.default_rng(0), (3, 4))
+    swapped = [array.astype(">f8") for array in arrays]
+    expected = run_step(F, name, arrays)
+    for key, ours in run_step(F, name, swapped).items():
+        np.testing.assert_array_equal(ours, expected[key], strict=True)
+        assert ours.dtype.isnative

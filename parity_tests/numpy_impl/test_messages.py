@@ -1,13 +1,17 @@
 """What the operations say when their arguments do not fit: which argument, and what is expected."""
 
+import inspect
+import re
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
+from jaxtyping import Float
 
-from numpy_impl import functional
-from numpy_impl.checks import dims, is_float, misfit
+from numpy_impl import functional, models
+from numpy_impl.checks import checked
 
 F: Any = functional  # the mistakes are mistakes of type, too
 
@@ -125,6 +129,31 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: F.cross_entropy(A, INTS, "avg"),
         ValueError,
         "cross_entropy: reduction is 'avg', expected",
+    ),
+    "no gradient of the loss": (
+        lambda: F.cross_entropy_backward(None, A, INTS),
+        TypeError,
+        "cross_entropy_backward: grad_output is NoneType, expected a number or a float array",
+    ),
+    "an integer gradient of the loss": (
+        lambda: F.cross_entropy_backward(np.array(1), A, INTS),
+        TypeError,
+        "cross_entropy_backward: grad_output is int64, expected a number or a float array",
+    ),
+    "masked targets": (
+        lambda: F.cross_entropy(A, np.ma.masked_array(INTS)),
+        TypeError,
+        "cross_entropy: target is MaskedArray, expected an integer array",
+    ),
+    "no stride of a convolution": (
+        lambda: F.conv2d(IMAGES, KERNEL, stride=None),
+        TypeError,
+        "conv2d: stride is None, expected an int or a pair of ints",
+    ),
+    "no stride of its backward": (
+        lambda: F.conv2d_backward(np.zeros((2, 4, 3, 4)), IMAGES, KERNEL, stride=None),
+        TypeError,
+        "conv2d_backward: stride is None, expected an int or a pair of ints",
     ),
     "a gradient for each loss": (
         lambda: F.cross_entropy_backward(1.0, A, INTS, "none"),
@@ -246,6 +275,55 @@ def test_what_is_no_count_of_steps_is_refused(step: Any) -> None:
         F.adam_step(A, A, A, A, step)
 
 
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("options", "error_type", "expected"),
+    [
+        ({"lr": -0.1}, ValueError, "lr is -0.1, expected a finite number of at least 0"),
+        ({"lr": np.nan}, ValueError, "lr is nan, expected a finite number of at least 0"),
+        ({"lr": np.inf}, ValueError, "lr is inf, expected a finite number of at least 0"),
+        ({"lr": 10**400}, ValueError, "lr is too large for a float, expected a finite number"),
+        ({"lr": "fast"}, TypeError, "lr is 'fast', expected a number"),
+        ({"lr": None}, TypeError, "lr is None, expected a number"),
+        ({"weight_decay": np.nan}, ValueError, "weight_decay is nan, expected a finite number of "),
+        ({"weight_decay": -1}, ValueError, "weight_decay is -1, expected a finite number of at "),
+        ({"eps": np.nan}, ValueError, "eps is nan, expected a finite number of at least 0"),
+        ({"betas": (1, 1)}, ValueError, "betas[0] is 1, expected a number in [0, 1)"),
+        ({"betas": (0.9, 1.0)}, ValueError, "betas[1] is 1.0, expected a number in [0, 1)"),
+        ({"betas": (0.9, -0.1)}, ValueError, "betas[1] is -0.1, expected a number in [0, 1)"),
+        ({"betas": (np.nan, 0.9)}, ValueError, "betas[0] is nan, expected a number in [0, 1)"),
+        ({"betas": (0.9, np.nan)}, ValueError, "betas[1] is nan, expected a number in [0, 1)"),
+        ({"betas": (0.9, 10**400)}, ValueError, "betas[1] is too large for a float, expected a"),
+        ({"betas": (0.9, None)}, TypeError, "betas[1] is None, expected a number"),
+        ({"betas": (0.9,)}, TypeError, "betas is (0.9,), expected two numbers"),
+        ({"betas": 0.9}, TypeError, "betas is 0.9, expected two numbers"),
+        ({"step": 10**400}, ValueError, "step is too large for a float, expected a finite number"),
+    ],
+)
+def test_an_option_of_a_step_out_of_range_is_named(
+    options: dict[str, Any], error_type: type[Exception], expected: str
+) -> None:
+    """In one line; the two steps say the same."""
+    calls = {"adam_step": lambda: F.adam_step(A, A, A, A, **{"step": 1, **options})}
+    if options.keys() <= {"lr", "weight_decay"}:
+        calls["sgd_step"] = lambda: F.sgd_step(A, A, **{"lr": 0.1, **options})
+    for name, call in calls.items():
+        with pytest.raises(error_type, match=f"^{re.escape(f'{name}: {expected}')}[^\n]*$"):
+            call()
+
+
+@pytest.mark.parametrize("lr", [1, np.float64(0.1), np.float32(0.1), Fraction(1, 3)])
+def test_a_number_of_another_type_is_a_number(lr: Any) -> None:
+    np.testing.assert_array_equal(F.sgd_step(A + 1, A + 2, lr), F.sgd_step(A + 1, A + 2, float(lr)))
+
+
+SUBCLASSES: dict[str, Callable[[np.ndarray], Any]] = {
+    "matrix": lambda array: np.matrix(array.reshape(1, -1)),
+    "MaskedArray": np.ma.masked_array,
+    "recarray": lambda array: array.view(np.recarray),
+}
+
+
 # --- each argument in turn ------------------------------------------------------------------------
 
 # The arguments that fit, in the order in which they are looked at, with their dimensions.
@@ -323,6 +401,18 @@ def test_a_list_is_no_array(function: str, argument: str) -> None:
 
 
 @pytest.mark.usefixtures("unchecked")
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # NumPy advises against matrices
+@pytest.mark.parametrize("subclass", SUBCLASSES)
+@each(ARGUMENTS)
+def test_a_subclass_of_an_array_is_none(function: str, argument: str, subclass: str) -> None:
+    """It would compute something else: a matrix multiplies by `*`, a masked array leaves out."""
+    array, expected_dims = FIT[function][argument]
+    expected = f"{argument} is a {subclass}, expected a plain NumPy array ({expected_dims})"
+    came = SUBCLASSES[subclass](array)
+    assert message(function, argument, came) == f"{function}: {expected}"
+
+
+@pytest.mark.usefixtures("unchecked")
 @each([(name, argument) for name, argument in ARGUMENTS if argument != "bias"])
 def test_none_is_no_array(function: str, argument: str) -> None:
     """But a bias may be None."""
@@ -356,7 +446,7 @@ def test_all_arguments_have_one_dtype(function: str, argument: str) -> None:
 def test_an_axis_too_many_is_named(function: str, argument: str) -> None:
     array, text = FIT[function][argument]
     expected = f"{len(text.split())} dimensions ({', '.join(text.split())})"
-    if "Ho" in text:  # the stops of the window are known only when the others fit
+    if "Ho" in text:  # the size of the output is known only when the others fit
         expected = f"{array.shape} as the output has"
     came = (1, *array.shape)
     assert message(function, argument, array[None]) == (
@@ -364,28 +454,53 @@ def test_an_axis_too_many_is_named(function: str, argument: str) -> None:
     )
 
 
-# --- the words themselves -------------------------------------------------------------------------
+# --- the decorator --------------------------------------------------------------------------------
 
 
-def test_an_argument_that_may_be_none_is_passed_over() -> None:
-    assert str(misfit("f", bias=(None, "out?"))) == "f: its arguments do not fit together"
+@checked()
+def add(x: Float[np.ndarray, "2 n n"], *, y: Float[np.ndarray, "n 2"] | None = None) -> Any:
+    """x + y."""
+    return x if y is None else x + y
 
 
-def test_what_comes_after_a_none_is_looked_at() -> None:
-    assert str(misfit("f", bias=(None, "out?"), x=(A, "N"))).startswith("f: x has shape")
+def test_a_number_in_the_dimensions_stands_for_itself() -> None:
+    x = np.zeros((2, 2, 2))
+    assert add(x).shape == (2, 2, 2)
+    assert add(x, y=np.zeros((2, 2))).shape == (2, 2, 2)
+    for wrong, expected in [
+        (np.zeros((3, 2, 2)), "add: x has shape (3, 2, 2), expected (2, n, n)"),
+        (
+            np.zeros((2, 4, 3)),
+            "add: x has shape (2, 4, 3), expected (2, n, n) with n = 4 as x has",
+        ),
+    ]:
+        with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+            add(wrong)
 
 
-def test_what_may_be_none_is_looked_at_if_it_is_not() -> None:
-    assert str(misfit("f", x=(A, "3 out"), bias=(A, "out?"))) == (
-        "f: bias has shape (3, 4), expected 1 dimensions (out)"
+def test_what_may_be_none_is_checked_if_it_is_not() -> None:
+    with pytest.raises(ValueError, match=r"^add: y has shape \(4,\), expected 2 dimensions"):
+        add(np.zeros((2, 2, 2)), y=np.zeros(4))
+
+
+@pytest.mark.parametrize("name", functional.__all__)
+def test_a_checked_function_looks_like_itself(name: str) -> None:
+    """To `help`, to `inspect`, and to who calls it by keyword."""
+    function = getattr(functional, name)
+    written = inspect.unwrap(function)
+    assert function is not written
+    assert (function.__name__, function.__doc__) == (name, written.__doc__)
+    assert inspect.signature(function) == inspect.signature(written)
+
+
+def test_the_dtypes_of_one_call_may_differ_in_their_byte_order() -> None:
+    np.testing.assert_array_equal(
+        F.linear(A + 1, (W + 1).astype(">f8")), F.linear(A + 1, W + 1), strict=True
     )
 
 
-def test_none_is_no_float() -> None:
-    assert is_float(A, W)
-    assert not is_float(A, None, W)
-
-
-def test_what_is_no_array_has_any_dimensions() -> None:
-    assert dims(A) == "3 4"
-    assert dims([[1.0]]) == "..."
+def test_a_model_names_itself() -> None:
+    with pytest.raises(
+        ValueError, match=r"^ConvNet: input has shape \(2, 783\), expected \(N, 784"
+    ):
+        models.ConvNet(10)(np.zeros((2, 783), np.float32))

@@ -90,6 +90,25 @@ def test_steps_are_in_place_and_leave_the_gradients_alone(
     assert all(parameter.grad is None for parameter in parameters)
 
 
+@pytest.mark.usefixtures("unchecked")  # inside, NumPy's formulas have scalars
+@pytest.mark.parametrize(("name", "options"), CASES, ids=ids)
+def test_a_parameter_may_have_no_dimensions(name: str, options: dict[str, Any]) -> None:
+    ours, theirs = nn.Parameter(np.array(0.5)), torch.nn.Parameter(torch.tensor(0.5).double())
+    home = ours.data
+    optimizer = getattr(optim, name)([ours], **options)
+    torch_optimizer = getattr(torch.optim, name)([theirs], **options)
+    for step in range(1, STEPS + 1):
+        ours.accumulate(np.array(0.5 * step))
+        ours.accumulate(np.array(-2.0))
+        theirs.grad = torch.tensor(0.5 * step - 2).double()
+        optimizer.step()
+        torch_optimizer.step()
+        assert type(ours.grad) is ndarray
+        assert ours.data is home
+        assert_close(f"step {step}", ours.data, theirs.detach().numpy())
+        optimizer.zero_grad()
+
+
 # --- L2 as a term of the loss, and weight decay --------------------------------------------------
 
 
@@ -152,6 +171,14 @@ REFUSED: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("Adam", {"betas": (1.0, 0.9)}, ValueError, r"betas\[0\] is 1.0, expected a number in \[0, 1"),
     ("Adam", {"betas": (0.9, -0.1)}, ValueError, r"betas\[1\] is -0.1, expected a number in"),
     ("Adam", {"betas": (0.9, None)}, TypeError, r"betas\[1\] is None, expected a number"),
+    ("Adam", {"betas": (1, 1)}, ValueError, r"betas\[0\] is 1, expected a number in \[0, 1"),
+    (
+        "Adam",
+        {"lr": 10**400},
+        ValueError,
+        "^lr is too large for a float, expected a finite number$",
+    ),
+    ("SGD", {"lr": 10**400}, ValueError, "^lr is too large for a float, expected a finite number$"),
     ("Adam", {"eps": -1e-8}, ValueError, "eps is -1e-08"),
     ("Adam", {"weight_decay": -1.0}, ValueError, "weight_decay is -1.0"),
 ]

@@ -13,7 +13,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy import ndarray
-from PIL import Image
+from PIL import Image, ImageDraw
+from rich.console import Console
 
 from numpy_impl import functional as F
 from parity import datasets
@@ -193,15 +194,14 @@ def test_a_picture_that_is_closed_is_not_called_damaged(
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA"])
-def test_a_picture_is_read_pixel_by_pixel(tmp_path: Path, mode: str) -> None:
-    pixels = picture(tmp_path / "a.png", mode).reshape(1, 784)
-    np.testing.assert_array_equal(
-        read_image(tmp_path / "a.png"), pixels / np.float32(255), strict=True
-    )
-    np.testing.assert_array_equal(
-        read_image(tmp_path / "a.png", invert=True, denominator=256),
-        (255 - pixels) / np.float32(256),
-    )
+def test_a_picture_as_in_mnist_is_read_pixel_by_pixel(tmp_path: Path, mode: str) -> None:
+    """Of 28x28 pixels, white on black."""
+    pixels = np.pad(picture(tmp_path / "a.png", size=(20, 20)), 4)
+    Image.fromarray(pixels).convert(mode).save(tmp_path / "a.png")
+    image = read_image(tmp_path / "a.png").image
+    np.testing.assert_array_equal(image, pixels.reshape(1, 784) / np.float32(255), strict=True)
+    image = read_image(tmp_path / "a.png", denominator=256).image
+    np.testing.assert_array_equal(image, pixels.reshape(1, 784) / np.float32(256))
 
 
 def test_a_saved_image_of_the_data_gets_the_same_answer(run: Run, model: str) -> None:
@@ -228,26 +228,95 @@ def test_a_saved_image_of_the_data_gets_the_same_answer(run: Run, model: str) ->
         assert both[0] == pytest.approx(both[1], abs=0.02)  # the digits' 17 levels are rounded
 
 
-def test_resize_scales_and_black_on_white_is_mentioned(run: Run, model: str) -> None:
-    Image.fromarray(np.full((56, 56), 255, np.uint8)).save("white.png")
-    code, out, _ = run(
-        "predict", "white.png", "--recipe", "feedforward", "--load", model, "--resize"
-    )
+def drawn(angle: float = 0.0) -> ndarray:
+    """A 7 of black strokes on white, far from the middle of 300x200 pixels."""
+    canvas = Image.new("L", (300, 200), 255)
+    pen = ImageDraw.Draw(canvas)
+    pen.line([(30, 40), (90, 40), (50, 150)], fill=0, width=12)
+    return np.asarray(canvas.rotate(angle, fillcolor=255))
+
+
+def as_found(tmp_path: Path, image: Image.Image, data: str = "mnist") -> ndarray:
+    image.save(tmp_path / "digit.png")
+    return read_image(tmp_path / "digit.png", data=data).image.reshape(28, 28)
+
+
+def test_a_drawn_digit_is_cut_out_inverted_scaled_and_centred(tmp_path: Path) -> None:
+    image = as_found(tmp_path, Image.fromarray(drawn()))
+    rows, columns = np.flatnonzero(image.any(1)), np.flatnonzero(image.any(0))
+    assert rows[-1] - rows[0] + 1 == 20  # as in MNIST
+    assert len(columns) < len(rows)
+    centre = [(axis * image).sum() / image.sum() for axis in np.indices(image.shape)]
+    np.testing.assert_allclose(centre, 13.5, atol=0.8)
+    assert image.max() == 1
+    assert image[rows[1], columns[2]] > 0.5, "the bar of the 7 is at the top left"
+    assert image[rows[-2], columns[0]] == 0
+
+
+LOOKS: dict[str, Callable[[ndarray], Image.Image]] = {
+    "white on black": lambda grey: Image.fromarray(255 - grey),
+    "in color": lambda grey: Image.fromarray(
+        np.stack([grey, grey, np.full_like(grey, 255)], axis=-1)
+    ),
+    "on nothing": lambda grey: Image.merge(
+        "LA", [Image.fromarray(np.zeros_like(grey)), Image.fromarray(255 - grey)]
+    ),
+    "white on nothing": lambda grey: Image.merge(
+        "LA", [Image.fromarray(np.full_like(grey, 255)), Image.fromarray(255 - grey)]
+    ),
+    "in a shadow": lambda grey: Image.fromarray(
+        np.uint8(grey * np.linspace(0.4, 1, grey.shape[1]))
+    ),
+    "in noise": lambda grey: Image.fromarray(
+        np.uint8(np.clip(grey * 0.8 + np.random.default_rng(0).normal(20, 5, grey.shape), 0, 255))
+    ),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_the_same_digit_is_found_however_it_looks(tmp_path: Path, look: str) -> None:
+    plain = as_found(tmp_path, Image.fromarray(drawn()))
+    found = as_found(tmp_path, LOOKS[look](drawn()))
+    cosine = (plain * found).sum() / np.sqrt((plain**2).sum() * (found**2).sum())
+    assert cosine > 0.95
+
+
+def test_a_digit_is_made_as_coarse_as_the_digits(tmp_path: Path) -> None:
+    image = as_found(tmp_path, Image.fromarray(drawn()), data="digits")
+    cells = image[2:26, 2:26].reshape(8, 3, 8, 3)
+    np.testing.assert_array_equal(cells, cells[:, :1, :, :1].repeat(3, 1).repeat(3, 3))
+    assert image[2:26].any(1).all(), "it fills the height"
+
+
+def test_predict_says_what_it_made_of_a_picture(run: Run, model: str) -> None:
+    Image.fromarray(drawn()).save("seven.png")
+    predict = ("--recipe", "feedforward", "--load", model)
+    code, out, _ = run("predict", "seven.png", *predict)
     assert code == 0
-    assert "mostly white" in out
-    assert (
-        "mostly white"
-        not in run(
-            "predict",
-            "white.png",
-            "--recipe",
-            "feedforward",
-            "--load",
-            model,
-            "--resize",
-            "--invert",
-        )[1]
-    )
+    assert "300x200, dark on light, inverted; found at rows 3" in out
+    assert "NumPy says 7, PyTorch says 7" in out
+    assert "warning" not in out
+
+
+def test_predict_warns_of_what_is_no_digit(run: Run, model: str) -> None:
+    picture(Path("noise.png"), size=(90, 90))
+    code, out, _ = run("predict", "noise.png", "--recipe", "feedforward", "--load", model)
+    assert code == 0
+    assert "warning: it looks like nothing that feedforward was trained on" in out
+    assert "warning" not in run("predict", "3", "--recipe", "feedforward", "--load", model)[1]
+
+
+@pytest.mark.parametrize("colors", ["standard", "256", "truecolor"])
+@pytest.mark.parametrize("no_color", [True, False])
+def test_the_image_is_legible_without_color(
+    run: Run, model: str, monkeypatch: pytest.MonkeyPatch, colors: str, no_color: bool
+) -> None:
+    """Half blocks in levels of grey are all alike where no color is shown."""
+    monkeypatch.setattr("parity.system.console.console.no_color", no_color)
+    monkeypatch.setattr(Console, "color_system", colors)
+    out = run("predict", "7", "--recipe", "feedforward", "--load", model)[1]
+    in_ink = no_color or colors == "standard"
+    assert ("█" in "".join(out.splitlines()[2:16])) == in_ink
 
 
 BAD = [
@@ -256,18 +325,18 @@ BAD = [
         ("predict", "none.png", "--recipe", "feedforward"),
         "image: got none.png, expected an index or a picture file",
     ),
-    (
-        ("predict", "3", "--recipe", "feedforward", "--invert"),
-        "invert, resize: expected a picture file, got an index",
-    ),
-    (
-        ("predict", "large.png", "--recipe", "feedforward"),
-        "image: large.png is 30x29 pixels, expected 28x28 (--resize",
-    ),
     (("predict", "deep.png", "--recipe", "feedforward"), "image: deep.png has pixels of mode I;16"),
     (
         ("predict", "clear.png", "--recipe", "feedforward"),
-        "image: clear.png has transparent pixels",
+        "image: clear.png is all transparent, expected a digit",
+    ),
+    (
+        ("predict", "blank.png", "--recipe", "feedforward"),
+        "image: blank.png is of one color, expected a digit",
+    ),
+    (
+        ("predict", "vast.png", "--recipe", "feedforward"),
+        "image: vast.png is 8000x8000 pixels, expected at most 50 million",
     ),
     (
         ("predict", "cut.png", "--recipe", "feedforward"),
@@ -308,7 +377,8 @@ BAD = [
 def test_bad_input_gets_one_line_and_exit_code_2(
     run: Run, model: str, arguments: tuple[str, ...], message: str
 ) -> None:
-    picture(Path("large.png"), size=(30, 29))
+    Image.new("1", (8000, 8000)).save("vast.png")
+    Image.new("L", (30, 30), 200).save("blank.png")
     picture(Path("a.gif"))
     Image.fromarray(np.zeros((28, 28), np.uint16)).save("deep.png")
     Image.new("RGBA", (28, 28)).save("clear.png")

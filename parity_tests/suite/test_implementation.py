@@ -1,4 +1,4 @@
-"""pytest's option `--impl`: a name that a file lacks skips the test, no file ends the run."""
+"""pytest's `--parity-impl`: a name that a file lacks skips the test, no file ends the run."""
 
 import subprocess
 import sys
@@ -47,8 +47,16 @@ def test_a_file_that_does_not_run_is_told_in_one_line(
     file = tmp_path / "homework.py"
     if code is not None:
         file.write_text(code)
-    command = [sys.executable, "-m", "pytest", "--collect-only", "--impl", str(file), __file__]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "--parity-impl",
+        str(file),
+        __file__,
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     (line,) = (done.stdout + done.stderr).split("\n")[:-2]
-    assert line.startswith(f"ERROR: --impl: {file} cannot be imported: {words}")
+    assert line.startswith(f"ERROR: --parity-impl: {file} cannot be imported: {words}")

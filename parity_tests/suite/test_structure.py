@@ -139,9 +139,10 @@ def test_no_way_of_importing_is_overlooked(source: str) -> None:
 
 # --- the mirror ----------------------------------------------------------------------------------
 
-# PyTorch checks its own arguments, and its convolution stands beside the other operations.
+# PyTorch checks its own arguments, its convolution stands beside the other operations, and it is
+# fast by itself.
 SIDES = ("numpy_impl", "torch_impl")
-NUMPY_ONLY = {"checks.py", "convolution.py"}
+NUMPY_ONLY = {"checks.py", "convolution.py", "fast.py"}
 
 
 def files(package: Any) -> set[str]:

@@ -312,8 +312,8 @@ def relu_mask_from_gradient(right: Right, grad_output: ndarray, output: ndarray)
 @mistake(
     "relu_backward",
     "relu-mask-missing",
-    "The gradient passes everywhere: there is no mask, or it is `>= 0`, which every output of a "
-    "ReLU is. PyTorch's gradient at 0 is 0.",
+    "The gradient passes everywhere: there is no mask, or it is made for the ReLU's input, as with "
+    "`< 0`, which no output of a ReLU is. PyTorch's gradient at 0 is 0.",
     "What should become of the gradient where the ReLU gave 0?",
 )
 def relu_mask_missing(right: Right, grad_output: ndarray, output: ndarray) -> ndarray:

@@ -1,11 +1,11 @@
 """What a layout is made of."""
 
-import inspect
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from numpy_impl import functional
+from parity.contract.calls import Call
 from parity.contract.operations import SUBJECTS
 
 __all__ = ["CONVENTIONS", "DERIVED", "Layout", "Way", "arguments_of"]
@@ -23,6 +23,8 @@ CONVENTIONS = {
         "layer",
     ),  # where the gradient is divided by N: in the loss, in linear_backward
     "stability": ("extreme", "ordinary"),  # on which numbers a function has to be right
+    "velocity": ("plain", "with-lr"),  # of momentum: μ v + g, or μ v - lr g
+    "variance": ("unbiased", "biased"),  # of a batch, in the running variance of batch norm
     "steps": ("pure", "in-place"),  # whether a step may change the arrays that it is handed
 }
 
@@ -35,6 +37,7 @@ DERIVED = {
     "log_softmax_backward": {"input"},
     "linear_backward": {"bias"},
     "conv2d_backward": {"bias"},
+    "batch_norm_backward": {"bias"},
 }
 
 
@@ -93,14 +96,10 @@ class Layout:
 def arguments_of(name: str) -> dict[str, Any]:
     """The `arguments` of an operation, the `defaults` of those that have one, and its `outputs`."""
     subject = SUBJECTS[name]
-    (call, *_) = subject.draw(0, subject.sizes[-1])
-    parameters = inspect.signature(getattr(functional, name)).parameters
+    defaults = [ast.literal_eval(default) for default in subject.parsed.defaults]
+    names = [argument.arg for argument in subject.parsed.args]
     return {
-        "arguments": list(parameters),
-        "defaults": {
-            key: parameter.default
-            for key, parameter in parameters.items()
-            if parameter.default is not parameter.empty
-        },
-        "outputs": list(subject.outputs(call)),
+        "arguments": names,
+        "defaults": dict(zip(names[len(names) - len(defaults) :], defaults, strict=True)),
+        "outputs": list(subject.outputs(Call(()))),  # the same for every call
     }

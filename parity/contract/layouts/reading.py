@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from parity.contract.layouts.layout import CONVENTIONS, DERIVED, Layout, Way, arguments_of
+from parity.contract.layouts.layout import CONVENTIONS, DERIVED, Layout, Way
 from parity.contract.operations import SUBJECTS
 from parity.errors import InputError
 
@@ -68,7 +68,7 @@ def way_of(path: Path, name: str, expression: Any, line: int) -> Way:
         ) from None
     read, bound = names_of(tree)
     uses = frozenset(read & variables)
-    needs = frozenset(read - variables - bound - {"np"} - set(dir(builtins)))
+    needs = frozenset(read - variables - bound - {"np", "refuse"} - set(dir(builtins)))
     if not needs:
         raise InputError(
             f"{path}, line {line}: {name} = {expression!r} uses no name of the file under check"
@@ -78,17 +78,12 @@ def way_of(path: Path, name: str, expression: Any, line: int) -> Way:
 
 def variables_of(path: Path, name: str, line: int) -> set[str]:
     """What an operation may use; raises InputError for a name that is none of the contract."""
-    mappable = [one for one, subject in SUBJECTS.items() if name_is_function(one)]
+    mappable = [one for one, subject in SUBJECTS.items() if subject.role not in ("class", "loop")]
     if name not in mappable:
         raise InputError(
             f"{path}, line {line}: {name} is no operation, expected one of {', '.join(mappable)}"
         )
-    return {*arguments_of(name)["arguments"], *DERIVED.get(name, ())}
-
-
-def name_is_function(name: str) -> bool:
-    """Whether a name of the contract is a function of arrays, no class and no loop."""
-    return name.islower() and name not in ("fit", "evaluate")
+    return {*SUBJECTS[name].arguments, *DERIVED.get(name, ())}
 
 
 def names_of(tree: ast.AST) -> tuple[set[str], set[str]]:

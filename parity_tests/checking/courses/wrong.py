@@ -75,7 +75,7 @@ WRONG = [
         None,
     ),
     Wrong(
-        A1, "np.sum(np.exp(scores), axis=1))\n", "np.sum(np.exp(scores)))\n", "cross_entropy", None
+        A1, "loss = np.mean(log_sum -", "loss = -np.mean(log_sum -", "cross_entropy", "sign-flipped"
     ),
     Wrong(
         A1,
@@ -85,9 +85,13 @@ WRONG = [
         "summed-not-averaged",
     ),
     Wrong(
-        A2, "db = np.sum(dout, axis=0)\n", "db = np.sum(dout, axis=1)\n", "linear_backward", None
+        A2,
+        "db = np.sum(dout, axis=0)\n",
+        "db = np.sum(dout, axis=1)\n",
+        "linear_backward",
+        "grad-bias-other-axis",
     ),
-    Wrong(A2, "dx[x < 0] = 0", "dx[dx < 0] = 0", "relu_backward", None),
+    Wrong(A2, "dx[x < 0] = 0", "dx[dx < 0] = 0", "relu_backward", "relu-mask-from-gradient"),
     Wrong(A2, "    dx /= N\n", "", "cross_entropy_backward", "summed-not-averaged"),
     Wrong(A2, "dw[f] += xp", "dw[f] = xp", "conv2d_backward", None),
     Wrong(
@@ -95,14 +99,14 @@ WRONG = [
         'm = config["m"] / (1 - config["beta1"] ** config["t"])',
         'm = config["m"]',
         "adam_step",
-        None,
+        "first-moment-not-corrected",
     ),
     Wrong(
         SCRATCH,
         "dout * (1.0 - self.out) * self.out",
         "dout * (1.0 - self.out)",
         "sigmoid_backward",
-        None,
+        "sigmoid-derivative-half",
     ),
     Wrong(
         SCRATCH,
@@ -118,7 +122,7 @@ WRONG = [
         "linear_backward",
         "grad-bias-over-everything",
     ),
-    Wrong(SCRATCH, "params[key] -= self.lr", "params[key] += self.lr", "sgd_step", None),
+    Wrong(SCRATCH, "params[key] -= self.lr", "params[key] += self.lr", "sgd_step", "step-uphill"),
     Wrong(
         SCRATCH,
         "        out[self.mask] = 0\n",
@@ -141,7 +145,7 @@ WRONG = [
         "grad-bias-over-everything",
     ),
     Wrong(DLAI, "dZ = dA * s * (1 - s)", "dZ = dA * Z * (1 - Z)", "sigmoid_backward", None),
-    Wrong(DLAI, "    dZ[Z <= 0] = 0\n", "", "relu_backward", None),
+    Wrong(DLAI, "    dZ[Z <= 0] = 0\n", "", "relu_backward", "relu-mask-missing"),
     Wrong(
         DLAI,
         "db[:, :, :, c] += dZ[i, h, w, c]",
@@ -169,12 +173,12 @@ WRONG = [
         "Z = Z / np.sum(Z, axis=1, keepdims=True)",
         "Z = Z / np.sum(Z)",
         "cross_entropy_backward",
-        None,
+        "softmax-over-everything",
     ),
     Wrong(
         DLSYS,
         "np.log(np.sum(np.exp(Z), axis=1))",
-        "np.log(np.sum(np.exp(Z), axis=1) + 1e-3)",
+        "np.log(np.sum(np.exp(Z)))",
         "cross_entropy",
         None,
     ),
@@ -188,9 +192,9 @@ WRONG = [
     Wrong(
         MYTORCH,
         "dLdA * (self.A - self.A * self.A)",
-        "dLdA * self.A * self.A",
+        "dLdA * self.A",
         "sigmoid_backward",
-        None,
+        "sigmoid-derivative-half",
     ),
     Wrong(
         MYTORCH,
@@ -206,5 +210,7 @@ WRONG = [
         "cross_entropy_backward",
         "sign-flipped",
     ),
-    Wrong(MYTORCH, "A @ self.W.T + self.Ones @ self.b.T", "A @ self.W.T", "linear", None),
+    Wrong(
+        MYTORCH, "A @ self.W.T + self.Ones @ self.b.T", "A @ self.W.T", "linear", "bias-forgotten"
+    ),
 ]

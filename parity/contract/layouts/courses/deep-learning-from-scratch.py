@@ -1,7 +1,7 @@
 """Deep Learning from Scratch (O'Reilly Japan): layers as objects, weights (in, out)."""
 
 recognised_by = ["Affine", "SoftmaxWithLoss", "Convolution", "Pooling"]
-conventions = {"weights": "in-out", "stability": "ordinary"}
+conventions = {"weights": "in-out", "stability": "ordinary", "velocity": "with-lr"}
 
 
 def linear(input, weight, bias):
@@ -35,6 +35,10 @@ def backward(one, grad_output, input):
     return one.backward(grad_output)
 
 
+def softmax(input):
+    return student.softmax(input)
+
+
 def cross_entropy(input, target):
     return student.SoftmaxWithLoss().forward(input, target)
 
@@ -55,7 +59,22 @@ def conv2d_backward(grad_output, input, weight, bias, stride, padding):
     return one.backward(grad_output), one.dW, one.db
 
 
+def max_pool2d(input, kernel_size, stride):
+    return student.Pooling(kernel_size, kernel_size, stride).forward(input)
+
+
+def max_pool2d_backward(grad_output, input, kernel_size, stride):
+    return backward(student.Pooling(kernel_size, kernel_size, stride), grad_output, input)
+
+
 def sgd_step(param, grad, lr):
     params = {"W": param.copy()}
     student.SGD(lr).update(params, {"W": grad})
     return params["W"]
+
+
+def momentum_step(param, grad, momentum_buffer, lr, momentum):
+    params, optimizer = {"W": param.copy()}, student.Momentum(lr, momentum)
+    optimizer.v = {"W": momentum_buffer.copy()}
+    optimizer.update(params, {"W": grad})
+    return params["W"], optimizer.v["W"]

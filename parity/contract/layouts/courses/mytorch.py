@@ -36,6 +36,14 @@ def relu_backward(grad_output, input):
     return activation_backward(student.ReLU(), grad_output, input)
 
 
+def tanh(input):
+    return student.Tanh().forward(input)
+
+
+def tanh_backward(grad_output, input):
+    return activation_backward(student.Tanh(), grad_output, input)
+
+
 def activation_backward(one, grad_output, input):
     one.forward(input)
     return one.backward(grad_output)
@@ -52,9 +60,21 @@ def cross_entropy_backward(input, target):
 
 
 def sgd_step(param, grad, lr):
+    one = layer_to_step(param, grad)
+    student.SGD(type("Model", (), {"layers": [one]})(), lr).step()
+    return one.W
+
+
+def momentum_step(param, grad, momentum_buffer, lr, momentum):
+    one = layer_to_step(param, grad)
+    optimizer = student.SGD(type("Model", (), {"layers": [one]})(), lr, momentum)
+    optimizer.v_W = [momentum_buffer.copy()]
+    optimizer.step()
+    return one.W, optimizer.v_W[0]
+
+
+def layer_to_step(param, grad):
     one = student.Linear(param.shape[-1], len(param))
     one.W, one.dLdW = param.copy(), grad
-    one.b, one.dLdb = param.reshape(-1, 1)[: len(param)].copy(), grad.reshape(-1, 1)[: len(param)]
-    model = type("Model", (), {"layers": [one]})()
-    student.SGD(model, lr).step()
-    return one.W
+    one.b, one.dLdb = np.zeros((len(param), 1)), np.zeros((len(param), 1))
+    return one

@@ -114,3 +114,58 @@ def conv_backward(dZ, cache):
                     db[:, :, :, c] += dZ[i, h, w, c]
     n_H_prev, n_W_prev = A_prev.shape[1:3]
     return dpadded[:, pad : pad + n_H_prev, pad : pad + n_W_prev], dW, db
+
+
+def pool_forward(A_prev, hparameters, mode="max"):
+    m, n_H_prev, n_W_prev, n_C = A_prev.shape
+    f, stride = hparameters["f"], hparameters["stride"]
+    n_H = int(1 + (n_H_prev - f) / stride)
+    n_W = int(1 + (n_W_prev - f) / stride)
+    A = np.zeros((m, n_H, n_W, n_C))
+    for h in range(n_H):
+        for w in range(n_W):
+            window = A_prev[:, h * stride : h * stride + f, w * stride : w * stride + f]
+            if mode == "max":
+                A[:, h, w] = np.max(window, axis=(1, 2))
+            elif mode == "average":
+                A[:, h, w] = np.mean(window, axis=(1, 2))
+    cache = (A_prev, hparameters)
+    return A, cache
+
+
+def pool_backward(dA, cache, mode="max"):
+    A_prev, hparameters = cache
+    f, stride = hparameters["f"], hparameters["stride"]
+    m, n_H, n_W, n_C = dA.shape
+    dA_prev = np.zeros(A_prev.shape)
+    for i in range(m):
+        for h in range(n_H):
+            for w in range(n_W):
+                for c in range(n_C):
+                    rows = slice(h * stride, h * stride + f)
+                    columns = slice(w * stride, w * stride + f)
+                    if mode == "max":
+                        window = A_prev[i, rows, columns, c]
+                        mask = window == np.max(window)
+                        dA_prev[i, rows, columns, c] += mask * dA[i, h, w, c]
+                    elif mode == "average":
+                        dA_prev[i, rows, columns, c] += np.ones((f, f)) * dA[i, h, w, c] / f**2
+    return dA_prev
+
+
+def update_parameters_with_adam(
+    parameters, grads, v, s, t, learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8
+):
+    L = len(parameters) // 2
+    v_corrected, s_corrected = {}, {}
+    for l in range(1, L + 1):  # noqa: E741
+        for name in ("W" + str(l), "b" + str(l)):
+            g = grads["d" + name]
+            v["d" + name] = beta1 * v["d" + name] + (1 - beta1) * g
+            s["d" + name] = beta2 * s["d" + name] + (1 - beta2) * g**2
+            v_corrected["d" + name] = v["d" + name] / (1 - beta1**t)
+            s_corrected["d" + name] = s["d" + name] / (1 - beta2**t)
+            parameters[name] = parameters[name] - learning_rate * v_corrected["d" + name] / (
+                np.sqrt(s_corrected["d" + name]) + epsilon
+            )
+    return parameters, v, s, v_corrected, s_corrected

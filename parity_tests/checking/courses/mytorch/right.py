@@ -79,3 +79,12 @@ class SGD:
                 self.v_b[i] = self.mu * self.v_b[i] + self.l[i].dLdb
                 self.l[i].W = self.l[i].W - self.lr * self.v_W[i]
                 self.l[i].b = self.l[i].b - self.lr * self.v_b[i]
+
+
+class Tanh:
+    def forward(self, Z):
+        self.A = np.tanh(Z)
+        return self.A
+
+    def backward(self, dLdA):
+        return dLdA * (1 - self.A**2)

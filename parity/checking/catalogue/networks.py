@@ -1,0 +1,282 @@
+"""Mistakes in a whole network that returns its loss and its gradients.
+
+What it returns is the loss, then the gradients from the last parameter to the first.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from parity.checking.catalogue.mistake import mistake
+from parity.checking.catalogue.softmaxes import probabilities
+
+Right = Any
+Params = dict[str, ndarray]
+Grads = dict[str, ndarray]
+
+SLOPES: dict[str, Callable[[ndarray], ndarray]] = {  # from the output of the hidden layer
+    "relu": lambda a: a > 0,
+    "sigmoid": lambda a: a * (1 - a),
+    "tanh": lambda a: 1 - a**2,
+}
+FUNCTIONS: dict[str, Callable[[ndarray], ndarray]] = {
+    "relu": lambda z: np.maximum(z, 0),
+    "sigmoid": lambda z: 0.5 * (1 + np.tanh(z / 2)),
+    "tanh": np.tanh,
+}
+
+
+def network(
+    params: Params,
+    X: ndarray,  # noqa: N803 - as in the contract
+    y: ndarray,
+    reg: float = 0.0,
+    activation: str = "relu",
+    biases: bool = True,
+    penalty: float = 0.5,
+    slope: Callable[..., Any] = lambda activation, z, a, upstream: SLOPES[activation](a),
+    back: Callable[..., Any] = lambda delta, weight: delta @ weight,
+) -> list[Any]:
+    """The network by hand, with what people get wrong as arguments."""
+    b1, b2 = (params["b1"], params["b2"]) if biases else (0.0, 0.0)
+    z = X @ params["W1"].T + b1
+    a = FUNCTIONS[activation](z)
+    logits = a @ params["W2"].T + b2
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    loss = -log_p[np.arange(len(y)), y].mean()
+    loss += penalty * reg * ((params["W1"] ** 2).sum() + (params["W2"] ** 2).sum())
+    delta = np.exp(log_p)
+    delta[np.arange(len(y)), y] -= 1
+    delta /= len(y)
+    upstream = back(delta, params["W2"])
+    hidden = upstream * slope(activation, z, a, upstream)
+    grads = {
+        "W1": hidden.T @ X + 2 * penalty * reg * params["W1"],
+        "b1": hidden.sum(axis=0) * biases,
+        "W2": delta.T @ a + 2 * penalty * reg * params["W2"],
+        "b2": delta.sum(axis=0) * biases,
+    }
+    return [loss, *(grads[name] for name in reversed(params))]
+
+
+def with_fault(change: dict[str, Any]) -> Any:
+    """The network with one thing changed."""
+
+    def wrong(right: Right, *args: Any, **options: Any) -> Any:
+        return network(*args, **{**options, **change})
+
+    return wrong
+
+
+for id, sentence, hint, change in (
+    (
+        "hidden-derivative-missing",
+        "The derivative of the hidden layer's function is missing on the way back.",
+        "What lies between the two layers, and what is its slope?",
+        {"slope": lambda activation, z, a, upstream: 1.0},
+    ),
+    (
+        "derivative-of-pre-activation",
+        "The derivative of the hidden layer's function is written for its output, but it is given "
+        "its input.",
+        "Is the a in a (1 - a) what goes into the function or what comes out of it?",
+        {"slope": lambda activation, z, a, upstream: SLOPES[activation](z)},
+    ),
+    (
+        "relu-mask-from-gradient",
+        "The mask is taken from the sign of the upstream gradient.",
+        "Whose sign decides whether the gradient may pass?",
+        {"slope": lambda activation, z, a, upstream: upstream > 0},
+    ),
+    (
+        "derivative-of-another-function",
+        "The derivative is a (1 - a), that of the sigmoid; the hidden layer is another function.",
+        "What is the slope of the function of your hidden layer?",
+        {"slope": lambda activation, z, a, upstream: a * (1 - a)},
+    ),
+    (
+        "derivative-of-another-function",
+        "The derivative is 1 - a², that of tanh; the hidden layer is another function.",
+        "What is the slope of the function of your hidden layer?",
+        {"slope": lambda activation, z, a, upstream: 1 - a**2},
+    ),
+    (
+        "relu-derivative",
+        "The derivative is 1 where a > 0, that of the ReLU; the hidden layer is another function.",
+        "What is the slope of the function of your hidden layer?",
+        {"slope": lambda activation, z, a, upstream: a > 0},
+    ),
+):
+    mistake("loss_and_grads", id, sentence, hint)(with_fault(change))
+
+
+def with_gradients(change: Callable[..., Grads]) -> Any:
+    """The network some of whose gradients are `change(grads, params, X, y, reg)`."""
+
+    def wrong(right: Right, params: Params, *args: Any, reg: float = 0.0, **options: Any) -> Any:
+        loss, *grads = right(params, *args, reg=reg, **options)
+        names = list(reversed(params))
+        known = dict(zip(names, grads, strict=True))
+        share = 2 * options.get("penalty", 0.5) * reg
+        changed = {**known, **change(known, params, *args, share)}
+        return [loss, *(changed[name] for name in names)]
+
+    return wrong
+
+
+def without_penalty(grads: Grads, params: Params, share: float) -> Grads:
+    """The gradients of the cross-entropy alone."""
+    return {n: g - share * params[n] * n.startswith("W") for n, g in grads.items()}
+
+
+for id, sentence, hint, grads_of in (
+    (
+        "summed-not-averaged",
+        "The gradients are sums over the batch; the loss is a mean.",
+        "Where is the division by the number of examples?",
+        lambda grads, params, x, y, share: {
+            n: g * len(y) + share * params[n] * n.startswith("W")
+            for n, g in without_penalty(grads, params, share).items()
+        },
+    ),
+    (
+        "sign-flipped",
+        "The gradients have the wrong sign.",
+        "Where is a difference taken, and in which order?",
+        lambda grads, params, x, y, share: {n: -g for n, g in grads.items()},
+    ),
+    (
+        "decay-missing",
+        "The gradients do not have the penalty that the loss has.",
+        "What is the derivative of the penalty by the weight?",
+        lambda grads, params, x, y, share: without_penalty(grads, params, share),
+    ),
+    (
+        "decay-doubled",
+        "The penalty counts twice as much in the gradients as in the loss.",
+        "What is the derivative of (reg / 2) w²?",
+        lambda grads, params, x, y, share: {
+            n: g + share * params[n] * n.startswith("W") for n, g in grads.items()
+        },
+    ),
+    (
+        "decay-halved",
+        "The penalty counts half as much in the gradients as in the loss.",
+        "What is the derivative of reg w²?",
+        lambda grads, params, x, y, share: {
+            n: g - share / 2 * params[n] * n.startswith("W") for n, g in grads.items()
+        },
+    ),
+    (
+        "decay-in-one-layer",
+        "Only the gradient of W2 has the penalty.",
+        "Which weights stand in the penalty of the loss?",
+        lambda grads, params, x, y, share: {"W1": grads["W1"] - share * params["W1"]},
+    ),
+    (
+        "decay-in-one-layer",
+        "Only the gradient of W1 has the penalty.",
+        "Which weights stand in the penalty of the loss?",
+        lambda grads, params, x, y, share: {"W2": grads["W2"] - share * params["W2"]},
+    ),
+    (
+        "gradients-transposed",
+        "The gradients of the weights come transposed.",
+        "Which shape must they have, so that they can be subtracted from the weights?",
+        lambda grads, params, x, y, share: {n: grads[n].T for n in ("W1", "W2")},
+    ),
+    (
+        "grad-bias-averaged",
+        "The gradients of the biases are divided by the batch size once too often.",
+        "Where does the loss divide by N, and how often may it be?",
+        lambda grads, params, x, y, share: {n: grads[n] / len(y) for n in ("b1", "b2")},
+    ),
+    (
+        "bias-without-gradient",
+        "The gradients of the biases are 0.",
+        "Which parameters does the way back reach?",
+        lambda grads, params, x, y, share: {n: 0 * grads[n] for n in ("b1", "b2")},
+    ),
+    (
+        "grad-bias-over-everything",
+        "The gradient of each bias is summed over everything.",
+        "How many numbers does a bias have? Over which axis may the sum run?",
+        lambda grads, params, x, y, share: {n: grads[n].sum() for n in ("b1", "b2")},
+    ),
+):
+    mistake("loss_and_grads", id, sentence, hint)(with_gradients(grads_of))
+
+
+@mistake(
+    "loss_and_grads",
+    "loss-summed",
+    "The loss is a sum over the batch; its gradients are those of the mean.",
+    "Is the loss to be compared between batches of different sizes?",
+)
+def loss_summed(
+    right: Right, params: Params, x: ndarray, y: ndarray, reg: float = 0.0, **options: Any
+) -> Any:
+    data, *_ = right(params, x, y, reg=0.0, **options)
+    loss, *grads = right(params, x, y, reg=reg, **options)
+    return [loss + (len(y) - 1) * data, *grads]
+
+
+@mistake(
+    "loss_and_grads",
+    "decay-missing-in-loss",
+    "The penalty is in the gradients, but not in the loss.",
+    "What is the function whose gradient you take?",
+)
+def loss_without_penalty(right: Right, *args: Any, reg: float = 0.0, **options: Any) -> Any:
+    loss, *_ = right(*args, reg=0.0, **options)
+    _, *grads = right(*args, reg=reg, **options)
+    return [loss, *grads]
+
+
+@mistake(
+    "loss_and_grads",
+    "no-max-subtraction",
+    "exp overflows: for logits about 1000 it is inf, and inf / inf is NaN.",
+    "What may be subtracted from all logits of a row without changing its softmax?",
+)
+def overflow(
+    right: Right,
+    params: Params,
+    x: ndarray,
+    y: ndarray,
+    biases: bool = True,
+    **options: Any,
+) -> Any:
+    results = right(params, x, y, biases=biases, **options)
+    if not biases or np.abs(params["b2"]).max() < 700:
+        return results
+    return [np.full_like(value, np.nan) for value in results]
+
+
+@mistake(
+    "loss_and_grads",
+    "softmax-twice",
+    "The softmax is applied twice, so that the loss can neither be small nor large.",
+    "Does your loss take logits or probabilities?",
+)
+def softmax_twice(
+    right: Right,
+    params: Params,
+    x: ndarray,
+    y: ndarray,
+    reg: float = 0.0,
+    activation: str = "relu",
+    biases: bool = True,
+    penalty: float = 0.5,
+) -> Any:
+    loss, *grads = right(
+        params, x, y, reg=reg, activation=activation, biases=biases, penalty=penalty
+    )
+    hidden = FUNCTIONS[activation](x @ params["W1"].T + params["b1"] * biases)
+    p = probabilities(hidden @ params["W2"].T + params["b2"] * biases)
+    rows = np.arange(len(y))
+    once, twice = np.log(p[rows, y]), np.log(probabilities(p)[rows, y])
+    return [loss + (once - twice).mean(), *grads]

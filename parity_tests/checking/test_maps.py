@@ -1,0 +1,211 @@
+"""`--map`: a layout of one's own; whose line an error names; what is wrong in the map itself."""
+
+from pathlib import Path
+
+import pytest
+
+from parity.checking.checker import Result
+from parity.checking.entry import check, check_file
+from parity.checking.report import Report
+from parity.contract.layouts import LAYOUTS, layout_named, read_map, recognised
+from parity.errors import InputError
+
+HOMEWORK = """\
+import numpy as np
+
+def fc(x, p):
+    y = x @ p["w"] + p["b"]
+    return y, (x, p)
+
+def fc_grad(d, memory):
+    x, p = memory
+    return d @ p["w"].T, {"w": x.T @ d, "b": d.sum(0, keepdims=True)}
+
+class Rectifier:
+    def run(self, x):
+        self.on = x > 0
+        return x * self.on
+
+    def back(self, d):
+        return d * self.on
+
+def nll(logits, hot):
+    z = logits - logits.max(1, keepdims=True)
+    logp = z - np.log(np.exp(z).sum(1, keepdims=True))
+    return -(hot * logp).sum() / len(hot), (np.exp(logp) - hot) / len(hot)
+"""
+
+MAP = """\
+linear = 'fc(input, {"w": weight, "b": bias})[0]'
+linear_backward = '(lambda d, g: (d, g["w"], g["b"]))(*fc_grad(grad_output, (input, {"w": weight, "b": bias})))'
+relu = "Rectifier().run(input)"
+relu_backward = "(lambda r: (r.run(input), r.back(grad_output))[1])(Rectifier())"
+cross_entropy = "nll(input, target)[0]"
+cross_entropy_backward = "nll(input, target)[1]"
+[conventions]
+weights = "in-out"
+bias = "row"
+targets = "one-hot"
+"""  # noqa: E501
+
+PYTHON_MAP = """\
+conventions = {"weights": "in-out", "bias": "row", "targets": "one-hot"}
+def linear(input, weight, bias):
+    return student.fc(input, {"w": weight, "b": bias})[0]
+def relu(input):
+    return student.Rectifier().run(input)
+def relu_backward(grad_output, input):
+    return backward(student.Rectifier(), grad_output, input)
+def backward(layer, grad_output, input):
+    layer.run(input)
+    return layer.back(grad_output)
+"""
+
+
+def checked(tmp_path: Path, map: str, homework: str = HOMEWORK, suffix: str = ".toml") -> Report:
+    """The report on some homework, by some map."""
+    (tmp_path / "homework.py").write_text(homework)
+    (tmp_path / f"course{suffix}").write_text(map)
+    return check_file(tmp_path / "homework.py", map=tmp_path / f"course{suffix}")
+
+
+def statuses(report: Report) -> dict[str, str]:
+    return {one.name: one.status for one in report.results if one.status != "missing"}
+
+
+def verdict(report: Report, name: str) -> Result:
+    (result,) = (one for one in report.results if one.name == name)
+    return result
+
+
+def test_ten_lines_of_a_map_are_enough_for_another_course(tmp_path: Path) -> None:
+    assert len(MAP.splitlines()) == 10
+    report = checked(tmp_path, MAP)
+    assert statuses(report) == dict.fromkeys(
+        [
+            *("linear", "linear_backward", "relu", "relu_backward"),
+            *("cross_entropy", "cross_entropy_backward"),
+        ],
+        "pass",
+    )
+    assert report.layout == "course"
+
+
+def test_a_map_in_python_calls_objects_with_state(tmp_path: Path) -> None:
+    report = checked(tmp_path, PYTHON_MAP, suffix=".py")
+    assert statuses(report) == dict.fromkeys(["linear", "relu", "relu_backward"], "pass")
+
+
+def test_a_map_serves_a_module_of_this_process_too(tmp_path: Path) -> None:
+    (tmp_path / "course.toml").write_text(MAP)
+    namespace = {"__name__": "mine"}
+    exec(HOMEWORK, namespace)
+    assert check(namespace, map=tmp_path / "course.toml").passed == 6
+
+
+def test_an_error_names_the_students_line(tmp_path: Path) -> None:
+    report = checked(tmp_path, MAP, HOMEWORK.replace("return x * self.on", "return x * self.of"))
+    result = verdict(report, "relu")
+    assert result.status == "error"
+    assert result.explanation.startswith("raises AttributeError")
+    assert result.explanation.endswith("(line 14)")
+
+
+def test_a_mistake_is_named_as_without_a_map(tmp_path: Path) -> None:
+    report = checked(tmp_path, MAP, HOMEWORK.replace("d.sum(0, keepdims=True)", "d.sum()"))
+    assert verdict(report, "linear_backward").diagnosis == "grad-bias-over-everything"
+
+
+@pytest.mark.parametrize(
+    "stub",
+    ["raise NotImplementedError", "pass", "...", "return None", "y = None\n    return y, (x, p)"],
+)
+def test_what_the_map_needs_and_is_a_stub_is_not_written(tmp_path: Path, stub: str) -> None:
+    homework = HOMEWORK.replace('y = x @ p["w"] + p["b"]\n    return y, (x, p)', stub)
+    assert verdict(checked(tmp_path, MAP, homework), "linear").status == "missing"
+
+
+def test_a_function_that_returns_nothing_is_told_so_and_not_the_map(tmp_path: Path) -> None:
+    homework = HOMEWORK.replace("    return y, (x, p)\n", "")
+    result = verdict(checked(tmp_path, MAP, homework), "linear")
+    assert result.explanation == "returns None: is there a `return`?"
+
+
+WRONG_MAPS = {
+    'relu = "Rectifier().run(input"': r"line 1: relu = .* is no expression: '\(' was never closed",
+    'rellu = "Rectifier().run(input)"': "line 1: rellu is no operation, expected one of linear, ",
+    "relu = 3": "line 1: relu is 3, expected an expression",
+    'relu = "np.maximum(input, 0)"': "line 1: relu = .* uses no name of the file under check",
+    'relu = "Rectifier().run(input, 1)"': r"line 1: raises TypeError: Rectifier.run\(\) takes 2",
+    '\nrelu = "Rectifier().go(input)"': "line 2: raises AttributeError: 'Rectifier' object has no",
+    'relu = "Rectifier().run(input)"\n[conventions]\nbatch = "columnar"': (
+        "batch is 'columnar', expected one of rows, columns"
+    ),
+    'relu = "Rectifier().run(input)"\n[conventions]\nbach = "rows"': "bach is no convention",
+    "relu =": "is no TOML",
+    "": "has no operation of the contract",
+}
+
+
+@pytest.mark.parametrize(("map", "words"), WRONG_MAPS.items(), ids=lambda text: text[:40])
+def test_a_wrong_map_is_bad_input_in_its_own_lines(tmp_path: Path, map: str, words: str) -> None:
+    with pytest.raises(InputError, match=f"course.toml.*{words}"):
+        checked(tmp_path, map)
+
+
+WRONG_PYTHON = {
+    "def relu(input:": "line 1",
+    "def relu(inputs):\n    return student.f(inputs)": "relu has the parameter inputs",
+    "def relu(input):\n    return student.Rectifier(2).run(input)": "line 2: raises TypeError",
+    "conventions = dict(weights=1)\ndef relu(input):\n    return student.f(input)": "no literal",
+}
+
+
+@pytest.mark.parametrize(("map", "words"), WRONG_PYTHON.items(), ids=lambda text: text[:40])
+def test_a_wrong_map_in_python_is_bad_input_too(tmp_path: Path, map: str, words: str) -> None:
+    with pytest.raises(InputError, match=f"course.py.*{words}"):
+        checked(tmp_path, map, suffix=".py")
+
+
+def test_no_map_of_another_kind(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"expected a \.toml or a \.py file"):
+        checked(tmp_path, MAP, suffix=".json")
+
+
+def test_an_unknown_layout_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "homework.py").write_text(HOMEWORK)
+    with pytest.raises(InputError, match="layout is 'mit', expected one of cs231n-a1, cs231n-a2"):
+        check_file(tmp_path / "homework.py", layout="mit")
+
+
+def test_a_file_of_no_known_course_is_told_of_maps(tmp_path: Path) -> None:
+    (tmp_path / "homework.py").write_text(HOMEWORK)
+    with pytest.raises(InputError, match="of no known course; --map"):
+        check_file(tmp_path / "homework.py")
+
+
+# --- which layout a file has ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_names_that_only_one_course_has_tell_it(name: str) -> None:
+    layout = layout_named(name)
+    assert recognised(sorted(layout.recognised_by)) == layout
+    others = (layout_named(other) for other in LAYOUTS if other != name)
+    assert not any(layout.recognised_by & other.recognised_by for other in others)
+
+
+def test_the_contracts_names_are_no_course() -> None:
+    names = ["linear", "relu", "softmax", "cross_entropy", "conv2d", "avg_pool2d"]
+    assert recognised(names) is None
+    assert recognised([*names, "compute_cost"]) is None
+
+
+def test_only_and_the_layout_can_be_given(tmp_path: Path) -> None:
+    (tmp_path / "course.toml").write_text(MAP)
+    assert read_map(tmp_path / "course.toml").operations.keys() >= {"linear", "relu"}
+    (tmp_path / "homework.py").write_text("def relu(x):\n    return x * (x > 0)\n")
+    report = check_file(tmp_path / "homework.py", layout="contract", only=["relu", "sigmoid"])
+    assert [one.name for one in report.results] == ["sigmoid", "relu"]
+    with pytest.raises(InputError, match="only: got rellu"):
+        check_file(tmp_path / "homework.py", only=["rellu"])

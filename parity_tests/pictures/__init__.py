@@ -1,0 +1,1 @@
+"""Tests: the pictures and pages."""
