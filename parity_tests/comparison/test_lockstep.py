@@ -179,7 +179,11 @@ def test_a_run_that_writes_into_its_inputs_is_a_bad_case(
     train = side.steps
 
     def writing(
-        self: Any, images: np.ndarray, labels: np.ndarray, batches: Iterator[np.ndarray]
+        self: Any,
+        images: np.ndarray,
+        labels: np.ndarray,
+        batches: Iterator[np.ndarray],
+        first: int,
     ) -> Iterator[Any]:
         inputs = {"images": images, "labels": labels}
 
@@ -188,7 +192,7 @@ def test_a_run_that_writes_into_its_inputs_is_a_bad_case(
                 inputs["batches"] = batch
                 yield batch
 
-        for outcome in train(self, images, labels, noted()):
+        for outcome in train(self, images, labels, noted(), first):
             if outcome.number == step and self.dtype == "float32":
                 inputs[which][:] = 0
             yield outcome
