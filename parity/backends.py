@@ -12,9 +12,11 @@ import torch
 from numpy import ndarray
 
 import numpy_impl.models
+import numpy_impl.nn
 import numpy_impl.optim
 import numpy_impl.training
 import torch_impl.models
+import torch_impl.nn
 import torch_impl.optim
 import torch_impl.training
 from parity.recipes import Recipe
@@ -99,6 +101,12 @@ def model_arguments(recipe: Recipe) -> tuple[int, ...]:
     }[recipe.model]
 
 
+def activate(model: Any, nn: Any, recipe: Recipe) -> None:
+    """Give the hidden layer of a FeedForward the activation that the recipe asks for."""
+    if recipe.model == "FeedForward" and recipe.activation == "relu":
+        model.sigmoid = nn.ReLU()
+
+
 def options(recipe: Recipe) -> dict[str, float]:
     """The keyword arguments of the recipe's optimizer class, on either side."""
     momentum = {"momentum": recipe.momentum} if recipe.optimizer == "SGD" else {}
@@ -116,6 +124,7 @@ class NumpyBackend(Backend):
         model_class = getattr(numpy_impl.models, recipe.model)
         rng = np.random.default_rng(seed)
         self.model = model_class(*model_arguments(recipe), dtype=np.dtype(dtype), rng=rng)
+        activate(self.model, numpy_impl.nn, recipe)
         optimizer_class = getattr(numpy_impl.optim, recipe.optimizer)
         self.optimizer = optimizer_class(self.model.parameters(), **options(recipe))
 
@@ -169,6 +178,7 @@ class TorchBackend(Backend):
             self.model = model_class(
                 *model_arguments(recipe), device=device, dtype=getattr(torch, dtype)
             )
+        activate(self.model, torch_impl.nn, recipe)
         optimizer_class = getattr(torch_impl.optim, recipe.optimizer)
         self.optimizer = optimizer_class(  # fused: one kernel for the whole step
             self.model.parameters(), fused=True, **options(recipe)

@@ -18,6 +18,7 @@ from parity.cli.gradcheck import Gradcheck
 from parity.cli.mistakes import Mistakes
 from parity.cli.parsing import parse
 from parity.cli.predict import Predict
+from parity.cli.serve import Serve
 from parity.cli.sweep import Sweep
 from parity.cli.template import Template
 from parity.cli.train import Train
@@ -34,6 +35,7 @@ COMMANDS: dict[str, Any] = {
     "template": Template,
     "gradcheck": Gradcheck,
     "data": Data,
+    "serve": Serve,
 }
 
 DESCRIPTION = "The same classifiers by hand in NumPy and in PyTorch, compared number by number."

@@ -1,4 +1,4 @@
-"""Labelled images in memory: a `Split`, and the `Dataset` of two that `datasets.load` returns."""
+"""Labelled images in memory: a `Split`, and a `Dataset` of two splits."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from jaxtyping import Float, Float32, Int, Int64, UInt8
 from parity.datasets.checks import integer
 
 
-# eq=False: two splits are equal when they are the same object; `==` on arrays has no one answer.
+# eq=False: two splits are equal if they are the same object. `==` on arrays gives an array.
 @dataclass(frozen=True, eq=False)
 class Split:
     """Images and their labels, row by row.
@@ -26,9 +26,9 @@ class Split:
     Raises
     ------
     TypeError
-        If an argument is no array, or has another dtype.
+        If an argument is not an array, or has another dtype.
     ValueError
-        If a shape, a length or a value is wrong, or there is no example at all.
+        If a shape, a length or a value is wrong, or there is no example.
     """
 
     pixels: Float[np.ndarray, "N P"] | UInt8[np.ndarray, "N P"]
@@ -66,8 +66,8 @@ class Split:
         TypeError
             If `index` is neither a slice nor a 1-D integer array.
         ValueError
-            If `index` selects nothing, or reaches outside the split. Python would quietly
-            shorten such a slice, and train on fewer examples than were asked for.
+            If `index` selects nothing, or reaches outside the split. Python would shorten such a
+            slice without an error, and training would see fewer examples than intended.
         """
         if isinstance(index, slice):
             _check_slice(index, len(self))
@@ -88,14 +88,14 @@ class Dataset:
     train, test : Split
         The two splits.
     name : str
-        What reports call it.
+        The name in reports.
     num_classes : int
         Labels run from 0 to ``num_classes - 1``.
 
     Raises
     ------
     TypeError
-        If `num_classes` is no integer.
+        If `num_classes` is not an integer.
     ValueError
         If a label is out of range, or the splits' images differ in size.
     """
@@ -135,7 +135,7 @@ def _check_images(images: object) -> None:
         raise ValueError(f"images: got shape {images.shape}, expected (N, P), both at least 1")
     if images.dtype == np.uint8:
         return  # in [0, 1] once they are divided, and not read before: they may be a whole disk
-    # NaN passes through min and max and fails both comparisons, so this sees it too.
+    # NaN passes through min and max and makes both comparisons false, so this finds it as well.
     if not (images.min() >= 0 and images.max() <= 1):
         row, column = np.argwhere(~((images >= 0) & (images <= 1)))[0]
         value = images[row, column]

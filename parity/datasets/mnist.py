@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: fetched by torchvision, checked and read here."""
+"""MNIST and Fashion-MNIST: downloaded by torchvision, checked and read here."""
 
 import shlex
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 @dataclass(frozen=True)
 class Collection:
-    """One data set that `torchvision.datasets` knows; its class and its folder share a name."""
+    """One data set of `torchvision.datasets`; its class and its folder have the same name."""
 
     torchvision_name: str
     source: str
@@ -55,7 +55,7 @@ def load_mnist(name: str, root: Path, download: bool) -> Dataset:
     Raises
     ------
     DataError
-        If a file is missing, damaged, or cannot be fetched.
+        If a file is missing or damaged, or cannot be downloaded.
     """
     collection = COLLECTIONS[name]
     raw = collection.raw_folder(root)

@@ -1,4 +1,4 @@
-"""What a run needs before its first step, drawn once and handed to every side."""
+"""What a run needs before its first step, drawn once and given to both backends."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +19,7 @@ __all__ = ["Experiment", "changes", "prepare"]
 
 WINDOW = 64  # batches
 MOST_STEPS = 10_000_000  # the order of all their batches is drawn before the first
+HIDDEN = ("hidden_features", "activation")  # of a feed-forward net
 
 Arrays = tuple[ndarray, ndarray]  # images (N, 784) and labels (N,)
 
@@ -35,19 +36,19 @@ class Experiment:
 
     @property
     def held_out(self) -> str:
-        """The split that the model is judged by as it trains."""
+        """The split that the model is evaluated on during training."""
         return "validation" if "validation" in self.splits else "test"
 
     @property
     def steps_per_epoch(self) -> int:
-        """How many batches an epoch has."""
+        """The number of batches in an epoch."""
         return datasets.num_batches(
             len(self.splits["training"]), self.recipe.batch_size, 1, self.recipe.drop_last
         )
 
     @property
     def num_steps(self) -> int:
-        """How many batches all epochs have."""
+        """The number of batches in all epochs."""
         return self.steps_per_epoch * self.recipe.epochs
 
     def batches(self) -> list[ndarray]:
@@ -89,7 +90,7 @@ class Experiment:
         return splits
 
     def arrays(self, split: str, dtype: str) -> Arrays:
-        """A split's images (N, 784) in `dtype`, cast once, and its labels (N,); only to be read.
+        """A split's images (N, 784) in `dtype`, cast once, and its labels (N,); do not change them.
 
         Raises KeyError for a split that the recipe does not have.
         """
@@ -102,12 +103,12 @@ class Experiment:
 def prepare(
     recipe_name: str, settings: Settings, dataset: datasets.Dataset | None = None
 ) -> Experiment:
-    """Load the data (unless it is given), fit the recipe to the settings, draw the weights.
+    """Load the data (unless it is given), apply the settings to the recipe, draw the weights.
 
     Raises
     ------
     InputError, datasets.DataError
-        For whatever the user gave that is unknown, impossible or not there.
+        If a setting is unknown or impossible, or data is missing.
     """
     recipe = replace(find(recipe_name).settings_for(settings.data), **changes(settings))
     check_choices(recipe, settings)
@@ -129,13 +130,13 @@ def prepare(
 
 
 def changes(settings: Settings) -> dict[str, Any]:
-    """The training settings that were chosen instead of the recipe's own."""
-    names = ("epochs", "batch_size", "lr", "weight_decay", "init")
+    """The training settings that the user chose instead of the recipe's own."""
+    names = ("epochs", "batch_size", "lr", "weight_decay", "init", *HIDDEN)
     return {name: value for name in names if (value := getattr(settings, name)) is not None}
 
 
 def divide(recipe: Recipe, loaded: datasets.Dataset, seed: int) -> dict[str, datasets.Split]:
-    """The splits that the recipe asks for; smaller data is divided in the same proportion."""
+    """The splits of the recipe; a smaller data set is divided in the same proportion."""
     pool, test = loaded.train, {"test": loaded.test}
     if recipe.pool == "train+test":
         used = (recipe.train_size or 0) + (recipe.validation_size or 0)  # none of them is 0
@@ -169,9 +170,10 @@ def divided_by(denominator: int, split: datasets.Split) -> datasets.Split:
 
 
 def initial_weights(recipe: Recipe, settings: Settings) -> dict[str, ndarray]:
-    """PyTorch's default draw, or for "xavier" weights randn / sqrt(fan_in) and biases zero.
+    """The weights in the file `settings.load`, if there is one; else drawn as the recipe says.
 
-    Or what is in the file `settings.load`.
+    "default" draws as PyTorch does by default. "xavier" draws weights randn / sqrt(fan_in), and
+    sets biases to zero.
     """
     weights = NumpyBackend(recipe, settings.dtype, settings.seed).weights()
     if settings.load is not None:
@@ -187,11 +189,12 @@ def initial_weights(recipe: Recipe, settings: Settings) -> dict[str, ndarray]:
 
 
 def check_choices(recipe: Recipe, settings: Settings) -> None:
-    """Raise InputError for a number that is zero, negative or not finite where it must not be."""
+    """Raise InputError if a setting is out of range, or two settings exclude each other."""
     for name, value in (
         ("epochs", recipe.epochs),
         ("batch-size", recipe.batch_size),
         ("train-size", settings.train_size),
+        ("hidden-features", recipe.hidden_features),
     ):
         if value is not None and value < 1:
             raise InputError(f"{name} is {value}, expected at least 1")
@@ -201,6 +204,10 @@ def check_choices(recipe: Recipe, settings: Settings) -> None:
         raise InputError(
             f"weight-decay is {recipe.weight_decay}, expected a finite number of at least 0"
         )
+    for name in HIDDEN if recipe.model != "FeedForward" else ():
+        if (value := getattr(settings, name)) is not None:
+            option = name.replace("_", "-")
+            raise InputError(f"{option} is {value!r}, but {recipe.name} has no hidden layer to set")
     if settings.load is not None and settings.init is not None:
         raise InputError(f"init is {settings.init!r}, but the initial weights are loaded")
     if not 0 <= settings.seed < 2**64:  # what torch.manual_seed takes
@@ -210,6 +217,6 @@ def check_choices(recipe: Recipe, settings: Settings) -> None:
 
 
 def check_at_most(name: str, value: int, limit: int) -> None:
-    """Raise InputError for a size larger than the data."""
+    """Raise InputError if a size is larger than the data."""
     if value > limit:
         raise InputError(f"{name} is {value}, expected at most the {limit} training images")

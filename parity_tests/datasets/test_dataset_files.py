@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST from files: whole, damaged, missing, downloaded."""
+"""MNIST and Fashion-MNIST from files that are complete, damaged, missing or downloaded."""
 
 import gc
 import gzip
@@ -216,7 +216,7 @@ def test_a_folder_in_place_of_a_file(raw: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "circle"])
-def test_what_is_no_file_is_not_waited_for(raw: Path, tmp_path: Path, kind: str) -> None:
+def test_a_pipe_or_device_is_refused(raw: Path, tmp_path: Path, kind: str) -> None:
     path = raw / FILES[1]
     path.unlink()
     if kind == "pipe":
@@ -238,7 +238,7 @@ def test_a_folder_with_one_image_is_too_few(tmp_path: Path, recipe: str) -> None
         prepare(recipe, Settings(data="fashion-mnist", data_root=tmp_path))
 
 
-def test_mnist_is_held_to_its_published_sums(tmp_path: Path) -> None:
+def test_mnist_must_have_its_published_md5_sums(tmp_path: Path) -> None:
     raw = tmp_path / "MNIST" / "raw"
     write_files(raw)
     assert load_error(tmp_path, "mnist").startswith(f"{raw / FILES[0]}: got MD5 sum ")
@@ -261,7 +261,7 @@ def test_a_missing_root_is_refused(tmp_path: Path, name: str) -> None:
     assert message == f"data-root: got '{tmp_path / 'nowhere'}', expected a folder that is there"
 
 
-def test_a_folder_that_is_closed_is_named(
+def test_a_folder_without_read_permission_is_named(
     raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def closed(path: Path) -> bool:  # to everybody but root, as whom the tests may run
@@ -271,7 +271,7 @@ def test_a_folder_that_is_closed_is_named(
     assert load_error(tmp_path) == f"{raw / FILES[0]}: cannot be read (Permission denied)"
 
 
-def test_describe_tells_what_is_here(raw: Path, tmp_path: Path) -> None:
+def test_describe_lists_what_is_here(raw: Path, tmp_path: Path) -> None:
     found = datasets.describe("fashion-mnist", tmp_path)
     assert (found.available, found.location) == (True, str(raw))
     assert found.test is not None
@@ -339,7 +339,7 @@ def test_no_network_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_fetched_unasked(server: Path, tmp_path: Path) -> None:
+def test_nothing_is_downloaded_unless_asked_for(server: Path, tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     assert "is not there" in load_error(tmp_path / "root")
     assert list((tmp_path / "root").iterdir()) == []
@@ -352,7 +352,7 @@ def test_nothing_is_fetched_unasked(server: Path, tmp_path: Path) -> None:
     ("message", "mended"),
     [("operator torchvision::nms does not exist", True), ("something else", False)],
 )
-def test_only_the_known_fault_is_mended(
+def test_only_the_known_import_error_is_handled(
     monkeypatch: pytest.MonkeyPatch, message: str, mended: bool
 ) -> None:
     declared: list[bool] = []
