@@ -79,7 +79,7 @@ def train(
     return run
 
 
-def side_steps(experiment: Experiment, side: Backend, done: int) -> Iterator[TrainingStep]:
+def side_steps(experiment: Experiment, side: RecipeBackend, done: int) -> Iterator[TrainingStep]:
     """Train on the batches after those that are `done`, and yield after each step."""
     first = done + 1
     for images, labels, batches in experiment.windows(side.dtype, experiment.batches()[done:]):
