@@ -302,7 +302,7 @@ def test_a_drawn_digit_is_answered_quickly(page: Any, served: Served) -> None:
     page.mouse.up()
     page.wait_for_function("() => document.querySelector('.status, .muted').textContent")
     page.wait_for_selector(".bar.best[data-digit='1']")
-    took = []
+    took: list[float] = []
     for _ in range(5):  # each asks again: which pixels spoke for this class
         before = page.evaluate("document.querySelector('.bars').dataset.took")
         page.locator(".bar").nth(len(took)).click()
@@ -350,7 +350,12 @@ def test_a_second_try_is_beside_the_first(page: Any, served: Served) -> None:
 
 
 def test_a_notebook_that_is_chosen_is_checked(page: Any, served: Served) -> None:
-    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
     cell["source"] = HOMEWORK.format("grad_output * (output > 0)")
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     page.goto(f"{served.base}/check")
