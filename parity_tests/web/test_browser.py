@@ -73,7 +73,7 @@ def test_nothing_sticks_out_on_a_phone(page: Any, served: Served, view: str) -> 
 
 def test_the_first_view_is_there_within_a_second_and_a_half(page: Any, served: Served) -> None:
     """Once the server is warm; the best of three, for the machine may have other things to do."""
-    took = []
+    took: list[float] = []
     for _ in range(3):
         start = time.perf_counter()
         page.goto(f"{served.base}/side")
