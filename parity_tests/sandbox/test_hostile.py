@@ -71,17 +71,18 @@ SLEEPER = (
     "os.execv(sys.executable, [sys.executable, '-S', '-c', 'import time; time.sleep(600)', {!r}])"
 )
 
+# What each comes to; None where it depends on which limit is met first.
 HARM = {
     "a fork that ignores signals": (
         "if not os.fork():\n    for one in range(1, 32):\n"
         "        try: signal.signal(one, signal.SIG_IGN)\n"
         "        except (OSError, ValueError): pass\n    {sleep}\nreturn x * 2",
-        "fail",
+        None,
     ),
     "a fork that leaves the session": (
         "if not os.fork():\n    os.setsid()\n    if not os.fork():\n        {sleep}\n"
         "    os._exit(0)\nreturn x * 2",
-        "fail",
+        None,
     ),
     "a fork that holds the pipe": (
         "if not os.fork():\n    for fd in range(20):\n        try: os.set_inheritable(fd, True)\n"
