@@ -48,6 +48,6 @@ def test_one_number_of_a_channel_has_no_variance() -> None:
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("function", [F.dropout, F.dropout_backward])
-def test_something_has_to_be_left_by_dropout(function: object) -> None:
+def test_something_has_to_be_left_by_dropout(function: Any) -> None:
     with pytest.raises(ValueError, match=r"p is 1.0, expected a number in \[0, 1\)$"):
-        function(np.zeros(3), np.ones(3), p=1.0)  # type: ignore[operator]
+        function(np.zeros(3), np.ones(3), p=1.0)
