@@ -21,7 +21,8 @@ def test_a_right_file_is_recognised_and_right(course: str) -> None:
     report = check_file(right_file(course))
     assert report.layout == course
     assert report.notes[0].startswith(f"read as {course}")
-    assert [one.message for one in report.results if one.status not in ("pass", "missing")] == []
+    fine = ("pass", "partial", "missing")
+    assert [one.message for one in report.results if one.status not in fine] == []
     assert report.passed >= 2
 
 
@@ -43,7 +44,7 @@ def test_a_wrong_file_is_caught_and_its_mistake_named(wrong: Wrong, tmp_path: Pa
     report = check_file(file)
     assert report.layout == wrong.course
     (result,) = (one for one in report.results if one.name == wrong.name)
-    assert result.status == "fail", result.message
+    assert result.status in ("fail", "unstable", "error"), result.message
     if wrong.diagnosis is not None:
         assert result.diagnosis == wrong.diagnosis
 

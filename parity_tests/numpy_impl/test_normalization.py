@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from numpy_impl import functional as F
+import numpy_impl.functional
+import torch_impl.functional
 from parity_tests.assertions import assert_close
-from torch_impl import functional as T
+
+F: Any = numpy_impl.functional
+T: Any = torch_impl.functional
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(2, 3, (4, 3, 5, 2))
