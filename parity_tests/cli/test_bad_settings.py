@@ -131,8 +131,8 @@ def limited(seconds: int) -> Iterator[None]:
 
 
 # What was found by it: a traceback, and all of the memory.
-@example(["check", "homework.py", "--allow", "new.safetensors"])
-@example(["sweep", "tutorial", "--epochs", str(10**12)])
+@example(arguments=["check", "homework.py", "--allow", "new.safetensors"])
+@example(arguments=["sweep", "tutorial", "--epochs", str(10**12)])
 @given(arguments=command_lines())
 @settings(
     max_examples=EXAMPLES,
