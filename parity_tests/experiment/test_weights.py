@@ -14,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity.backends import Backend, NumpyBackend, State, TorchBackend
+from parity.backends import NumpyBackend, RecipeBackend, State, TorchBackend
 from parity.errors import InputError
 from parity.experiment import tensorfile, weights
 from parity.recipes import RECIPES
@@ -24,8 +24,8 @@ DTYPES = ("float32", "float64")
 BACKENDS: dict[str, Any] = {"numpy": NumpyBackend, "torch": TorchBackend}
 
 
-def make(impl: str, recipe: str, dtype: str, seed: int) -> Backend:
-    backend: Backend = BACKENDS[impl](RECIPES[recipe], dtype, seed)
+def make(impl: str, recipe: str, dtype: str, seed: int) -> RecipeBackend:
+    backend: RecipeBackend = BACKENDS[impl](RECIPES[recipe], dtype, seed)
     return backend
 
 
