@@ -5,37 +5,44 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test lint notebooks mutants results pages benchmarks clean false-alarms layouts
+.PHONY: browser demo test lint notebooks mutants results pages benchmarks clean false-alarms layouts
 
 RESULTS := docs/results
 
 demo: $(INSTALLED)
 	$(BIN)/parity compare feedforward
 
-# One thread in each worker: their pools would take each other's cores.
+# One thread in each worker: more would compete for the cores.
 test: export OMP_NUM_THREADS = 1
 test: export OPENBLAS_NUM_THREADS = 1
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses auto $(PYTEST_FLAGS)
 
+# The page of `parity serve`, used in Debian's Chromium as a person uses it.
+browser: export OMP_NUM_THREADS = 1
+browser: export OPENBLAS_NUM_THREADS = 1
+browser: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[browser]"
+	$(BIN)/python -m pytest -m browser $(PYTEST_FLAGS) parity_tests/web
+
 lint: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lint]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lint,browser]"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Right homework of six courses is called right, over 200 seeds of the probes: about half an hour.
+# Checks that right homework of six courses passes, with 200 seeds of the probes: about half an hour.
 layouts: $(INSTALLED)
 	PARITY_SEEDS=200 $(BIN)/python -m pytest -q parity_tests/checking/test_courses.py
 
-# Every notebook of docs/notebooks from its first cell to its last; NOTEBOOK_FLAGS= keeps the outputs.
+# Runs every notebook of docs/notebooks; with NOTEBOOK_FLAGS= (empty) their outputs are saved.
 NOTEBOOK_FLAGS ?= --check
 notebooks: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks]"
 	$(BIN)/python -m maintenance.notebooks $(NOTEBOOK_FLAGS)
 
-# How strong the suite is: mistakes are planted one at a time, and those that no test sees are shown.
-# About a quarter of an hour; docs/results/mutants.json has the numbers.
+# How strong the suite is: the code is changed in one place at a time, and the changes that no test
+# notices are shown. About a quarter of an hour. The numbers go to docs/results/mutants.json.
 mutants: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[mutants]"
 	$(BIN)/python -m maintenance.mutants
@@ -51,12 +58,12 @@ false-alarms: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Making .venv and installing NumPy, PyTorch and the tests' packages into it (once, some minutes)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable ".[test]"
+	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable ".[test,web]"
 	touch $@
 
-# The runs behind the tables of the README, on real MNIST: about half an hour.
-# cnn-adam takes the seed of docs/recipes.md; in float32 it is compared step by step as well, for
-# its free-running sides drift apart.
+# The runs behind the tables of docs/recipes.md, on real MNIST: about half an hour.
+# cnn-adam takes the seed of that page. In float32 it runs with --resync as well, because without it
+# the two programs drift apart.
 COMPARE = $(BIN)/parity compare $(1) --data mnist --report reports --json $(RESULTS)/$(2).json
 results: $(INSTALLED)
 	for recipe in tutorial logistic feedforward linear-adam; do \
@@ -68,13 +75,13 @@ results: $(INSTALLED)
 	$(call COMPARE,cnn-adam --seed 6 --resync,cnn-adam-float32-resync)
 	$(call COMPARE,cnn-adam --seed 6 --dtype float64,cnn-adam-float64)
 
-# The tables and pictures of the README and the pages, from docs/results.
+# The tables of the pages, and the picture of the README, from docs/results and the code.
 pages: demo
 	cp reports/feedforward-digits-float32.png docs/demo.png
 	$(BIN)/python -m maintenance.pages
 	$(BIN)/python -m maintenance.suite_pages
 
-# The tables and charts of README and docs/benchmarks.md, on real MNIST: about half an hour on a quiet machine.
+# The tables and charts of docs/benchmarks.md, on real MNIST: about half an hour on a quiet machine.
 benchmarks: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/python -m benchmarks --compile --threads 1 --json docs/benchmarks-1-thread.json

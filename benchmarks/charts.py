@@ -29,7 +29,7 @@ Answer = Mapping[str, Any]
 
 
 def steps(answers: Sequence[Answer], path: Path) -> None:
-    """A panel for each recipe, a row of them for each number of threads."""
+    """Draw a panel for each recipe, and a row of panels for each number of threads."""
     recipes = recipes_of(answers)
     figure, grid = panels(len(answers), len(recipes))
     for answer, line in zip(answers, grid, strict=True):
@@ -41,7 +41,7 @@ def steps(answers: Sequence[Answer], path: Path) -> None:
 
 
 def plot_steps(axes: Axes, rows: Sequence[Answer]) -> None:
-    """A line for each program, and the quartiles as a shade."""
+    """Draw a line for each program, with the quartiles as a shade."""
     sizes = [row["batch_size"] for row in rows]
     for name in (name for name in TITLES if name in rows[0]["us_per_step"]):
         style = {"markersize": 8, **STYLES[name]}
@@ -54,7 +54,7 @@ def plot_steps(axes: Axes, rows: Sequence[Answer]) -> None:
 
 
 def scaling(answers: Sequence[Answer], path: Path) -> None:
-    """The seconds of an epoch, with the straight line through the origin that fits best."""
+    """Draw the seconds of an epoch, and the straight line through the origin that fits best."""
     recipes = recipes_of(answers)
     figure, grid = panels(len(answers), len(recipes))
     for answer, line in zip(answers, grid, strict=True):
@@ -67,7 +67,7 @@ def scaling(answers: Sequence[Answer], path: Path) -> None:
 
 
 def plot_scaling(axes: Axes, scaling: Answer) -> None:
-    """Marks where it was measured, and the line."""
+    """Draw the measured points and the line."""
     thousands = [images / 1000 for images in scaling["images"]]
     for name, seconds in scaling["seconds"].items():
         style = {**STYLES[name], "linestyle": "none", "markersize": 10}
@@ -86,7 +86,7 @@ def recipes_of(answers: Sequence[Answer]) -> list[str]:
 
 
 def panels(rows: int, columns: int) -> tuple[Figure, list[list[Axes]]]:
-    """A figure of so many panels."""
+    """A figure with this many panels."""
     figure = Figure(figsize=(1 + 4.5 * columns, 1.6 + 4.2 * rows), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False).tolist()
 

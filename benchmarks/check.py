@@ -1,8 +1,8 @@
-"""Nothing is timed before it is known to train the same weights as PyTorch does.
+"""Check that every program trains the same weights as PyTorch, before anything is timed.
 
-Each program's own process trains its first steps; the weights it then has are held against PyTorch
-in float64, under the rule of `parity.tolerance` and its figures, and as there by their largest
-difference; only with Adam by the Euclidean norm of all.
+The process of each program trains the first steps. Its weights are then compared with those of
+PyTorch in float64, by the rule of `parity.tolerance`. The largest difference counts, but with Adam
+the Euclidean norm of the difference.
 """
 
 from collections import deque
@@ -23,14 +23,14 @@ __all__ = ["check_parity"]
 
 STEPS = 5
 VALID_RUNS = 6
-SLACK = {"jax": 100.0, "cuda": 100.0}  # their exp and convolution round in ways of their own
+SLACK = {"jax": 100.0, "cuda": 100.0}  # their exp and convolution round differently
 Weights = Mapping[str, ndarray]
 
 
 def check_parity(case: Case, programs: Mapping[str, Worker]) -> None:
     """Raise BadCaseError if a program's weights after the first steps are out of tolerance.
 
-    Programs that do not train the case's own weights, and the lower bound, are passed over.
+    Programs that do not train the weights of the case (`weights` is None) are not checked.
     """
     work = case.load()
     truth, valid = reference(work)
@@ -41,11 +41,11 @@ def check_parity(case: Case, programs: Mapping[str, Worker]) -> None:
 
 
 def reference(work: Work) -> tuple[Weights, list[Weights]]:
-    """The weights after the first steps in float64; those of equally valid float32 runs.
+    """The weights after the first steps in float64, and those of equally valid float32 runs.
 
-    The valid runs start a rounding error away and sum each batch in another order. A few are
-    needed: where a ReLU's input is about zero, rounding decides whether a gradient passes, and all
-    that follows differs by far more than rounding.
+    The valid runs start from weights that differ by rounding, and sum each batch in another order.
+    There are several of them: where a ReLU's input is about zero, rounding decides whether a
+    gradient passes, and then all further steps differ by far more than rounding.
     """
     batches = list(islice(work.batches(), STEPS))
     rng = np.random.default_rng(work.seed)
@@ -57,37 +57,37 @@ def reference(work: Work) -> tuple[Weights, list[Weights]]:
 
 
 def train(work: Work, dtype: str, initial: Weights, batches: list[ndarray]) -> Weights:
-    """PyTorch's weights after the batches."""
-    side: RecipeBackend = TorchBackend(work.recipe, dtype, work.seed)
-    side.load(initial)
+    """PyTorch's weights after training on the batches."""
+    backend: RecipeBackend = TorchBackend(work.recipe, dtype, work.seed)
+    backend.load(initial)
     for batch in batches:
         images, labels = work.images[batch].astype(dtype), work.labels[batch]
-        deque(side.steps(images, labels, [np.arange(len(batch))]), maxlen=0)
-    return side.weights()
+        deque(backend.steps(images, labels, [np.arange(len(batch))]), maxlen=0)
+    return backend.weights()
 
 
 def compare(
     name: str, case: Case | Work, weights: Weights, truth: Weights, valid: Sequence[Weights]
 ) -> None:
-    """Raise BadCaseError where `weights` are too far from the truth, or have learnt nothing."""
+    """Raise BadCaseError if `weights` are too far from `truth`, or the initial weights are not."""
     recipe = case.recipe
-    # Where a gradient is about zero rounding decides its sign, and from the sign alone Adam makes a
-    # step of full size, in either of two correct programs: the largest difference says nothing.
+    # Where a gradient is about zero, rounding decides its sign, and Adam takes a full step in the
+    # direction of that sign. So the largest difference of two correct programs says nothing.
     order = 2 if recipe.optimizer == "Adam" else np.inf
     for key, exact in truth.items():
         farthest = max(distance(run[key], exact, order) for run in valid)
         allowed = SLACK.get(name, 1.0) * allowance("float32", 1.0, farthest)
         if distance(case.initial[key], exact, order) <= allowed:
-            raise BadCaseError(f"{key} before training would pass, too, which compares nothing")
+            raise BadCaseError(f"{key} before training would pass, too, so it proves nothing")
         off = distance(weights[key], exact, order)
         if not off <= allowed:
             raise BadCaseError(
                 f"{recipe.name}, batch size {recipe.batch_size}: {key} of {name} is {off:.1e} of "
-                f"its scale from PyTorch in float64 after {STEPS} steps, allowed are {allowed:.1e}"
+                f"its scale from PyTorch in float64 after {STEPS} steps, allowed is {allowed:.1e}"
             )
 
 
 def distance(value: ndarray, exact: ndarray, order: float) -> float:
-    """The norm of the difference over that of the exact array; of order infinity the largest."""
+    """|value - exact| / |exact|, in the norm of this order; inf is the largest absolute value."""
     norms = (np.linalg.norm(array.ravel(), order) for array in (value - exact, exact))
     return float(next(norms) / next(norms))

@@ -1,7 +1,7 @@
 """The command line of `python -m benchmarks`.
 
-Exit codes: 0 it was measured, 1 the two sides are not the same or a program failed, 2 bad input;
-130 interrupted, 141 the output was not read to its end.
+Exit codes: 0 measured; 1 a program does not train as PyTorch does, or failed; 2 bad input; 130
+interrupted; 141 the output was closed before its end.
 """
 
 import argparse
@@ -17,7 +17,7 @@ PROG = "python -m benchmarks"
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
+    """A parser whose error message is one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"benchmarks: error: {message}; see {PROG} --help\n")
@@ -47,14 +47,14 @@ def measure(options: argparse.Namespace) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options; exits with 2 and one line for a command line that is wrong."""
+    """The options; a wrong command line gives one line and the exit code 2."""
     from parity.datasets import NAMES
     from parity.recipes import RECIPES
 
     recipes = [name for name in RECIPES if name != "tutorial"]  # logistic, on fewer images
     parser = Parser(
         PROG,
-        description="Time a training step of the hand-written NumPy beside PyTorch's, in float32.",
+        description="Measure the time of a training step in NumPy and in PyTorch, in float32.",
         allow_abbrev=False,
     )
     add = parser.add_argument
@@ -87,20 +87,20 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="the folder of the images (default: PARITY_DATA_ROOT, else ~/.cache/parity)",
     )
     add("--seed", type=int, default=0, metavar="N", help="draws weights and batches (default: 0)")
-    add("--compile", action="store_true", help="measure torch.compile, too")
+    add("--compile", action="store_true", help="also measure torch.compile")
     add(
         "--device",
         choices=("cpu", "cuda"),
         default="cpu",
-        help="cuda: time torch_impl on the CUDA device, too (default: cpu)",
+        help="cuda: also time torch_impl on the CUDA device (default: cpu)",
     )
     add("--quick", action="store_true", help="batch size 64 only, short turns: under a minute")
     add(
         "--profile",
         action="store_true",
-        help="where a NumPy step spends its time, instead of the comparison",
+        help="show where a NumPy step spends its time, instead of the comparison",
     )
-    add("--json", type=Path, metavar="FILE", help="write the answer to this file, too, as JSON")
+    add("--json", type=Path, metavar="FILE", help="also write the results to this file, as JSON")
     add(
         "--report",
         type=Path,
@@ -118,7 +118,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def count(text: str) -> int:
-    """A number from 1; argparse names the option."""
+    """A whole number of at least 1; argparse adds the name of the option."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from 1")
     return int(text)

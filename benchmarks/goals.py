@@ -1,4 +1,4 @@
-"""What the project wants to reach, and whether the rows of a run reach it."""
+"""The goals of the project, and whether the rows of a run reach them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -18,20 +18,20 @@ class Goal:
     recipe: str
     ratio: Ratio
     over: Literal["geometric mean", "lowest", "highest"]
-    bound: float  # at least; of "highest" at most
+    bound: float  # the least value; for "highest" the greatest
     batch_sizes: tuple[int, ...] = (16, 64, 128, 256, 1024)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A goal with what was measured; None where a batch size of it was not."""
+    """A goal and the measured value; None if one of its batch sizes was not measured."""
 
     goal: Goal
     measured: float | None
 
     @property
     def met(self) -> bool | None:
-        """Whether the goal is reached; None if nobody knows."""
+        """Whether the goal is reached; None if it was not measured."""
         if self.measured is None:
             return None
         if self.goal.over == "highest":
@@ -39,7 +39,7 @@ class Verdict:
         return self.measured >= self.goal.bound
 
     def as_json(self) -> dict[str, Any]:
-        """The verdict for machines."""
+        """The verdict for JSON."""
         return {**asdict(self.goal), "measured": self.measured, "met": self.met}
 
 
@@ -77,7 +77,7 @@ def judge(rows: Iterable[Row]) -> list[Verdict]:
 
 
 def measure(goal: Goal, rows: list[Row]) -> float | None:
-    """The goal's ratio over its batch sizes, None if one of them is not in the rows."""
+    """The goal's ratio over its batch sizes; None if one of them is not in the rows."""
     values = ratios(rows, goal.recipe, goal.ratio)
     if not set(goal.batch_sizes) <= set(values):
         return None

@@ -1,4 +1,4 @@
-"""What a timing says nothing without: the machine, and the libraries."""
+"""The machine and the libraries that a timing depends on."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ PACKAGES = ("numpy", "torch", "jax", "scikit-learn")
 
 
 def describe_machine(cuda: bool) -> dict[str, Any]:
-    """Processor, cores, memory, system, versions; how busy it was, for that spoils the figures."""
+    """Processor, cores, memory, system, versions, and how busy the machine was before."""
     found = [name for name in PACKAGES if installed({"scikit-learn": "sklearn"}.get(name, name))]
     blas = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     return {
@@ -34,12 +34,12 @@ def describe_machine(cuda: bool) -> dict[str, Any]:
         "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE"),
         "torch_blas": "MKL" if torch.backends.mkl.is_available() else "no MKL",
         "cuda": torch.cuda.get_device_name() if cuda and torch.cuda.is_available() else None,
-        "load_before": round(os.getloadavg()[0], 1),  # processes that ran or waited, last minute
+        "load_before": round(os.getloadavg()[0], 1),  # of the last minute
     }
 
 
 def processor() -> str:
-    """The model as the system names it."""
+    """The name of the processor, as the system gives it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():

@@ -1,4 +1,4 @@
-"""The measuring of one case: check, burn in, then let the programs take turns."""
+"""Measure one case: check, burn in, then let the programs take turns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from benchmarks.worker import Worker, workers
 
 __all__ = ["FULL", "QUICK", "Plan", "measure", "profile"]
 
-BURN_IN = 3  # blocks before the first that counts
+BURN_IN = 3  # turns before the first that counts
 SCALED = ("numpy", "torch")
 
 
@@ -32,10 +32,10 @@ QUICK = Plan(repeats=5, block=0.05, scale_repeats=1, fractions=(1 / 32, 1 / 16, 
 
 
 def measure(case: Case, names: list[str], plan: Plan, scaling: bool) -> dict[str, Any]:
-    """The row of the case, and with `scaling` the seconds of an epoch by number of images.
+    """The row of the case; with `scaling` also the seconds of an epoch by number of images.
 
     Each program has its own process. They take turns (A B C A B C ...), so that a disturbance of
-    the machine meets them all, and only the one whose turn it is runs.
+    the machine meets all of them. Only the program whose turn it is runs.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def measure(case: Case, names: list[str], plan: Plan, scaling: bool) -> dict[str
 
 
 def burn_in(case: Case, programs: Mapping[str, Worker], block: float) -> dict[str, int]:
-    """For each program how many steps take about `block` seconds, at most an epoch's."""
+    """For each program how many steps take about `block` seconds; at most an epoch."""
     counts = {}
     for name, worker in programs.items():
         count = 1
@@ -79,7 +79,7 @@ def take_turns(
 
 
 def make_row(case: Case, seconds: Mapping[str, list[float]]) -> dict[str, Any]:
-    """The row of the contract: medians, and beside them the quartiles."""
+    """The row of the JSON: medians and quartiles in microseconds, and the ratios."""
     us = {name: 1e6 * median(values) for name, values in seconds.items()}
     quartiles = {
         name: [1e6 * float(it) for it in np.quantile(values, (0.25, 0.75))]
@@ -96,7 +96,7 @@ def make_row(case: Case, seconds: Mapping[str, list[float]]) -> dict[str, Any]:
 
 
 def scale(case: Case, programs: Mapping[str, Worker], plan: Plan) -> dict[str, Any]:
-    """The seconds of an epoch on the first so many images, as if there were no more."""
+    """The seconds of an epoch on the first part of the images, for each part of the plan."""
     sizes = [max(case.recipe.batch_size, round(case.num_images * it)) for it in plan.fractions]
     samples: dict[str, list[list[float]]] = {name: [[] for _ in sizes] for name in programs}
     for _ in range(plan.scale_repeats):

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.page ANSWER.json ...`: put measured answers into docs and README.
+"""`python -m benchmarks.page ANSWER.json ...`: put measured answers into docs/benchmarks.md.
 
-What stands between `<!-- NAME -->` and `<!-- /NAME -->` is replaced, the pictures are drawn anew;
-the words around them are written by hand.
+The text between `<!-- NAME -->` and `<!-- /NAME -->` is replaced, and the pictures are drawn again.
+The rest of the page is written by hand.
 """
 
 import json
@@ -22,18 +22,19 @@ Answer = Mapping[str, Any]
 TABLES = {
     "steps": report.step_table,
     "goals": report.goal_table,
+    "ratios": report.mean_table,
     "scaling": report.scaling_table,
     "memory": report.memory_table,
 }
 
 
 def rebuild(root: Path, answers: Sequence[Answer]) -> None:
-    """Rewrite what is measured in README.md and docs/benchmarks.md, and draw docs/benchmarks-*.png.
+    """Rewrite the tables of docs/benchmarks.md below `root`, and draw docs/benchmarks-*.png.
 
     Raises
     ------
     InputError
-        If a file lacks the marks of a part, or cannot be read or written.
+        If the page lacks the markers of a table, or a file cannot be read or written.
     """
     lines = [line for answer in answers for line in report.machine_lines(answer)]
     machine = "\n".join(f"- {line}" for line in dict.fromkeys(lines))
@@ -41,8 +42,6 @@ def rebuild(root: Path, answers: Sequence[Answer]) -> None:
     replace_block(page, "machine", machine)
     for name, table in TABLES.items():
         replace_block(page, name, sections(table, answers))
-    means = f"{sections(report.mean_table, answers)}\n\nThe machine:\n\n{machine}"
-    replace_block(root / "README.md", "benchmarks", means)
     charts.steps(answers, page.with_name("benchmarks-step.png"))
     charts.scaling(answers, page.with_name("benchmarks-scaling.png"))
 
@@ -55,7 +54,7 @@ def sections(table: Any, answers: Sequence[Answer]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Rebuild the pages from the answers in the files `arguments`; returns the exit code."""
+    """Rebuild the page from the answers in the files `arguments`; returns the exit code."""
     if not arguments:
         raise InputError("answers: got none, expected files that `python -m benchmarks` wrote")
     rebuild(ROOT, [read(Path(name)) for name in arguments])

@@ -1,4 +1,4 @@
-"""Where a step of `numpy_impl` spends its time: clocks on the real loop, not a copy of it."""
+"""Where a step of `numpy_impl` spends its time, measured in the real training loop."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -14,10 +14,10 @@ PHASES = ("gather", "forward", "loss", "backward", "update")
 
 
 def time_phases(program: Any, count: int) -> dict[str, float]:
-    """The mean seconds a step of each phase, and below it ("forward fc1") of each layer.
+    """The mean seconds per step of each phase, and of each layer in it ("forward fc1").
 
-    `program` is the NumPy program. What no clock covers is called "gather": beside taking the
-    images by their indices that is the loop itself.
+    `program` is the NumPy program. "gather" is the rest of the step: gathering the images by their
+    indices, and the loop itself.
     """
     clock: dict[str, float] = defaultdict(float)
     model, optimizer, loss = program.model, program.optimizer, nn.CrossEntropyLoss
@@ -40,7 +40,7 @@ def time_phases(program: Any, count: int) -> dict[str, float]:
 
 @contextmanager
 def clocks(clock: dict[str, float], clocked: list[tuple[Any, str, str]]) -> Iterator[None]:
-    """While the context lasts, each (owner, method, name) adds its seconds to `clock[name]`."""
+    """Inside the context, each (owner, method, name) adds its seconds to `clock[name]`."""
     before = [(owner, method, vars(owner).get(method)) for owner, method, _ in clocked]
     for owner, method, name in clocked:
         setattr(owner, method, timed(getattr(owner, method), clock, name))
@@ -52,7 +52,7 @@ def clocks(clock: dict[str, float], clocked: list[tuple[Any, str, str]]) -> Iter
 
 
 def timed(function: Callable[..., Any], clock: dict[str, float], name: str) -> Callable[..., Any]:
-    """The function, with its seconds added to `clock[name]`."""
+    """The function, which also adds its seconds to `clock[name]`."""
 
     def call(*arguments: Any, **options: Any) -> Any:
         start = perf_counter()

@@ -1,4 +1,4 @@
-"""What a run says: each table from the answer as it stands in the JSON."""
+"""The tables of a run, made from its results as they are in the JSON."""
 
 from collections.abc import Mapping
 from statistics import geometric_mean
@@ -44,14 +44,14 @@ TITLES = {
 
 
 def headline(answer: Answer) -> str:
-    """What is measured, and on what."""
+    """What is measured, and on which machine."""
     return "\n".join(
         [f"{answer['data']}, {answer['dtype']}, {threads(answer)}", *machine_lines(answer)]
     )
 
 
 def threads(answer: Answer) -> str:
-    """How many, in words; and which kernels OpenBLAS was told to take, if it was."""
+    """The number of threads in words, and the OpenBLAS kernels if they were asked for by name."""
     count = f"{answer['threads']} thread{'s' * (answer['threads'] > 1)}"
     kernels = answer["machine"]["openblas_coretype"]
     return f"{count}, {kernels} kernels" if kernels else count
@@ -72,13 +72,13 @@ def machine_lines(answer: Answer) -> list[str]:
     if machine["load_before"] > machine["cores"] - answer["threads"] + 0.5:
         lines.append(
             f"The machine was busy before the run with {threads(answer)} (load "
-            f"{machine['load_before']}): who waits for a core is timed as if it computed"
+            f"{machine['load_before']}), so the times include waiting for a core"
         )
     return lines
 
 
 def progress(row: Answer) -> str:
-    """The row in a line, as soon as it is there."""
+    """The row in one line, printed as soon as it is measured."""
     us = row["us_per_step"]
     line = f"{row['recipe']}, batch size {row['batch_size']}: NumPy {us['numpy']:,.0f} µs a step"
     if "torch" not in us:
@@ -122,7 +122,7 @@ STEP_CAPTION = "µs per training step: the median, and half the distance of the 
 
 
 def cell(row: Answer, name: str) -> str:
-    """The median, with its spread; empty where the program cannot train the recipe."""
+    """The median with its spread; empty if the program cannot train the recipe."""
     if name not in row["us_per_step"]:
         return ""
     us, (low, high) = row["us_per_step"][name], row["quartiles"][name]
@@ -130,7 +130,7 @@ def cell(row: Answer, name: str) -> str:
 
 
 def mean_table(answer: Answer) -> Table:
-    """By recipe: how many times as fast as each program NumPy is, the geometric mean."""
+    """By recipe: how many times as long as NumPy each program takes, as a geometric mean."""
     names = [name for name in columns(answer) if name != "numpy"]
     sizes = sorted({row["batch_size"] for row in answer["rows"]})
     table = Table(
@@ -150,7 +150,7 @@ def mean_table(answer: Answer) -> Table:
 
 
 def memory_table(answer: Answer) -> Table:
-    """By recipe: megabytes that training needs beside the images, at the largest batch size."""
+    """By recipe: megabytes that training needs in addition to the images, at the largest batch."""
     names = [name for name in columns(answer) if name != "floor"]
     table = Table(["recipe", "batch", *(TITLES[name] for name in names)], caption=MEMORY_CAPTION)
     last = {row["recipe"]: row for row in answer["rows"]}
@@ -170,22 +170,22 @@ MEMORY_CAPTION = "MB by which training raised the peak memory of its process, ab
 
 
 def scaling_table(answer: Answer) -> Table:
-    """By recipe and side: the cost of an image, and how straight the line is."""
+    """By recipe and program: the cost of an image, and how straight the line is."""
     table = Table(
-        ["recipe", "side", "images", "µs an image", "exponent", "farthest from the line"],
+        ["recipe", "program", "images", "µs an image", "exponent", "farthest from the line"],
         labels=2,
-        caption="cost of an epoch by number of images; in proportion, the exponent is 1",
+        caption="cost of an epoch by number of images; the exponent is 1 if it grows in proportion",
     )
     for row in answer["rows"]:
         if "scaling" not in row:
             continue
         images = row["scaling"]["images"]
-        for side, seconds in row["scaling"]["seconds"].items():
+        for program, seconds in row["scaling"]["seconds"].items():
             slope, exponent, farthest = line_through(images, seconds)
             table.rows.append(
                 [
                     row["recipe"],
-                    TITLES[side],
+                    TITLES[program],
                     f"{images[0]:,} to {images[-1]:,}",
                     f"{1e6 * slope:.2f}",
                     f"{exponent:.2f}",
@@ -196,10 +196,10 @@ def scaling_table(answer: Answer) -> Table:
 
 
 def line_through(images: list[int], seconds: list[float]) -> tuple[float, float, float]:
-    """Seconds an image, the exponent, and the largest relative distance from the line.
+    """Seconds per image, the exponent, and the largest relative distance from the line.
 
-    The line is the one through the origin with the least relative squares; the exponent is the
-    slope in logarithms, 1 for a cost that grows in proportion.
+    The line goes through the origin and has the least sum of squared relative distances. The
+    exponent is the slope in logarithms: 1 if the cost grows in proportion to the images.
     """
     x, y = np.array(images), np.array(seconds)
     slope = float((x / y).sum() / ((x / y) ** 2).sum())
@@ -208,7 +208,7 @@ def line_through(images: list[int], seconds: list[float]) -> tuple[float, float,
 
 
 def goal_table(answer: Answer) -> Table:
-    """Each goal that can be judged by the batch sizes of the run, with what was measured."""
+    """Each goal whose batch sizes were measured, with the measured value."""
     table = Table(["recipe", "ratio", "batch sizes", "over them", "goal", "measured", ""], labels=4)
     judged = [goal for goal in answer["goals"] if goal["met"] is not None]
     for goal in judged:
@@ -231,7 +231,7 @@ def goal_table(answer: Answer) -> Table:
 
 
 def phase_table(answer: Answer) -> Table:
-    """By case: microseconds of each phase of a NumPy step, with its share; layers below."""
+    """By case: microseconds of each phase of a NumPy step, and its share of the step."""
     table = Table(["recipe", "batch", "step", *PHASES], caption=PHASE_CAPTION)
     for row in answer["rows"]:
         phases = row["us_per_phase"]
@@ -247,7 +247,7 @@ def phase_table(answer: Answer) -> Table:
     return table
 
 
-PHASE_CAPTION = "µs; the clocks themselves make the phases' sum a few µs longer than the step"
+PHASE_CAPTION = "µs; measuring them makes the sum of the phases a few µs longer than the step"
 
 
 def layer_table(answer: Answer) -> Table:
@@ -271,5 +271,5 @@ TABLES = (step_table, mean_table, goal_table, scaling_table, memory_table)
 
 
 def tables(answer: Answer) -> list[Table]:
-    """Those that have something to say: --quick may judge none of the goals."""
+    """The tables that have rows: with --quick there may be no goal to judge."""
     return [table for make in TABLES if (table := make(answer)).rows]

@@ -26,12 +26,12 @@ __all__ = ["run"]
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure what the options ask for, print it, draw it, write it.
+    """Measure what the options ask for; print, draw and write the results.
 
     Raises
     ------
     InputError, DataError
-        For whatever the user gave that is impossible or not there.
+        If an option is impossible, or data is missing.
     BadCaseError
         If a program does not train as PyTorch does.
     RuntimeError
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
         "rows": [],
     }
     plan = QUICK if options.quick else FULL
-    with limit_threads():  # this process only checks
+    with limit_threads():  # this process only checks the weights
         for case, scaling in cases(options, threads):
             names = program_names(case.recipe.model, options.compile, options.device == "cuda")
             if not answer["rows"]:
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def cases(options: argparse.Namespace, threads: int) -> Iterator[tuple[Case, bool]]:
-    """Each case, its images stored; the cost by number of images goes with one batch size."""
+    """Each case with its images stored, and whether to vary the number of images for it."""
     for name in options.recipe:
         for batch_size in options.batch_size:
             experiment = load(name, batch_size, options)
@@ -99,7 +99,7 @@ def cases(options: argparse.Namespace, threads: int) -> Iterator[tuple[Case, boo
 
 
 def scaling_size(batch_sizes: list[int]) -> int:
-    """The batch size at which the number of images is varied: 64, or the nearest there is."""
+    """The batch size at which the number of images is varied: 64, or the nearest to it."""
     return min(batch_sizes, key=lambda size: abs(size - 64))
 
 
@@ -117,4 +117,4 @@ def load(name: str, batch_size: int, options: argparse.Namespace) -> Any:
     except DataError as error:
         if options.data == "digits":
             raise
-        raise DataError(f"{error}; or take the embedded ones: --data digits") from error
+        raise DataError(f"{error}; or take the embedded images: --data digits") from error

@@ -1,4 +1,4 @@
-"""Tables as plain cells, and their two faces: the terminal's and Markdown's."""
+"""A table of plain cells, shown in the terminal or as Markdown."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ __all__ = ["Table"]
 
 @dataclass
 class Table:
-    """Titles and rows of text; the first `labels` columns are flush left, the others right."""
+    """Titles and rows of text; the first `labels` columns are aligned left, the others right."""
 
     titles: list[str]
     labels: int = 1

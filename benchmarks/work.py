@@ -1,4 +1,4 @@
-"""What is to be trained: one recipe at one batch size, and the images for it."""
+"""What a program trains: one recipe at one batch size, and its images."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ class Work:
     labels: ndarray  # (M,)
 
     def epoch(self) -> list[ndarray]:
-        """The index arrays of an epoch. All are whole: a smaller last one would be another step."""
+        """The index arrays of an epoch, without a smaller last batch: all steps are alike."""
         size, batch_size = len(self.labels), self.recipe.batch_size
         return list(datasets.batches(size, batch_size, 1, self.seed, drop_last=True))
 
@@ -43,7 +43,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Case:
-    """Work as it is sent to a process: the images stay in a file."""
+    """Work as it is sent to a process; the images stay in a file."""
 
     recipe: Recipe
     model_arguments: tuple[int, ...]
@@ -64,7 +64,7 @@ class Case:
         np.save(self.folder / "labels.npy", labels)
 
     def load(self) -> Work:
-        """The work with its images read."""
+        """The work, with its images read from the file."""
         images, labels = (np.load(self.folder / f"{name}.npy") for name in ("images", "labels"))
         arguments = (self.recipe, self.model_arguments, self.initial, self.seed, self.threads)
         return Work(*arguments, images, labels)

@@ -1,4 +1,4 @@
-"""A process for one program of one case, which does what it is told and answers when it is done."""
+"""A process for one program of one case: it carries out orders and sends the results back."""
 
 import ctypes
 import multiprocessing
@@ -19,15 +19,15 @@ from parity.system.threads import limit_threads
 
 __all__ = ["Worker", "workers"]
 
-# A process starts as a copy of one that has imported these and computed nothing: as fresh as a new
-# interpreter, without the seconds of importing.
+# Each process is forked from one that has imported these modules and computed nothing. So it is as
+# fresh as a new interpreter, but does not take seconds to import.
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([f"benchmarks.programs.{name}" for name in ("numpy", "tutorial")])
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 
 
 class Worker:
-    """The end that gives the orders: each method waits for the answer of the process."""
+    """The parent's end, which gives orders and waits for the result of each."""
 
     def __init__(self, name: str, case: Case) -> None:
         self.name = name
@@ -37,12 +37,12 @@ class Worker:
         theirs.close()
 
     def ask(self, order: str, *arguments: Any) -> Any:
-        """Send an order: a method of `Servant`.
+        """Send an order (the name of a method of `Servant`) and return its result.
 
         Raises
         ------
         RuntimeError
-            If the process could not carry it out, or is gone.
+            If the order failed, or the process has ended.
         """
         try:
             self.connection.send((order, arguments))
@@ -63,10 +63,10 @@ class Worker:
 
 @contextmanager
 def workers(names: Iterable[str], case: Case) -> Iterator[dict[str, Worker]]:
-    """A process for each program, all of them ready, until the context is left."""
+    """A process for each program, ready to take orders, until the context ends."""
     with ExitStack() as stack:
         made = {}
-        for name in names:  # they start side by side
+        for name in names:  # they start in parallel
             made[name] = worker = Worker(name, case)
             stack.callback(worker.stop)
         for worker in made.values():
@@ -76,7 +76,7 @@ def workers(names: Iterable[str], case: Case) -> Iterator[dict[str, Worker]]:
 
 def serve(name: str, case: Case, connection: Connection) -> None:
     """Carry out orders until the other end is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it, and ends this process
     servant = Servant(name, case)
     while True:
         try:
@@ -85,14 +85,14 @@ def serve(name: str, case: Case, connection: Connection) -> None:
             return
         try:
             answer = True, getattr(servant, order)(*arguments)
-        except Exception as error:  # whatever it is, the parent reports it
+        except Exception as error:  # the parent reports any of them
             answer = False, f"{type(error).__name__}: {error}"
         fall_asleep()
         connection.send(answer)
 
 
 class Servant:
-    """The end that carries out the orders."""
+    """The child's end, which carries out the orders."""
 
     program: Program
 
@@ -100,7 +100,7 @@ class Servant:
         self.name, self.case = name, case
 
     def start(self) -> None:
-        """Import the program, hold its threads, read the images, set up the model."""
+        """Import the program, set its threads, read the images, make the model."""
         program_class = load_program(self.name)
         hold_threads(self.case.threads)
         keep_freed_memory()
@@ -109,12 +109,12 @@ class Servant:
         self.program = program_class(self.work)
 
     def weights_after(self, count: int) -> Any:
-        """The weights after `count` steps, None if the program has none of this work."""
+        """The weights after `count` steps; None if it does not train the work's weights."""
         self.program.run(count)
         return self.program.weights()
 
     def seconds(self, count: int) -> float:
-        """The seconds of `count` steps, after a few that bring the caches back."""
+        """The seconds of `count` steps, after a few steps that fill the caches."""
         self.program.run(1 + count // 20)
         return self.program.seconds(count)
 
@@ -131,14 +131,15 @@ class Servant:
         return time_phases(self.program, count)
 
     def memory(self) -> int:
-        """By how many bytes training has raised the peak of the process's memory."""
+        """By how many bytes training has raised the peak memory of the process."""
         return peak_memory() - self.memory_before
 
 
 def fall_asleep() -> None:
-    """Wait until no thread of this process runs: a second at most.
+    """Wait until no thread of this process runs, for at most a second.
 
-    Idle threads of OpenBLAS or OpenMP spin for up to 0.1 s, and would take a core from who is next.
+    Idle threads of OpenBLAS or OpenMP spin for up to 0.1 s, which would take a core from the next
+    program.
     """
     for _ in range(100):
         before = time.process_time()  # of all threads
@@ -148,12 +149,12 @@ def fall_asleep() -> None:
 
 
 def hold_threads(count: int) -> None:
-    """Let NumPy's BLAS and PyTorch have `count` threads each, to the end of the process.
+    """Set the threads of NumPy's BLAS and of PyTorch to `count` each, for the rest of the process.
 
     Raises
     ------
     RuntimeError
-        If a pool does not obey.
+        If a pool does not take the setting.
     """
     limit_threads(count)
     for pool in threadpool_info():
@@ -162,12 +163,13 @@ def hold_threads(count: int) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed instead of giving it back to the system, to the end.
+    """Let glibc keep freed memory instead of giving it back to the system.
 
-    By default it may give back the arrays of each step, and the next step pays for every page of
-    them again. Whether it does hangs on the order in which a program happens to free: one way to
-    write PyTorch's loop takes half as long as another. PyTorch's tuning guide says to replace or
-    to tune the allocator: https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html
+    By default glibc may give back the arrays of each step, and then the next step pays for every
+    page of them again. Whether this happens depends on the order in which a program frees them: one
+    way to write PyTorch's loop takes half as long as another. PyTorch's tuning guide recommends to
+    replace or tune the allocator:
+    https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "gnu_get_libc_version"):
@@ -176,7 +178,7 @@ def keep_freed_memory() -> None:
 
 
 def peak_memory() -> int:
-    """The most memory that this process has had, in bytes."""
+    """The peak memory of this process, in bytes."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux: ru_maxrss would begin with the parent's figure
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))

@@ -1,1 +1,1 @@
-"""The maintainers' scripts, which rebuild tables and measure; not a part of the library."""
+"""Scripts for maintainers, which measure and rebuild tables; not a part of the library."""

@@ -1,9 +1,10 @@
-"""How strong is the suite? `python -m maintenance.mutants` plants mistakes and counts the unseen.
+"""How strong is the suite? `python -m maintenance.mutants` counts the changes that no test notices.
 
-mutmut changes one thing at a time (an operator, a number, an argument) in a copy of `numpy_impl`
-and of the files of `parity` that compare, and runs the tests that reach the changed function. What
-it does is set in pyproject.toml under `[tool.mutmut]`. A mutant that no test can kill, because it
-computes the same, is listed with the reason in `equivalent_mutants.toml`.
+mutmut changes one place at a time (an operator, a number, an argument) in a copy of `numpy_impl`
+and of the files of `parity` that compare. Each change is a mutant. mutmut then runs the tests that
+reach the changed function: the mutant is killed if one fails, else it survives. The settings are in
+pyproject.toml under `[tool.mutmut]`. A mutant that no test can kill, because it computes the same,
+is listed in `equivalent_mutants.toml` with the reason.
 """
 
 import argparse
@@ -31,7 +32,7 @@ SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"
 
 
 class Change(NamedTuple):
-    """What a mutant changes; not its number, which moves with every line above it."""
+    """What a mutant changes. Its number is left out: it depends on the lines above it."""
 
     file: str
     function: str
@@ -40,7 +41,7 @@ class Change(NamedTuple):
 
 
 class Mutant(NamedTuple):
-    """A mutant and what became of it: "killed", "timeout", "equivalent" or "survived"."""
+    """A mutant and its status: "killed", "timeout", "equivalent" or "survived"."""
 
     name: str
     file: str
@@ -50,11 +51,11 @@ class Mutant(NamedTuple):
 
 
 def undecorated(source: str) -> str:
-    """`source` with its decorated functions as plain ones, decorated only when they are called.
+    """`source` with plain functions that are decorated only when they are called.
 
-    mutmut passes decorated functions over, and `training.steps` is one. A decorator that ran when
-    the file was imported would have done so before a mutant of its own is switched on. A property
-    is none until it is made one, and calls nothing then.
+    mutmut skips decorated functions, such as `training.steps`. A decorator normally runs when the
+    file is imported, which is before mutmut switches a mutant on. Properties are decorated at once,
+    because that calls nothing.
     """
     lines = source.splitlines()
     functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
@@ -74,7 +75,7 @@ def undecorated(source: str) -> str:
 
 
 def copy_project() -> None:
-    """A fresh copy of what mutmut needs: it would take old verdicts for true when tests change."""
+    """Make a fresh copy of what mutmut needs: it keeps old results even if tests have changed."""
     shutil.rmtree(SCRATCH, ignore_errors=True)
     for folder in {*SETTINGS["source_paths"], *SETTINGS["also_copy"]}:
         ignore = shutil.ignore_patterns("__pycache__")
@@ -90,7 +91,7 @@ def mutated_files() -> list[Path]:
 
 
 def run(children: int) -> None:
-    """Let mutmut run all mutants; each verdict is left in a `.meta` file of the copy."""
+    """Let mutmut run all mutants; it writes each result to a `.meta` file of the copy."""
     one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(children)]
     subprocess.run(command, cwd=SCRATCH, env={**os.environ, **one_thread}, check=True)
@@ -100,7 +101,13 @@ def run(children: int) -> None:
 
 
 def collect() -> list[Mutant]:
-    """Every mutant with its verdict; one that could not be judged is an error, not a kill."""
+    """Every mutant with its status.
+
+    Raises
+    ------
+    RuntimeError
+        If mutmut could not run a mutant.
+    """
     from mutmut.mutation.diff_apply import get_diff_for_mutant
     from mutmut.stats import status_by_exit_code
 
@@ -133,7 +140,7 @@ def change(name: str, file: str, diff: str) -> Change:
 
 
 def judge(mutants: Iterable[Mutant], listed: Iterable[Change]) -> tuple[list[Mutant], list[Change]]:
-    """The mutants, those listed marked as equivalent, and the entries that fit no survivor."""
+    """The mutants, with the listed ones as equivalent, and the entries that fit no survivor."""
     left = Counter(listed)
     judged = []
     for mutant in mutants:
@@ -164,23 +171,23 @@ def by_file(mutants: Sequence[Mutant]) -> dict[str, Any]:
 
 
 def listed_changes() -> list[Change]:
-    """The mutants that are known to be equivalent; each entry has to give its reason."""
+    """The mutants that are known to be equivalent, from the list."""
     entries = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["mutant"]
     return [Change(*(entry[field] for field in Change._fields)) for entry in entries]
 
 
 def main() -> int:
-    """Run the campaign; 1 if a mutant of `numpy_impl` survives or an entry of the list is stale."""
+    """Run all; returns 1 if a mutant of `numpy_impl` survives or an entry of the list is stale."""
     parser = argparse.ArgumentParser(prog="python -m maintenance.mutants")
     parser.add_argument("--children", type=int, default=os.cpu_count() or 1, help="processes")
-    parser.add_argument("--keep", action="store_true", help="judge the last campaign's verdicts")
+    parser.add_argument("--keep", action="store_true", help="use the results of the last run")
     arguments = parser.parse_args()
     if not arguments.keep:
         copy_project()
         run(arguments.children)
     os.chdir(SCRATCH)  # where mutmut looks for its files
     mutants, stale = judge(collect(), listed_changes())
-    versions = json.loads((SCRATCH / "versions.json").read_text())  # the verdicts' own
+    versions = json.loads((SCRATCH / "versions.json").read_text())  # those of the run
     result = {"versions": versions, "files": by_file(mutants)}
     RESULTS.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for mutant in mutants:

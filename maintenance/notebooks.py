@@ -1,4 +1,4 @@
-"""Run the notebooks and keep their outputs: `python -m maintenance.notebooks` (or `--check`)."""
+"""Run the notebooks and save their outputs: `python -m maintenance.notebooks` (or `--check`)."""
 
 import sys
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ LONGEST = 60.0  # seconds for a notebook
 
 @dataclass(kw_only=True)
 class Notebooks:
-    """Run every notebook from its first cell to its last, in a kernel of its own."""
+    """Run every notebook from its first cell to its last, each in its own kernel."""
 
     check: bool = False
-    """Leave the files alone."""
+    """Do not write the outputs to the files."""
 
     def run(self) -> int:
         """Exit code 0 if all of them run within a minute each, 1 if not."""
@@ -32,17 +32,17 @@ class Notebooks:
         for path in paths:
             notebook = nbformat.read(path, as_version=4)
             start = perf_counter()
-            fault = execute(notebook)
+            error = execute(notebook)
             seconds = perf_counter() - start
-            fine &= not fault and seconds < LONGEST
-            console.print(f"{path.name}: {fault or 'runs'}, {seconds:.1f} s", markup=False)
-            if not fault and not self.check:
+            fine &= not error and seconds < LONGEST
+            console.print(f"{path.name}: {error or 'runs'}, {seconds:.1f} s", markup=False)
+            if not error and not self.check:
                 files.write(path, nbformat.writes(notebook).encode() + b"\n", "notebooks")
         return 0 if fine and paths else 1
 
 
 def execute(notebook: Any) -> str:
-    """Run the cells, which get their outputs; returns what went wrong, if anything did."""
+    """Run the cells, which stores their outputs; return the error, or "" if there is none."""
     where = {"metadata": {"path": str(FOLDER)}}
     client = NotebookClient(notebook, timeout=LONGEST, resources=where, record_timing=False)
     try:

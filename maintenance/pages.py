@@ -1,4 +1,4 @@
-"""Rebuild the tables of the README and the pages: `python -m maintenance.pages`.
+"""Rebuild the tables of the pages in docs: `python -m maintenance.pages`.
 
 A table stands between `<!-- NAME -->` and `<!-- /NAME -->`; what is between them is replaced.
 The table of the recipes is made from docs/results/*.json, which `make results` writes.
@@ -37,7 +37,7 @@ def replace_block(path: Path, name: str, text: str) -> None:
 
 
 def read_page(path: Path, name: str) -> str:
-    """The text of a page that has the markers of `name` exactly once; else InputError."""
+    """The text of a page; raises InputError unless it has the markers of `name` exactly once."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -48,7 +48,7 @@ def read_page(path: Path, name: str) -> str:
 
 
 def block(name: str) -> re.Pattern[str]:
-    """What stands between the markers of `name`, and in groups the markers."""
+    """A pattern that matches the markers of `name` (its two groups) and what is between them."""
     return re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
 
 
@@ -80,7 +80,7 @@ def tolerances_table() -> str:
 
 
 def recipes_table() -> str:
-    """Both sides of every recipe on MNIST, as docs/results has them."""
+    """A row for each run of a recipe on MNIST in docs/results."""
     rows = []
     for name, recipe in RECIPES.items():
         for path in sorted(RESULTS.glob(f"{name}-*.json")):
@@ -118,7 +118,7 @@ def recipes_table() -> str:
 
 
 def published_table(name: str) -> str:
-    """The published figures of one recipe beside both sides' own, in float32."""
+    """The published figures of one recipe beside those of NumPy and PyTorch, in float32."""
     run = json.loads((RESULTS / f"{name}-float32.json").read_text())
     rows = [
         (
@@ -134,23 +134,24 @@ def published_table(name: str) -> str:
 
 
 def contract_table() -> str:
-    """Each name of the contract, with what it returns."""
+    """Each name of the contract, with what it takes and returns."""
     rows = [(f"`{subject.signature}`", first_line(subject)) for subject in SUBJECTS.values()]
     return markdown_table(("name", "what it takes and returns"), rows)
 
 
 def first_line(subject: Subject) -> str:
-    """What the template says about a name, in one line."""
+    """The first line of what the template says about a name."""
     return subject.summary.splitlines()[0]
 
 
 def main() -> None:
     """Rebuild every table."""
-    replace_block(ROOT / "docs" / "check.md", "contract", contract_table())
-    replace_block(ROOT / "README.md", "tolerances", tolerances_table())
-    replace_block(ROOT / "README.md", "recipes", recipes_table())
+    docs = ROOT / "docs"
+    replace_block(docs / "check.md", "contract", contract_table())
+    replace_block(docs / "compare.md", "tolerances", tolerances_table())
+    replace_block(docs / "recipes.md", "recipes", recipes_table())
     for name in ("logistic", "feedforward"):
-        replace_block(ROOT / "docs" / "recipes.md", name, published_table(name))
+        replace_block(docs / "recipes.md", name, published_table(name))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Measure how far our own figures spread over seeds: `python -m maintenance.spread` (real MNIST).
+"""Measure how our own figures vary with the seed: `python -m maintenance.spread` (real MNIST).
 
-Writes spread.json, from which the tolerances of the published figures are taken.
+Writes spread.json. The tolerances of the published figures are computed from it.
 """
 
 import json
@@ -23,10 +23,10 @@ from parity.system.threads import limit_threads
 
 @dataclass(kw_only=True)
 class Spread:
-    """Train each recipe that has published figures with every seed, by hand, in float32."""
+    """Train each recipe that has published figures with every seed, in NumPy and float32."""
 
     seeds: int = 10
-    """How many seeds, from 0 on; at least 5."""
+    """How many seeds, beginning with 0; at least 5."""
     data_root: Path | None = None
     """The folder of the images; None for PARITY_DATA_ROOT."""
 
@@ -41,7 +41,7 @@ class Spread:
 
 
 def measure(seeds: int, data_root: Path | None) -> dict[str, dict[str, dict[str, float]]]:
-    """By recipe and figure: "mean" and "std" of our own values over "seeds" seeds."""
+    """By recipe and figure: "mean" and "std" of our own values, and the number of "seeds"."""
     spread = {}
     for recipe in RECIPES.values():
         if not recipe.published:

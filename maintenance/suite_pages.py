@@ -1,7 +1,6 @@
-"""Rebuild the tables that say how strong the suite is: `python -m maintenance.suite_pages`.
+"""Rebuild the tables of docs/suite.md: `python -m maintenance.suite_pages`.
 
-They stand in docs/suite.md and, the score of the mutants, in the README. That one is made from
-docs/results/mutants.json, which `make mutants` writes.
+The table of the mutants is made from docs/results/mutants.json, which `make mutants` writes.
 """
 
 import json
@@ -14,7 +13,7 @@ __all__: list[str] = []
 
 
 def mutants_table() -> str:
-    """What the suite saw of the mistakes that `make mutants` planted, file by file."""
+    """How many mutants of each file the tests killed (see `maintenance.mutants`)."""
     files = json.loads((RESULTS / "mutants.json").read_text())["files"]
     counts = ("mutants", "killed", "timeout", "equivalent", "survived")
     total = {name: sum(row[name] for row in files.values()) for name in counts}
@@ -28,7 +27,7 @@ def mutants_table() -> str:
 
 
 def samples_table() -> str:
-    """How many samples of the installed PyTorch run, and why the others do not."""
+    """How many samples of the installed PyTorch run, and why the others do not, by operator."""
     rows = []
     counts = {operator: tally(operator) for operator in OPERATORS}
     for operator, count in counts.items():
@@ -43,7 +42,7 @@ def samples_table() -> str:
 def main() -> None:
     """Rebuild every table."""
     page = ROOT / "docs" / "suite.md"
-    replace_block(ROOT / "README.md", "mutants", mutants_table())
+    replace_block(page, "mutants", mutants_table())
     replace_block(page, "samples", samples_table())
     replace_block(page, "known mistakes", markdown_table(HEADER, verdicts()))
 

@@ -1,9 +1,9 @@
-"""What tutorials of these systems get wrong, and how much each mistake changes the result.
+"""What tutorials of these systems get wrong, and by how much each mistake changes the result.
 
     python -m maintenance.tutorial_mistakes [--data mnist] [--write docs/tutorial-mistakes.md]
 
-Each mistake is here in a few lines, by hand in NumPy and float64, beside what is right; training
-starts from the same weights and sees the same batches both times.
+Each mistake is a few lines of NumPy in float64. The right program and the wrong one start from the
+same weights and see the same batches.
 """
 
 import sys
@@ -23,6 +23,7 @@ from parity.backends import NumpyBackend
 from parity.cli.parsing import script
 from parity.experiment.prepare import Experiment, prepare
 from parity.experiment.settings import Settings
+from parity.recipes import find
 from parity.system import files
 from parity.system.console import console
 from parity.system.threads import limit_threads
@@ -41,7 +42,7 @@ Gradient = Callable[[ndarray, ndarray], Any]  # of the loss, (N, C), from logits
 
 @dataclass(frozen=True)
 class Finding:
-    """One figure of a mistake: as it should be, and as it is with the mistake."""
+    """One figure: its right value, and its value with the mistake."""
 
     mistake: str
     figure: str
@@ -53,7 +54,7 @@ class Finding:
 def mean_gradient(
     logits: Float[ndarray, "N C"], target: Integer[ndarray, " N"]
 ) -> Float[ndarray, "N C"]:
-    """Right: of the mean cross-entropy."""
+    """Right: the gradient of the mean cross-entropy."""
     return F.cross_entropy_backward(1.0, logits, target)
 
 
@@ -75,7 +76,7 @@ def softmax_first(
 def accuracy_of_first_batch(
     logits: Float[ndarray, "N C"], labels: Integer[ndarray, " N"], batch_size: int = 500
 ) -> float:
-    """Wrong: the `return` belongs one indentation further left."""
+    """Wrong: the `return` should be indented one level less."""
     right, total = 0, 0
     for start in range(0, len(labels), batch_size):
         batch = slice(start, start + batch_size)
@@ -86,26 +87,34 @@ def accuracy_of_first_batch(
 
 
 def mean_of_batch_means(losses: Float[ndarray, " N"], batch_size: int) -> float:
-    """Wrong: the examples of the last, smaller batch weigh more than the others."""
+    """Wrong: the examples of the smaller last batch count more than the others."""
     means = [losses[i : i + batch_size].mean() for i in range(0, len(losses), batch_size)]
     return float(sum(means) / len(means))
 
 
 def findings(dataset: datasets.Dataset, settings: Settings) -> Iterator[Finding]:
     """Measure every mistake on the systems of the recipes "tutorial" and "logistic"."""
-    tutorial = prepare("tutorial", settings, dataset)
+    tutorial = prepare("tutorial", published("tutorial", settings), dataset)
     right = train(tutorial, mean_gradient)
     yield from dividing_twice(tutorial, right)
     yield from returning_early(tutorial, right)
     yield from putting_softmax_first(tutorial, right)
-    yield from averaging_averages(prepare("logistic", settings, dataset))
+    yield from averaging_averages(prepare("logistic", published("logistic", settings), dataset))
     for batch_size in (64, 1024):
-        choice = replace(settings, batch_size=batch_size)
+        choice = replace(published("tutorial", settings), batch_size=batch_size)
         yield from dropping_a_batch(prepare("tutorial", choice, dataset))
 
 
+def published(recipe_name: str, settings: Settings) -> Settings:
+    """The settings with the recipe's published schedule, also on the digits."""
+    recipe = find(recipe_name)
+    return replace(
+        settings, lr=recipe.lr, batch_size=recipe.batch_size, epochs=recipe.epochs, init=recipe.init
+    )
+
+
 def dividing_twice(experiment: Experiment, right: NumpyBackend) -> Iterator[Finding]:
-    """The gradient is N times too small, and training N times too slow."""
+    """The gradient is N times too small, so training is N times too slow."""
     name = "loss divided by the batch size twice"
     wrong = train(experiment, divided_twice)
     images, labels = experiment.arrays("training", "float64")
@@ -116,19 +125,19 @@ def dividing_twice(experiment: Experiment, right: NumpyBackend) -> Iterator[Find
     yield from judged(name, experiment, right, wrong)
 
 
-def returning_early(experiment: Experiment, side: NumpyBackend) -> Iterator[Finding]:
-    """The accuracy of the first 500 images passes for that of all."""
+def returning_early(experiment: Experiment, backend: NumpyBackend) -> Iterator[Finding]:
+    """The accuracy of the first 500 images is taken for that of all."""
     name = "`return` inside the loop over batches of 500"
     for split in experiment.splits:
         images, labels = experiment.arrays(split, "float64")
-        logits = side.predict(images)
+        logits = backend.predict(images)
         figure = f"{split} accuracy, {len(labels):,} images"
         exact = float((logits.argmax(axis=1) == labels).mean())
         yield Finding(name, figure, exact, accuracy_of_first_batch(logits, labels), ".2%")
 
 
 def putting_softmax_first(experiment: Experiment, right: NumpyBackend) -> Iterator[Finding]:
-    """The gradient shrinks, and the loss that is printed cannot go below 1.4612."""
+    """The gradient is smaller, and the printed loss cannot fall below 1.4612."""
     name = "softmax before the cross-entropy that takes logits"
     wrong = train(experiment, softmax_first)
     images, labels = experiment.arrays(experiment.held_out, "float64")
@@ -141,9 +150,9 @@ def putting_softmax_first(experiment: Experiment, right: NumpyBackend) -> Iterat
 def averaging_averages(experiment: Experiment) -> Iterator[Finding]:
     """The last batch of the evaluation counts as much as a full one."""
     name = "validation loss averaged over unequal batches"
-    side, size = train(experiment, mean_gradient), experiment.recipe.batch_size
+    backend, size = train(experiment, mean_gradient), experiment.recipe.batch_size
     images, labels = experiment.arrays(experiment.held_out, "float64")
-    logits = side.predict(images)
+    logits = backend.predict(images)
     hits = (logits.argmax(axis=1) == labels).astype(float)
     for figure, values, form in (
         ("loss", F.cross_entropy(logits, labels, "none"), ".4f"),
@@ -155,7 +164,7 @@ def averaging_averages(experiment: Experiment) -> Iterator[Finding]:
 
 
 def dropping_a_batch(experiment: Experiment) -> Iterator[Finding]:
-    """An epoch is shorter than it says, by up to a batch."""
+    """An epoch has fewer images than the training set, by up to a batch."""
     size, count = experiment.recipe.batch_size, len(experiment.splits["training"])
     name = f"smaller last batch dropped, batch size {size}"
     whole = replace(experiment, recipe=replace(experiment.recipe, drop_last=False))
@@ -168,39 +177,39 @@ def dropping_a_batch(experiment: Experiment) -> Iterator[Finding]:
 def judged(
     name: str, experiment: Experiment, right: NumpyBackend, wrong: NumpyBackend
 ) -> Iterator[Finding]:
-    """True loss and accuracy of both models on the held-out images."""
+    """The true loss and accuracy of both models on the held-out images."""
     split = experiment.held_out
     exact, mistaken = (
-        side.evaluate(*experiment.arrays(split, "float64")) for side in (right, wrong)
+        model.evaluate(*experiment.arrays(split, "float64")) for model in (right, wrong)
     )
     yield Finding(name, f"{split} loss after training", exact[0], mistaken[0])
     yield Finding(name, f"{split} accuracy after training", exact[1], mistaken[1], ".2%")
 
 
 def train(experiment: Experiment, gradient: Gradient) -> NumpyBackend:
-    """The training loop of `numpy_impl`, with `gradient` in the place of the criterion's."""
-    side = untrained(experiment)
+    """The training loop of `numpy_impl`, with `gradient` instead of the criterion's backward."""
+    backend = untrained(experiment)
     images, labels = experiment.arrays("training", "float64")
     for batch in experiment.batches():
-        logits = side.model(images[batch])
-        side.optimizer.zero_grad()
-        side.model.backward(gradient(logits, labels[batch]))
-        side.optimizer.step()
-    return side
+        logits = backend.model(images[batch])
+        backend.optimizer.zero_grad()
+        backend.model.backward(gradient(logits, labels[batch]))
+        backend.optimizer.step()
+    return backend
 
 
 def untrained(experiment: Experiment) -> NumpyBackend:
     """The experiment's model with its initial weights."""
-    side = NumpyBackend(experiment.recipe, "float64", experiment.settings.seed)
-    side.load(experiment.initial)
-    return side
+    backend = NumpyBackend(experiment.recipe, "float64", experiment.settings.seed)
+    backend.load(experiment.initial)
+    return backend
 
 
 HEADER = ("mistake", "figure", "right", "with the mistake")
 
 
 def cells(found: list[Finding]) -> list[tuple[str, str, str, str]]:
-    """The rows of the table; a mistake is named once."""
+    """The rows of the table; the name of a mistake is in its first row only."""
     names = [finding.mistake for finding in found]
     return [
         (
@@ -218,7 +227,7 @@ BLOCK = "tutorial mistakes"
 
 @dataclass(kw_only=True)
 class TutorialMistakes:
-    """Print how much each mistake changes the result."""
+    """Print by how much each mistake changes the result."""
 
     data: Literal["digits", "mnist", "fashion-mnist"] = "digits"
     """Which images."""
@@ -227,12 +236,12 @@ class TutorialMistakes:
     seed: int = 0
     """Draws the initial weights and the order of the batches."""
     write: Path | None = None
-    """Put the table into this page, too, between its markers."""
+    """Also put the table into this page, between its markers."""
 
     def run(self) -> int:
         """Exit code 0."""
         if self.write is not None:
-            read_page(self.write, BLOCK)  # now, before the work
+            read_page(self.write, BLOCK)  # before the work
             files.check_writable(self.write, "write")
         settings = Settings(
             data=self.data, data_root=self.data_root, seed=self.seed, dtype="float64"
@@ -249,7 +258,7 @@ class TutorialMistakes:
 
 
 def measure(settings: Settings) -> Iterator[Finding]:
-    """The findings on the data of `settings`."""
+    """Load the data of `settings`, and measure every mistake on it."""
     return findings(datasets.load(settings.data, settings.data_root), settings)
 
 

@@ -15,7 +15,16 @@ __all__ = ["batch_norm", "batch_norm_backward", "dropout", "dropout_backward"]
 Features = Float[ndarray, " C"]
 
 
-@checked()
+def check_several(function: str, input: ndarray, training: bool) -> None:
+    """Raise ValueError if there is one number of each channel, which has no variance."""
+    if training and count(input) < 2:
+        raise ValueError(
+            f"{function}: input has shape {input.shape}, expected at least two numbers of each "
+            "channel in training"
+        )
+
+
+@checked(check_several)
 def batch_norm(
     input: Float[ndarray, "N C *size"],
     running_mean: Features,
@@ -43,7 +52,7 @@ def batch_norm(
     return output, running_mean, running_var
 
 
-@checked()
+@checked(check_several)
 def batch_norm_backward(
     grad_output: Float[ndarray, "N C *size"],
     input: Float[ndarray, "N C *size"],
@@ -89,7 +98,13 @@ def along(values: Features, input: Float[ndarray, "N C *size"]) -> Float[ndarray
     return values.reshape(-1, *[1] * (input.ndim - 2))
 
 
-@checked()
+def check_share(function: str, p: float) -> None:
+    """Raise ValueError if nothing is left."""
+    if p >= 1:
+        raise ValueError(f"{function}: p is {p}, expected a number in [0, 1)")
+
+
+@checked(check_share)
 def dropout(
     input: Float[ndarray, "*shape"], mask: Float[ndarray, "*shape"], p: float = 0.5
 ) -> Float[ndarray, "*shape"]:
@@ -100,7 +115,7 @@ def dropout(
     return input * mask / (1 - p)
 
 
-@checked()
+@checked(check_share)
 def dropout_backward(
     grad_output: Float[ndarray, "*shape"], mask: Float[ndarray, "*shape"], p: float = 0.5
 ) -> Float[ndarray, "*shape"]:

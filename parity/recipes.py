@@ -1,8 +1,9 @@
-"""The recipes: each published system as data, from top to bottom of this file.
+"""The recipes: each published system as data.
 
-The images are (N, 784), the classes 10. Sizes of splits are those of MNIST; a smaller data set is
-divided in the same proportion. The published settings are for MNIST; on the 1,797 digits, a
-fiftieth of its steps, they would hardly learn, so each recipe has settings for these as well.
+The images are (N, 784), and there are 10 classes. The sizes of splits are those of MNIST; a smaller
+data set is divided in the same proportion. The published settings are for MNIST. On the 1,797
+digits an epoch has far fewer steps, and the model would hardly learn. So each recipe has other
+settings for the digits.
 """
 
 from dataclasses import dataclass, replace
@@ -17,9 +18,9 @@ Init = Literal["default", "xavier"]
 
 @dataclass(frozen=True)
 class Published:
-    """A figure that somebody printed: what was measured on which images after how many steps."""
+    """A published figure: which metric, on which images, after how many steps."""
 
-    where: str  # "epoch 3", say, as the report calls it
+    where: str  # the name of the moment in reports, such as "epoch 3"
     step: int  # after how many training steps
     split: str  # validation or test
     metric: str  # loss or accuracy
@@ -28,7 +29,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Training:
-    """How a recipe is trained on other images than those it was published with."""
+    """Settings of a recipe for other images than those it was published with."""
 
     lr: float
     batch_size: int
@@ -48,6 +49,7 @@ class Recipe:
     batch_size: int
     epochs: int
     hidden_features: int = 100  # of FeedForward
+    activation: Literal["sigmoid", "relu"] = "sigmoid"  # of FeedForward
     weight_decay: float = 0.0
     momentum: float = 0.0  # of SGD
     init: Init = "default"
@@ -60,12 +62,12 @@ class Recipe:
     denominator: int = 255  # pixels 0..255 are divided by this
 
     evaluate_every: int | None = None  # steps; None for every epoch
-    evaluate_training: bool = False  # accuracy on the training images, too
+    evaluate_training: bool = False  # also the accuracy on the training images
     published: tuple[Published, ...] = ()
-    on_digits: Training | None = None  # on the embedded digits, in place of the above
+    on_digits: Training | None = None  # used instead of the above on the embedded digits
 
     def settings_for(self, data: str) -> "Recipe":
-        """The recipe with its settings for the digits, or as it was published on other images."""
+        """The recipe with its settings for the digits; for other images as it was published."""
         if data != "digits" or self.on_digits is None:
             return replace(self, on_digits=None)
         return replace(self, on_digits=None, **vars(self.on_digits))
@@ -168,7 +170,7 @@ CNN_ADAM = Recipe(
     train_size=50_000,
     validation_size=20_000,
     denominator=256,
-    # The default initial weights leave most classes dead (docs/recipes.md).
+    # With the default initial weights most classes are dead (docs/recipes.md).
     on_digits=Training(lr=0.005, batch_size=32, epochs=30, init="xavier"),
 )
 

@@ -1,4 +1,4 @@
-"""Experiments small enough to be run many times."""
+"""Experiments that are small enough to be run many times."""
 
 from typing import Any
 
@@ -7,6 +7,6 @@ from parity.experiment.settings import Settings
 
 
 def small(recipe: str = "feedforward", **choices: Any) -> Experiment:
-    """Two epochs whose last batches are partial, with weight decay."""
+    """Two epochs, each with a smaller last batch, with weight decay."""
     defaults = {"train_size": 150, "batch_size": 64, "epochs": 2, "weight_decay": 0.01}
     return prepare(recipe, Settings(**(defaults | choices)))

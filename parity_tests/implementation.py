@@ -1,7 +1,7 @@
 """The functions under test: `numpy_impl.functional`, or the file of pytest's `--parity-impl`.
 
-A test module that takes its functions from here, with
-`from parity_tests.implementation import functional as F`, is run against such a file, too.
+A test module that takes its functions from here (`from parity_tests.implementation import
+functional as F`) can also be run against such a file.
 """
 
 import numpy_impl.functional

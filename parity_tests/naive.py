@@ -1,4 +1,4 @@
-"""The slow and obvious versions, one number at a time: the oracle of the fast ones."""
+"""Slow and obvious versions with plain loops, which the tests compare the fast ones with."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,18 +6,18 @@ import numpy as np
 from numpy import ndarray
 
 Size = tuple[int, ...]  # (height, width)
-Stop = tuple[int, int, tuple[slice, slice]]
+Position = tuple[int, int, tuple[slice, slice]]
 
 
-def stops(size: Size, window: Size, stride: Size) -> Iterator[Stop]:
-    """(row, column of the output, the part of the image under the window) for each stop."""
+def positions(size: Size, window: Size, stride: Size) -> Iterator[Position]:
+    """For each position of the window: row and column of the output, and the part of the image."""
     for row, top in enumerate(range(0, size[0] - window[0] + 1, stride[0])):
         for column, left in enumerate(range(0, size[1] - window[1] + 1, stride[1])):
             yield row, column, np.s_[top : top + window[0], left : left + window[1]]
 
 
 def output_size(size: Size, window: Size, stride: Size) -> Size:
-    *_, (row, column, _) = stops(size, window, stride)
+    *_, (row, column, _) = positions(size, window, stride)
     return row + 1, column + 1
 
 
@@ -31,7 +31,7 @@ def conv2d(input: ndarray, weight: ndarray, bias: ndarray, stride: Size, padding
     output = np.empty((len(input), len(weight), *shape), input.dtype)
     for n in range(len(input)):
         for o in range(len(weight)):
-            for row, column, under in stops(padded.shape[2:], window, stride):
+            for row, column, under in positions(padded.shape[2:], window, stride):
                 output[n, o, row, column] = (padded[n, :, *under] * weight[o]).sum() + bias[o]
     return output
 
@@ -44,7 +44,7 @@ def conv2d_backward(
     grad_bias = np.zeros_like(weight[:, 0, 0, 0])
     for n in range(len(input)):
         for o in range(len(weight)):
-            for row, column, under in stops(padded.shape[2:], window, stride):
+            for row, column, under in positions(padded.shape[2:], window, stride):
                 grad = grad_output[n, o, row, column]
                 grad_padded[n, :, *under] += grad * weight[o]
                 grad_weight[o] += grad * padded[n, :, *under]
@@ -58,7 +58,7 @@ def avg_pool2d(input: ndarray, kernel_size: Size, stride: Size) -> ndarray:
     output = np.empty((*input.shape[:2], *shape), input.dtype)
     for n in range(input.shape[0]):
         for c in range(input.shape[1]):
-            for row, column, under in stops(input.shape[2:], kernel_size, stride):
+            for row, column, under in positions(input.shape[2:], kernel_size, stride):
                 output[n, c, row, column] = input[n, c, *under].mean()
     return output
 
@@ -69,7 +69,7 @@ def avg_pool2d_backward(
     grad_input = np.zeros_like(input)
     for n in range(input.shape[0]):
         for c in range(input.shape[1]):
-            for row, column, under in stops(input.shape[2:], kernel_size, stride):
+            for row, column, under in positions(input.shape[2:], kernel_size, stride):
                 share = grad_output[n, c, row, column] / (kernel_size[0] * kernel_size[1])
                 grad_input[n, c, *under] += share
     return grad_input
@@ -78,10 +78,11 @@ def avg_pool2d_backward(
 def slope(
     function: Callable[[], float], array: ndarray, index: tuple[int, ...], step: float = 6e-6
 ) -> float:
-    """The derivative of `function()` in one number of `array`, which it reads; both are float64.
+    """The derivative of `function()` with respect to `array[index]`, in float64.
 
-    The step is the cube root of the machine epsilon, where truncation (step² times a sixth of the
-    third derivative) and rounding (epsilon over step) are both near 4e-11.
+    `function` reads `array`. The step is the cube root of the machine epsilon, where the truncation
+    error (step² times a sixth of the third derivative) and the rounding error (epsilon / step) are
+    both about 4e-11.
     """
     before = array[index]
     array[index] = before + step

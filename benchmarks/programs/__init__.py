@@ -1,6 +1,6 @@
-"""The columns of the table: each program trains the same work in its own way, a file each.
+"""The columns of the table: each program trains the same work in its own way, in its own file.
 
-A program's process imports its own file only, for JAX and scikit-learn need not be installed.
+The process of a program imports that file only, because JAX and scikit-learn may not be installed.
 """
 
 from benchmarks.programs.base import Program, installed, load_program, program_names

@@ -1,4 +1,4 @@
-"""What programs share, and how one is found by its name."""
+"""The base class of the programs, and how one is found by its name."""
 
 import importlib
 from abc import ABC
@@ -19,7 +19,7 @@ FILES = {"floor": "lower_bound"}  # the column's key in the JSON is older than t
 
 
 class Program(ABC):
-    """One way to train. `steps` trains one step at each `next`, without end."""
+    """One way to train. Each `next(self.steps)` trains one step, without end."""
 
     steps: Iterator[object]
 
@@ -37,7 +37,7 @@ class Program(ABC):
         return perf_counter() - start
 
     def weights(self) -> dict[str, ndarray] | None:
-        """The weights now by PyTorch's names; None where it does not train the work's own."""
+        """The current weights by PyTorch's names; None if it does not train the work's weights."""
         return None
 
 
@@ -51,7 +51,7 @@ def program_names(model: str, compile: bool, cuda: bool) -> list[str]:
 
 
 def installed(module: str) -> bool:
-    """Whether the module of that name could be imported."""
+    """Whether a module of that name is installed."""
     return find_spec(module) is not None
 
 

@@ -1,4 +1,4 @@
-"""The tuned loop with its model and loss, forward and backward, through `torch.compile`."""
+"""The tuned loop, with its model and loss compiled by `torch.compile`, forward and backward."""
 
 import torch
 
@@ -9,7 +9,7 @@ __all__ = ["Program"]
 
 
 class Program(tuned.Program):
-    """`torch.compile` with its default mode; the optimizer is a fused kernel already."""
+    """`torch.compile` in its default mode; the optimizer is already a fused kernel."""
 
     def __init__(self, work: Work) -> None:
         super().__init__(work)

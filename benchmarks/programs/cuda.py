@@ -9,7 +9,7 @@ __all__ = ["Program"]
 
 
 class Program(TorchProgram):
-    """The training loop of `torch_impl`, timed on the device; float32 is float32, not TF32."""
+    """The training loop of `torch_impl`, timed on the device, in float32 without TF32."""
 
     def __init__(self, work: Work) -> None:
         torch.backends.cuda.matmul.allow_tf32 = False

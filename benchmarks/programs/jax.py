@@ -1,4 +1,4 @@
-"""The same step in JAX, compiled whole."""
+"""The same step in JAX, compiled as a whole."""
 
 import os
 from collections.abc import Iterator
@@ -19,18 +19,18 @@ BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 
 
 class Program(base.Program):
-    """`jax.jit` over gathering, gradient and update; the old weights' memory is given back."""
+    """`jax.jit` over gathering, gradient and update; it may reuse the memory of the old weights."""
 
     def __init__(self, work: Work) -> None:
         super().__init__(work)
-        # XLA makes a thread for each core that it may run on, and knows no other limit.
+        # XLA starts a thread for each core that it may run on; there is no other way to limit it.
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: work.threads])
         self.state = initial_state(work)
         self.steps = self.train()
 
     def train(self) -> Iterator[None]:
-        """One step at each `next`; waits for the step, which JAX only starts."""
+        """Train one step at each `next`, and wait until it is done: JAX runs asynchronously."""
         images, labels = jnp.asarray(self.work.images), jnp.asarray(self.work.labels)
         step = jax.jit(make_step(self.work), donate_argnums=0)
         for indices in self.work.batches():
@@ -43,7 +43,7 @@ class Program(base.Program):
 
 
 def initial_state(work: Work) -> Arrays:
-    """The weights; for Adam with the number of steps and the two running means."""
+    """The weights; for Adam also the number of steps and the two running means."""
     weights = {name: jnp.array(array) for name, array in work.initial.items()}
     if work.recipe.optimizer == "SGD":
         return {"weights": weights}

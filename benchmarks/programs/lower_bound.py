@@ -1,4 +1,4 @@
-"""The least that a step can cost in NumPy: its matrix products and the gathering of its batch."""
+"""The least time of a step in NumPy: its matrix products and the gathering of its batch."""
 
 import timeit
 from collections.abc import Iterable, Iterator
@@ -13,14 +13,14 @@ from benchmarks.work import Work
 __all__ = ["Program"]
 
 Product = tuple[ndarray, ndarray, ndarray]  # two factors, and the memory for their product
-Way = list[Product]  # to multiply all that a layer has to
+Way = list[Product]  # one way to compute all products of a layer
 
 
 class Program(base.Program):
-    """All into memory that is there already, with nothing between the products: it learns nothing.
+    """The products only, written into memory that exists already. It does not learn.
 
-    Each layer is multiplied in the way that was the fastest of several at the start. A convolution
-    is counted as the products of its weights with the unfolded images; the unfolding is not.
+    Each layer is computed in the way that was the fastest of several at the start. A convolution
+    counts as the products of its weights with the unfolded images, without the unfolding.
     """
 
     def __init__(self, work: Work) -> None:
@@ -33,7 +33,7 @@ class Program(base.Program):
         self.steps = self.train()
 
     def train(self) -> Iterator[None]:
-        """One step at each `next`."""
+        """Compute the products of one step at each `next`."""
         images, labels = self.work.images, self.work.labels
         for indices in self.work.batches():
             # By default `take` would gather into a copy first, in case an index is out of range.
@@ -44,18 +44,18 @@ class Program(base.Program):
 
 
 def multiply(products: Iterable[Product]) -> None:
-    """One after the other."""
+    """Compute the products, one after the other."""
     for left, right, product in products:
         np.matmul(left, right, out=product)
 
 
 def seconds(way: Way) -> float:
-    """How long it takes at best."""
+    """The shortest time of several runs."""
     return min(timeit.repeat(lambda: multiply(way), number=3, repeat=5))
 
 
 def linears(work: Work, input: ndarray) -> Iterator[list[Way]]:
-    """For each layer: whole or in portions of the batch, the weights as (out, in) or (in, out)."""
+    """The ways for each layer: in portions or whole, weights stored (out, in) or (in, out)."""
     N = len(input)
     for number, weight in enumerate(matrices(work)):
         x = ones(N, weight.shape[1]) if number else input
@@ -68,7 +68,7 @@ def linears(work: Work, input: ndarray) -> Iterator[list[Way]]:
 def linear(
     x: ndarray, weight: ndarray, dy: ndarray, size: int, needs_input_grad: bool
 ) -> Iterator[Product]:
-    """y = x Wᵀ and dW = dyᵀ x, by `size` rows at a time, and dx = dy W unless nobody needs it."""
+    """y = x Wᵀ and dW = dyᵀ x, `size` rows at a time, and dx = dy W if it is needed."""
     y = np.empty_like(dy)
     rows = [slice(start, start + size) for start in range(0, len(x), size)]
     yield from ((x[it], weight.T, y[it]) for it in rows)
@@ -78,32 +78,32 @@ def linear(
 
 
 def convolutions(work: Work) -> Iterator[list[Way]]:
-    """For each layer: the images unfolded into one wide matrix, or into one for each stop."""
-    side, N = 28, work.recipe.batch_size
+    """The ways for each layer: one wide matrix, or one matrix for each position of the kernel."""
+    size, N = 28, work.recipe.batch_size  # of the images, in pixels
     for number, weight in enumerate(matrices(work)):
-        side = (side + 1) // 2  # stride 2, padding 1
-        shapes = [(1, side * side * N), (side * side, N)]
-        yield [convolution(weight, stops, width, number > 0) for stops, width in shapes]
+        size = (size + 1) // 2  # stride 2, padding 1
+        shapes = [(1, size * size * N), (size * size, N)]
+        yield [convolution(weight, count, width, number > 0) for count, width in shapes]
 
 
-def convolution(weight: ndarray, stops: int, width: int, needs_input_grad: bool) -> Way:
-    """With the unfolded images u, y = W u, dW = dy uᵀ and du = Wᵀ dy at each stop."""
+def convolution(weight: ndarray, count: int, width: int, needs_input_grad: bool) -> Way:
+    """y = W u, dW = dy uᵀ and du = Wᵀ dy for each of `count` matrices u of unfolded images."""
     out, K = weight.shape
-    u, dy = ones(stops, K, width), ones(stops, out, width)
+    u, dy = ones(count, K, width), ones(count, out, width)
     way = [
         (weight, u, np.empty_like(dy)),
-        (dy, u.swapaxes(1, 2), np.empty((stops, out, K), np.float32)),
+        (dy, u.swapaxes(1, 2), np.empty((count, out, K), np.float32)),
     ]
     return [*way, (weight.T, dy, np.empty_like(u))] if needs_input_grad else way
 
 
 def matrices(work: Work) -> list[ndarray]:
-    """The weights without the biases, each as (out, the rest)."""
+    """The weights without the biases, each as a matrix (out, all other axes)."""
     model = getattr(numpy_impl.models, work.recipe.model)(*work.model_arguments)
     weights = [parameter.data for parameter in model.parameters()]
     return [array.reshape(len(array), -1) for array in weights if array.ndim > 1]
 
 
 def ones(*shape: int) -> ndarray:
-    """Numbers that are quick to multiply: what memory happens to hold may be slow (denormal)."""
+    """An array of ones. Uninitialised memory may hold denormal numbers, which are slow."""
     return np.ones(shape, np.float32)

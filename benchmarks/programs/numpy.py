@@ -13,7 +13,7 @@ __all__ = ["Program"]
 
 
 class Program(base.Program):
-    """The training loop by hand."""
+    """The training loop of `numpy_impl`."""
 
     def __init__(self, work: Work) -> None:
         super().__init__(work)

@@ -12,9 +12,9 @@ __all__ = ["Program"]
 
 
 class Program(base.Program):
-    """One pass of `MLPClassifier.fit`, from initial weights and in an order of its own.
+    """One pass of `MLPClassifier.fit`, with its own initial weights and order of batches.
 
-    So its weights are nobody else's, and are not compared.
+    So its weights are not compared with those of the others.
     """
 
     def __init__(self, work: Work) -> None:
@@ -35,6 +35,6 @@ class Program(base.Program):
     def run(self, count: int) -> None:
         """Fit to as many images as `count` batches hold, at most all of them."""
         size = count * self.work.recipe.batch_size
-        with warnings.catch_warnings():  # one pass is what we want
+        with warnings.catch_warnings():  # one pass is intended
             warnings.simplefilter("ignore", ConvergenceWarning)
             self.classifier.fit(self.work.images[:size], self.work.labels[:size])

@@ -1,4 +1,4 @@
-"""`torch_impl` as it is, on the CPU; and what the other PyTorch loops share with it."""
+"""`torch_impl` as it is, on the CPU, and the base class of the other PyTorch loops."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ __all__ = ["Program", "TorchProgram"]
 
 
 class TorchProgram(base.Program):
-    """A PyTorch model with its optimizer, on the work's initial weights."""
+    """A PyTorch model and its optimizer, with the work's initial weights."""
 
     def __init__(self, work: Work, device: str = "cpu", **options: Any) -> None:
         super().__init__(work)

@@ -13,7 +13,7 @@ __all__ = ["Program"]
 
 
 class Program(TorchProgram):
-    """Tensors in memory, batches by `index_select`, a fused optimizer, and no look at the loss."""
+    """Tensors in memory, batches by `index_select`, a fused optimizer; the loss is not read."""
 
     def __init__(self, work: Work) -> None:
         super().__init__(work, fused=True)
@@ -25,7 +25,7 @@ class Program(TorchProgram):
         return cross_entropy(self.model(input), target)
 
     def train(self) -> Iterator[None]:
-        """One step at each `next`."""
+        """Train one step at each `next`."""
         images, labels = torch.from_numpy(self.work.images), torch.from_numpy(self.work.labels)
         for indices in self.work.batches():
             index = torch.from_numpy(indices)

@@ -18,7 +18,7 @@ transforms = import_torchvision().transforms
 
 
 class Pictures(Dataset[tuple[torch.Tensor, int]]):
-    """Bytes in memory, made a picture and then a tensor one by one, as torchvision's MNIST does."""
+    """Bytes in memory; each becomes a picture and then a tensor, as in torchvision's MNIST."""
 
     def __init__(self, work: Work) -> None:
         self.targets = work.labels
@@ -26,8 +26,8 @@ class Pictures(Dataset[tuple[torch.Tensor, int]]):
         images, denominator = work.images, work.recipe.denominator
         pixels = np.rint(images * np.float32(denominator)).astype(np.uint8)
         if not np.array_equal(pixels / np.float32(denominator), images):
-            pixels = images  # the digits have 17 shades, which are no bytes; ToTensor keeps floats
-        elif denominator != 255:  # ToTensor's own
+            pixels = images  # the digits' 17 shades do not fit bytes; ToTensor keeps floats
+        elif denominator != 255:  # ToTensor divides by 255
             rescale = transforms.Lambda(lambda image: image * (255 / denominator))
             self.transform = transforms.Compose([self.transform, rescale])
         self.data = torch.from_numpy(pixels.reshape(-1, 28, 28))
@@ -41,14 +41,14 @@ class Pictures(Dataset[tuple[torch.Tensor, int]]):
 
 
 class Program(TorchProgram):
-    """The DataLoader makes a batch an image at a time, in the training process as by default."""
+    """The DataLoader collects a batch image by image, in the training process (its default)."""
 
     def __init__(self, work: Work) -> None:
         super().__init__(work)
         self.steps = self.train()
 
     def train(self) -> Iterator[None]:
-        """One step at each `next`."""
+        """Train one step at each `next`."""
         order = (indices.tolist() for indices in self.work.batches())
         loader = DataLoader(Pictures(self.work), batch_sampler=order)
         criterion = CrossEntropyLoss()

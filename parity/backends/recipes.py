@@ -11,6 +11,7 @@ import torch
 from numpy import ndarray
 
 import numpy_impl.models
+import numpy_impl.nn
 import numpy_impl.optim
 import numpy_impl.training
 import torch_impl.models
@@ -21,7 +22,14 @@ from parity.backends.base import Backend, Moments, State, TrainingStep
 from parity.backends.torch_program import TorchProgram, as_numpy, to_numpy
 from parity.recipes import Recipe
 
-__all__ = ["NumpyBackend", "RecipeBackend", "TorchBackend", "make_backend", "model_arguments"]
+__all__ = [
+    "NUM_CLASSES",
+    "NumpyBackend",
+    "RecipeBackend",
+    "TorchBackend",
+    "make_backend",
+    "model_arguments",
+]
 
 IN_FEATURES = 784
 NUM_CLASSES = 10
@@ -69,6 +77,12 @@ def model_arguments(recipe: Recipe) -> tuple[int, ...]:
     }[recipe.model]
 
 
+def activate(model: Any, nn: Any, recipe: Recipe) -> None:
+    """Give the hidden layer of a FeedForward the activation that the recipe asks for."""
+    if recipe.model == "FeedForward" and recipe.activation == "relu":
+        model.sigmoid = nn.ReLU()
+
+
 def options(recipe: Recipe) -> dict[str, float]:
     """The keyword arguments of the recipe's optimizer class, on either side."""
     momentum = {"momentum": recipe.momentum} if recipe.optimizer == "SGD" else {}
@@ -86,6 +100,7 @@ class NumpyBackend(RecipeBackend):
         model_class = getattr(numpy_impl.models, recipe.model)
         rng = np.random.default_rng(seed)
         self.model = model_class(*model_arguments(recipe), dtype=np.dtype(dtype), rng=rng)
+        activate(self.model, numpy_impl.nn, recipe)
         optimizer_class = getattr(numpy_impl.optim, recipe.optimizer)
         self.optimizer = optimizer_class(self.model.parameters(), **options(recipe))
 
@@ -128,6 +143,7 @@ class TorchBackend(RecipeBackend, TorchProgram):
             model = model_class(
                 *model_arguments(recipe), device=device, dtype=getattr(torch, dtype)
             )
+        activate(self.model, torch_impl.nn, recipe)
         optimizer_class = getattr(torch_impl.optim, recipe.optimizer)
         optimizer = optimizer_class(  # fused: one kernel for the whole step
             model.parameters(), fused=True, **options(recipe)

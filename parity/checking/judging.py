@@ -94,8 +94,8 @@ def expect(
         rng = np.random.default_rng(0)
         runs = []
         if dtype == "float32":  # options, too, may be kept in single precision
-            options = call.options if subject.role == "class" else subject.defaults | call.options
-            options = cast_numbers(options, np.float32)
+            defaults = subject.defaults if subject.role == "step" else {}
+            options = cast_numbers({**defaults, **call.options}, np.float32)
             runs = [compute(call, dtype), compute(replace(call, options=options))]
         for _ in range(RUNS):
             runs.append(compute(call.with_args(*rounded(call.args, dtype, rng))))

@@ -42,6 +42,8 @@ def guarded(run: Callable[[], int], program: str = "parity") -> int:
     except KeyboardInterrupt as ending:
         print(f"{program}: interrupted", file=sys.stderr)
         return 128 + latest() if isinstance(ending, Ending) else INTERRUPTED
+    except MemoryError:
+        return refuse("there is not enough memory for this", program)
     except BrokenPipeError:  # `parity ... | head` has read enough, but not the answer
         drop_output()
         return UNREAD

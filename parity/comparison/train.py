@@ -1,6 +1,6 @@
 """One side alone, from the same initial weights and the same batches as in a comparison."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -62,8 +62,7 @@ def train(
         restore(run, checkpoints.state)
     done = len(run.losses)
     measure(done)
-    data = experiment.arrays("training", settings.dtype)
-    steps = side.steps(*data, experiment.batches()[done:], first=done + 1)
+    steps = side_steps(experiment, side, done)
     for number in range(done + 1, experiment.num_steps + 1):
         start = perf_counter()
         outcome = next(steps)
@@ -78,6 +77,14 @@ def train(
         if run.interrupted:
             break
     return run
+
+
+def side_steps(experiment: Experiment, side: RecipeBackend, done: int) -> Iterator[TrainingStep]:
+    """Train on the batches after those that are `done`, and yield after each step."""
+    first = done + 1
+    for images, labels, batches in experiment.windows(side.dtype, experiment.batches()[done:]):
+        yield from side.steps(images, labels, batches, first)
+        first += len(batches)
 
 
 def state_of(run: TrainingRun) -> dict[str, Any]:

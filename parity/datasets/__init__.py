@@ -1,4 +1,4 @@
-"""Where images come from, how they are split and scaled, and in what order batches are drawn."""
+"""Load images, split and scale them, and draw the order of the batches."""
 
 from parity.datasets.batching import batches, num_batches
 from parity.datasets.dataset import Dataset, Split

@@ -1,4 +1,4 @@
-"""In what order examples are drawn: one stream of index arrays, handed to both sides."""
+"""The order of the examples: one stream of index arrays, the same for NumPy and PyTorch."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def batches(
     batch_size : int
         Examples in a batch, from 1 to `n`.
     epochs : int
-        How often every example is visited, at least 1.
+        How many times every example is visited, at least 1.
     seed : int
         0 or more; the same seed gives the same batches.
     drop_last : bool
@@ -34,9 +34,9 @@ def batches(
     Raises
     ------
     TypeError
-        If a number is no integer. Raised by the call, before the first batch is drawn.
+        If a number is not an integer. Raised by the call, before the first batch is drawn.
     ValueError
-        If a number is out of range; likewise.
+        If a number is out of range. Raised by the call as well.
     """
     _check(n, batch_size, epochs)
     integer("seed", seed, 0)

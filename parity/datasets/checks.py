@@ -9,7 +9,7 @@ def integer(name: str, value: object, minimum: int, maximum: int | None = None) 
     Raises
     ------
     TypeError
-        If `value` is no integer; True, 2.0 and NaN are none.
+        If `value` is not an integer. True, 2.0 and NaN are not accepted.
     ValueError
         If `value` is out of range.
     """

@@ -1,39 +1,57 @@
-"""Labelled images in memory: a `Split`, and the `Dataset` of two that `datasets.load` returns."""
+"""Labelled images in memory: a `Split`, and a `Dataset` of two splits."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, Int64
+from jaxtyping import Float, Float32, Int, Int64, UInt8
 
 from parity.datasets.checks import integer
 
 
-# eq=False: two splits are equal when they are the same object; `==` on arrays has no one answer.
+# eq=False: two splits are equal if they are the same object. `==` on arrays gives an array.
 @dataclass(frozen=True, eq=False)
 class Split:
     """Images and their labels, row by row.
 
     Parameters
     ----------
-    images : (N, P) floating point array
-        One image a row, every value finite and in [0, 1].
+    pixels : (N, P) array
+        One image a row: floating point, every value finite and in [0, 1]; or bytes, which take a
+        quarter of the memory of float32, or none where the array is a memory map of a file.
     labels : (N,) int64 array
         The class of each image, 0 or more.
+    divisor : int
+        What bytes are divided by, from 255 on.
 
     Raises
     ------
     TypeError
-        If an argument is no array, or has another dtype.
+        If an argument is not an array, or has another dtype.
     ValueError
-        If a shape, a length or a value is wrong, or there is no example at all.
+        If a shape, a length or a value is wrong, or there is no example.
     """
 
-    images: Float[np.ndarray, "N P"]
+    pixels: Float[np.ndarray, "N P"] | UInt8[np.ndarray, "N P"]
     labels: Int64[np.ndarray, " N"]
+    divisor: int = 255
 
     def __post_init__(self) -> None:
-        _check_images(self.images)
-        _check_labels(self.labels, len(self.images))
+        integer("divisor", self.divisor, 255)
+        _check_images(self.pixels)
+        _check_labels(self.labels, len(self.pixels))
+
+    @property
+    def images(self) -> Float[np.ndarray, "N P"]:
+        """All images as floating point numbers in [0, 1]; those of bytes anew each time.
+
+        Of a large data set, take a few: ``split[batch].images``.
+        """
+        return self.pixels if self.pixels.dtype != np.uint8 else scale(self.pixels, self.divisor)
+
+    def take(self, rows: Int[np.ndarray, " B"]) -> Float[np.ndarray, "B P"]:
+        """The images of these rows as floating point numbers, a copy; the rows are not checked."""
+        pixels = self.pixels[rows]
+        return pixels if pixels.dtype != np.uint8 else scale(pixels, self.divisor)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -48,8 +66,8 @@ class Split:
         TypeError
             If `index` is neither a slice nor a 1-D integer array.
         ValueError
-            If `index` selects nothing, or reaches outside the split. Python would quietly
-            shorten such a slice, and train on fewer examples than were asked for.
+            If `index` selects nothing, or reaches outside the split. Python would shorten such a
+            slice without an error, and training would see fewer examples than intended.
         """
         if isinstance(index, slice):
             _check_slice(index, len(self))
@@ -58,7 +76,7 @@ class Split:
         labels = self.labels[index]
         if len(labels) == 0:
             raise ValueError(f"index: {index!r} selects no example of {len(self)}")
-        return Split(self.images[index], labels)
+        return Split(self.pixels[index], labels, self.divisor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +88,14 @@ class Dataset:
     train, test : Split
         The two splits.
     name : str
-        What reports call it.
+        The name in reports.
     num_classes : int
         Labels run from 0 to ``num_classes - 1``.
 
     Raises
     ------
     TypeError
-        If `num_classes` is no integer.
+        If `num_classes` is not an integer.
     ValueError
         If a label is out of range, or the splits' images differ in size.
     """
@@ -96,19 +114,28 @@ class Dataset:
                     f"{part}: got labels[{row}] = {largest}, "
                     f"expected labels from 0 to {self.num_classes - 1}"
                 )
-        widths = self.train.images.shape[1], self.test.images.shape[1]
+        widths = self.train.pixels.shape[1], self.test.pixels.shape[1]
         if widths[0] != widths[1]:
             raise ValueError(f"test: got images of {widths[1]} pixels, expected {widths[0]}")
+
+
+def scale(pixels: UInt8[np.ndarray, "N P"], divisor: int = 255) -> Float32[np.ndarray, "N P"]:
+    """Turn bytes into float32 from 0 to 1: divided by 255, as torchvision's ToTensor does."""
+    images = pixels.astype(np.float32)
+    images /= np.float32(divisor)
+    return images
 
 
 def _check_images(images: object) -> None:
     if not isinstance(images, np.ndarray):
         raise TypeError(f"images: got {type(images).__name__}, expected a NumPy array")
-    if not np.issubdtype(images.dtype, np.floating):
-        raise TypeError(f"images: got dtype {images.dtype}, expected floating point")
+    if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
+        raise TypeError(f"images: got dtype {images.dtype}, expected floating point or uint8")
     if images.ndim != 2 or images.size == 0:
         raise ValueError(f"images: got shape {images.shape}, expected (N, P), both at least 1")
-    # NaN passes through min and max and fails both comparisons, so this sees it too.
+    if images.dtype == np.uint8:
+        return  # in [0, 1] once they are divided, and not read before: they may be a whole disk
+    # NaN passes through min and max and makes both comparisons false, so this finds it as well.
     if not (images.min() >= 0 and images.max() <= 1):
         row, column = np.argwhere(~((images >= 0) & (images <= 1)))[0]
         value = images[row, column]

@@ -1,4 +1,4 @@
-"""`describe`: what data is here, for ``parity data``."""
+"""`describe`: which data sets are on this machine, for ``parity data``."""
 
 import os
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.datasets import digits
-from parity.datasets.dataset import Split
+from parity.datasets.dataset import Split, scale
 from parity.datasets.idx import IMAGE_SIZE
 from parity.datasets.loading import check_name, load, resolve_root
 from parity.datasets.mnist import COLLECTIONS
@@ -15,7 +15,7 @@ from parity.errors import DataError
 
 @dataclass(frozen=True)
 class SplitDescription:
-    """The figures of one split; `per_class[c]` counts the examples of class c."""
+    """The figures of one split; `per_class[c]` is the number of examples of class c."""
 
     examples: int
     per_class: tuple[int, ...]
@@ -25,9 +25,9 @@ class SplitDescription:
 
 @dataclass(frozen=True)
 class Description:
-    """One data set as it was found.
+    """One data set, as found on this machine.
 
-    When it cannot be loaded, `train` and `test` are None and `problem` says why in one line.
+    If it cannot be loaded, `train` and `test` are None and `problem` says why, in one line.
     """
 
     name: str
@@ -45,17 +45,17 @@ class Description:
 
 
 def describe(name: str, root: str | os.PathLike[str] | None = None) -> Description:
-    """Describe a data set: whether it is here, where from, how many of what.
+    """Describe a data set: where it is, where it comes from, and how many examples it has.
 
     Parameters
     ----------
     name, root
-        As for `load`; nothing is fetched.
+        As for `load`. Nothing is downloaded.
 
     Raises
     ------
     ValueError
-        If `name` is unknown. Missing or damaged files are no error: see `Description.problem`.
+        If `name` is unknown. Missing or damaged files raise nothing: see `Description.problem`.
     """
     check_name(name)
     if name == "digits":
@@ -73,6 +73,7 @@ def describe(name: str, root: str | os.PathLike[str] | None = None) -> Descripti
 
 def _figures(split: Split, num_classes: int) -> SplitDescription:
     per_class = tuple(np.bincount(split.labels, minlength=num_classes).tolist())
-    return SplitDescription(
-        len(split), per_class, float(split.images.min()), float(split.images.max())
-    )
+    pixels = split.pixels
+    both = np.array([[pixels.min(), pixels.max()]])
+    smallest, largest = both[0] if pixels.dtype != np.uint8 else scale(both, split.divisor)[0]
+    return SplitDescription(len(split), per_class, float(smallest), float(largest))

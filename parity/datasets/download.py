@@ -1,4 +1,4 @@
-"""Fetch data files through torchvision: all of them, or nothing at all."""
+"""Download data files through torchvision: all of them, or none."""
 
 import os
 import socket
@@ -16,14 +16,14 @@ TIMEOUT_SECONDS = 30.0
 
 
 def download_missing(torchvision_name: str, raw: Path, files: Iterable[str]) -> None:
-    """Fetch those of `files` that the folder `raw` lacks; files that are there stay as they are.
+    """Download those of `files` that are missing in the folder `raw`; the others stay as they are.
 
-    torchvision fetches and verifies them in a scratch folder; they move when all is well.
+    torchvision downloads and verifies them in a scratch folder. Then they are moved to `raw`.
 
     Raises
     ------
     DataError
-        If they cannot be fetched or written; then everything is as it was before.
+        If they cannot be downloaded or written. Then the folder is as it was before.
     """
     missing = [file for file in files if not (raw / file).exists()]
     if not missing:
@@ -36,7 +36,7 @@ def download_missing(torchvision_name: str, raw: Path, files: Iterable[str]) -> 
             fetched = Path(dataset(scratch, download=True).raw_folder)
             for file in missing:
                 os.replace(fetched / file, raw / file)
-    # All that torchvision, the network, the disk and the decompressor are known to raise.
+    # What torchvision, the network, the disk and the decompressor are known to raise.
     except (RuntimeError, OSError, HTTPException, EOFError, ZlibError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{raw}: download of {torchvision_name} failed: {reason}") from error
@@ -48,7 +48,7 @@ def download_missing(torchvision_name: str, raw: Path, files: Iterable[str]) -> 
 
 @contextmanager
 def _timeout() -> Iterator[None]:
-    """Give up on a silent server; torchvision sets no limit of its own."""
+    """Set a timeout for a server that does not answer; torchvision has none."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_SECONDS)
     try:

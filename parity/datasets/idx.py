@@ -71,6 +71,6 @@ def _check_layout(path: Path, ndim: int) -> list[int]:
     dims = [int(dim) for dim in np.frombuffer(header, ">u4", offset=4)]
     expected = header_size + int(np.prod(dims, dtype=object))
     if length != expected:
-        fault = "truncated" if length < expected else "too long"
-        raise DataError(f"{path}: {fault}: got {length} bytes, expected {expected} by its header")
+        problem = "truncated" if length < expected else "too long"
+        raise DataError(f"{path}: {problem}: got {length} bytes, expected {expected} by its header")
     return dims

@@ -23,7 +23,7 @@ def load(name: str, root: str | os.PathLike[str] | None = None, download: bool =
         The folder that holds ``MNIST/raw`` or ``FashionMNIST/raw``. By default the environment
         variable ``PARITY_DATA_ROOT``, and without it ``~/.cache/parity``.
     download : bool
-        Fetch what is missing through torchvision. Nothing is ever fetched without it.
+        Download what is missing through torchvision. Without it nothing is downloaded.
 
     Returns
     -------
@@ -35,9 +35,9 @@ def load(name: str, root: str | os.PathLike[str] | None = None, download: bool =
     ValueError
         If `name` is unknown.
     DataError
-        If `root` was given and is no folder (for the digits, too, which do not need it: a
-        mistyped option is never passed over), or if files are missing, damaged or cannot be
-        read or fetched. A ValueError as well.
+        If `root` was given and is not a folder (also for the digits, which do not need it: so a
+        mistyped option is noticed), or if files are missing, damaged or cannot be read or
+        downloaded. DataError is a subclass of ValueError.
     """
     check_name(name)
     folder = resolve_root(root)
@@ -45,7 +45,7 @@ def load(name: str, root: str | os.PathLike[str] | None = None, download: bool =
         if root is not None and not download and not folder.is_dir():
             raise DataError(f"data-root: got {os.fspath(root)!r}, expected a folder that is there")
         return load_digits() if name == "digits" else load_mnist(name, folder, download)
-    except OSError as error:  # such as a folder that may not be looked into
+    except OSError as error:  # such as a folder without read permission
         where = error.filename or folder
         raise DataError(f"{where}: cannot be read ({error.strerror})") from error
 

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: checked here, fetched and read by torchvision."""
+"""MNIST and Fashion-MNIST: downloaded by torchvision, checked and read here."""
 
 import shlex
 from collections.abc import Mapping
@@ -6,22 +6,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, UInt8
 
 from parity.datasets.dataset import Dataset, Split
 from parity.datasets.download import download_missing
 from parity.datasets.idx import check_md5, check_pair
-from parity.datasets.torchvision_import import import_torchvision
 from parity.errors import DataError
 
 NUM_CLASSES = 10
+MAPPED = 1 << 30  # bytes: a larger file stays on the disk, and is read as it is needed
 TRAIN_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
 @dataclass(frozen=True)
 class Collection:
-    """One data set that `torchvision.datasets` knows; its class and its folder share a name."""
+    """One data set of `torchvision.datasets`; its class and its folder have the same name."""
 
     torchvision_name: str
     source: str
@@ -56,7 +55,7 @@ def load_mnist(name: str, root: Path, download: bool) -> Dataset:
     Raises
     ------
     DataError
-        If a file is missing, damaged, or cannot be fetched.
+        If a file is missing or damaged, or cannot be downloaded.
     """
     collection = COLLECTIONS[name]
     raw = collection.raw_folder(root)
@@ -73,18 +72,12 @@ def load_mnist(name: str, root: Path, download: bool) -> Dataset:
     return Dataset(_read(raw, *TRAIN_FILES), _read(raw, *TEST_FILES), name, NUM_CLASSES)
 
 
-def scale(pixels: UInt8[np.ndarray, "N H W"]) -> Float32[np.ndarray, "N H*W"]:
-    """Turn bytes into float32 from 0 to 1, one row an image, as torchvision's ToTensor does."""
-    images = pixels.reshape(len(pixels), -1).astype(np.float32)
-    images /= np.float32(255)
-    return images
-
-
 def _read(raw: Path, images: str, labels: str) -> Split:
-    # torchvision's readers, not its MNIST class: the class would prefer an old
-    # processed/training.pt beside the files that were checked.
-    mnist = import_torchvision().datasets.mnist
-    return Split(
-        scale(mnist.read_image_file(str(raw / images)).numpy()),
-        mnist.read_label_file(str(raw / labels)).numpy(),
-    )
+    # By hand and not by torchvision's MNIST class: it would prefer an old processed/training.pt
+    # beside the files that were checked.
+    values = np.fromfile(raw / labels, np.uint8, offset=8).astype(np.int64)
+    shape = len(values), 28 * 28
+    if (raw / images).stat().st_size > MAPPED:
+        pixels = np.memmap(raw / images, np.uint8, "r", offset=16, shape=shape)
+        return Split(pixels.view(np.ndarray), values)
+    return Split(np.fromfile(raw / images, np.uint8, offset=16).reshape(shape), values)

@@ -1,8 +1,8 @@
 """Import torchvision, also beside a CPU build of PyTorch.
 
-torchvision's Linux wheels on the package index are CUDA builds. Beside a CPU build of PyTorch
-their compiled extension cannot load, and `import torchvision` stops because nobody declared the
-operators that it registers shapes for. Declaring them is enough for `datasets` and `transforms`.
+torchvision's Linux wheels on the package index are CUDA builds. Beside a CPU build of PyTorch their
+compiled extension cannot be loaded. Then `import torchvision` fails, because it registers shapes
+for operators that are not declared. Declaring them is enough for `datasets` and `transforms`.
 """
 
 import importlib
@@ -14,14 +14,14 @@ MISSING_OPERATOR = "operator torchvision::nms does not exist"
 
 @cache
 def import_torchvision() -> ModuleType:
-    """Return the torchvision module, with the missing operators declared where they must be.
+    """Return the torchvision module; declare the missing operators if it needs them.
 
     Raises
     ------
     ImportError
         If torchvision is not installed.
     RuntimeError
-        If it cannot be imported for any other reason than the one mended here.
+        If it cannot be imported for another reason.
     """
     try:
         return importlib.import_module("torchvision")
@@ -32,7 +32,7 @@ def import_torchvision() -> ModuleType:
     return importlib.import_module("torchvision")
 
 
-@cache  # keeps the library: the operators go when it is collected
+@cache  # keeps the library object: without it the operators are removed again
 def _declare_missing_operators() -> object:
     import torch
 

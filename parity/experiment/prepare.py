@@ -1,5 +1,6 @@
-"""What a run needs before its first step, drawn once and handed to every side."""
+"""What a run needs before its first step, drawn once and given to both backends."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +17,10 @@ from parity.recipes import Recipe, find
 
 __all__ = ["Experiment", "changes", "prepare"]
 
+WINDOW = 64  # batches
+MOST_STEPS = 10_000_000  # the order of all their batches is drawn before the first
+HIDDEN = ("hidden_features", "activation")  # of a feed-forward net
+
 Arrays = tuple[ndarray, ndarray]  # images (N, 784) and labels (N,)
 
 
@@ -31,19 +36,19 @@ class Experiment:
 
     @property
     def held_out(self) -> str:
-        """The split that the model is judged by as it trains."""
+        """The split that the model is evaluated on during training."""
         return "validation" if "validation" in self.splits else "test"
 
     @property
     def steps_per_epoch(self) -> int:
-        """How many batches an epoch has."""
+        """The number of batches in an epoch."""
         return datasets.num_batches(
             len(self.splits["training"]), self.recipe.batch_size, 1, self.recipe.drop_last
         )
 
     @property
     def num_steps(self) -> int:
-        """How many batches all epochs have."""
+        """The number of batches in all epochs."""
         return self.steps_per_epoch * self.recipe.epochs
 
     def batches(self) -> list[ndarray]:
@@ -59,6 +64,20 @@ class Experiment:
             )
         )
 
+    def windows(
+        self, dtype: str, batches: Sequence[ndarray]
+    ) -> Iterator[tuple[ndarray, ndarray, list[ndarray]]]:
+        """The training images of some batches at a time: no more of them are ever in memory.
+
+        Yields images (n, 784) in `dtype`, labels (n,), and the batches as indices into these.
+        """
+        split = self.splits["training"]
+        for start in range(0, len(batches), WINDOW):
+            some = batches[start : start + WINDOW]
+            rows, ends = np.concatenate(some), np.cumsum([len(batch) for batch in some])
+            images = split.take(rows).astype(dtype, copy=False)
+            yield images, split.labels[rows], np.split(np.arange(len(rows)), ends[:-1])
+
     def evaluated_after(self, step: int) -> list[str]:
         """The splits to evaluate on after `step` training steps; 0 is before the first."""
         every = self.recipe.evaluate_every or self.steps_per_epoch
@@ -71,7 +90,7 @@ class Experiment:
         return splits
 
     def arrays(self, split: str, dtype: str) -> Arrays:
-        """A split's images (N, 784) in `dtype`, cast once, and its labels (N,); only to be read.
+        """A split's images (N, 784) in `dtype`, cast once, and its labels (N,); do not change them.
 
         Raises KeyError for a split that the recipe does not have.
         """
@@ -84,12 +103,12 @@ class Experiment:
 def prepare(
     recipe_name: str, settings: Settings, dataset: datasets.Dataset | None = None
 ) -> Experiment:
-    """Load the data (unless it is given), fit the recipe to the settings, draw the weights.
+    """Load the data (unless it is given), apply the settings to the recipe, draw the weights.
 
     Raises
     ------
     InputError, datasets.DataError
-        For whatever the user gave that is unknown, impossible or not there.
+        If a setting is unknown or impossible, or data is missing.
     """
     recipe = replace(find(recipe_name).settings_for(settings.data), **changes(settings))
     check_choices(recipe, settings)
@@ -100,23 +119,31 @@ def prepare(
         check_at_most("train-size", settings.train_size, limit)
         splits["training"] = splits["training"][: settings.train_size]
     check_at_most("batch-size", recipe.batch_size, len(splits["training"]))
-    return Experiment(recipe, settings, splits, initial_weights(recipe, settings))
+    experiment = Experiment(recipe, settings, splits, initial_weights(recipe, settings))
+    if experiment.num_steps > MOST_STEPS:
+        most = MOST_STEPS // experiment.steps_per_epoch
+        raise InputError(
+            f"epochs is {recipe.epochs}, expected at most {most} of "
+            f"{experiment.steps_per_epoch:,} steps"
+        )
+    return experiment
 
 
 def changes(settings: Settings) -> dict[str, Any]:
-    """The training settings that were chosen instead of the recipe's own."""
-    names = ("epochs", "batch_size", "lr", "weight_decay", "init")
+    """The training settings that the user chose instead of the recipe's own."""
+    names = ("epochs", "batch_size", "lr", "weight_decay", "init", *HIDDEN)
     return {name: value for name in names if (value := getattr(settings, name)) is not None}
 
 
 def divide(recipe: Recipe, loaded: datasets.Dataset, seed: int) -> dict[str, datasets.Split]:
-    """The splits that the recipe asks for; smaller data is divided in the same proportion."""
+    """The splits of the recipe; a smaller data set is divided in the same proportion."""
     pool, test = loaded.train, {"test": loaded.test}
     if recipe.pool == "train+test":
-        pool, test = datasets.concatenate(loaded.train, loaded.test), {}
+        used = (recipe.train_size or 0) + (recipe.validation_size or 0)  # none of them is 0
+        train = loaded.train[: min(used, len(loaded.train))]  # no more than that is copied
+        pool, test = datasets.concatenate(train, loaded.test), {}
     if recipe.denominator != 255:
-        pixels = np.rint(pool.images * np.float32(255)) / np.float32(recipe.denominator)
-        pool = datasets.Split(pixels, pool.labels)
+        pool = divided_by(recipe.denominator, pool)
     if recipe.train_size is None or recipe.validation_size is None:
         return {"training": pool, **test}
     wanted = recipe.train_size + recipe.validation_size
@@ -134,10 +161,19 @@ def divide(recipe: Recipe, loaded: datasets.Dataset, seed: int) -> dict[str, dat
     return {"training": training, "validation": validation, **test}
 
 
-def initial_weights(recipe: Recipe, settings: Settings) -> dict[str, ndarray]:
-    """PyTorch's default draw, or for "xavier" weights randn / sqrt(fan_in) and biases zero.
+def divided_by(denominator: int, split: datasets.Split) -> datasets.Split:
+    """The same bytes divided by another number than 255."""
+    if split.pixels.dtype == np.uint8:
+        return replace(split, divisor=denominator)
+    pixels = np.rint(split.images * np.float32(255)) / np.float32(denominator)
+    return datasets.Split(pixels, split.labels)
 
-    Or what is in the file `settings.load`.
+
+def initial_weights(recipe: Recipe, settings: Settings) -> dict[str, ndarray]:
+    """The weights in the file `settings.load`, if there is one; else drawn as the recipe says.
+
+    "default" draws as PyTorch does by default. "xavier" draws weights randn / sqrt(fan_in), and
+    sets biases to zero.
     """
     weights = NumpyBackend(recipe, settings.dtype, settings.seed).weights()
     if settings.load is not None:
@@ -153,11 +189,12 @@ def initial_weights(recipe: Recipe, settings: Settings) -> dict[str, ndarray]:
 
 
 def check_choices(recipe: Recipe, settings: Settings) -> None:
-    """Raise InputError for a number that is zero, negative or not finite where it must not be."""
+    """Raise InputError if a setting is out of range, or two settings exclude each other."""
     for name, value in (
         ("epochs", recipe.epochs),
         ("batch-size", recipe.batch_size),
         ("train-size", settings.train_size),
+        ("hidden-features", recipe.hidden_features),
     ):
         if value is not None and value < 1:
             raise InputError(f"{name} is {value}, expected at least 1")
@@ -167,6 +204,10 @@ def check_choices(recipe: Recipe, settings: Settings) -> None:
         raise InputError(
             f"weight-decay is {recipe.weight_decay}, expected a finite number of at least 0"
         )
+    for name in HIDDEN if recipe.model != "FeedForward" else ():
+        if (value := getattr(settings, name)) is not None:
+            option = name.replace("_", "-")
+            raise InputError(f"{option} is {value!r}, but {recipe.name} has no hidden layer to set")
     if settings.load is not None and settings.init is not None:
         raise InputError(f"init is {settings.init!r}, but the initial weights are loaded")
     if not 0 <= settings.seed < 2**64:  # what torch.manual_seed takes
@@ -176,6 +217,6 @@ def check_choices(recipe: Recipe, settings: Settings) -> None:
 
 
 def check_at_most(name: str, value: int, limit: int) -> None:
-    """Raise InputError for a size larger than the data."""
+    """Raise InputError if a size is larger than the data."""
     if value > limit:
         raise InputError(f"{name} is {value}, expected at most the {limit} training images")

@@ -1,9 +1,10 @@
-"""The published figures of a recipe beside our own, and how near is near.
+"""The published figures of a recipe beside our own, and the tolerance between them.
 
-The seeds of the published runs are unknown, so a published figure and ours are two draws from one
-spread, and their difference has √2 times its standard deviation. The spread is measured over seeds
-(`python -m maintenance.spread` writes it into spread.json beside this file); a figure is reproduced
-if ours is within five standard deviations of the difference, plus half of the last printed digit.
+The seeds of the published runs are unknown. So a published figure and ours are two draws from the
+same distribution, and the standard deviation of their difference is √2 times that of one draw. That
+one is measured over seeds (`python -m maintenance.spread` writes it to spread.json beside this
+file). A figure is reproduced if ours differs by at most five standard deviations of the difference,
+plus half of the last printed digit.
 """
 
 import json
@@ -25,7 +26,7 @@ SPREAD_FILE = Path(__file__).with_name("spread.json")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Loss and accuracy on a whole split after so many training steps, by side."""
+    """Loss and accuracy on a whole split after `step` training steps, by backend."""
 
     step: int
     split: str
@@ -35,7 +36,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One published figure, both sides' own, and whether both are within the tolerance."""
+    """One published figure, those of both backends, and whether both are within the tolerance."""
 
     where: str
     metric: str
@@ -49,11 +50,20 @@ class PublishedRow:
 def published_rows(experiment: Experiment, checkpoints: Iterable[Checkpoint]) -> list[PublishedRow]:
     """A row for each published figure whose step this run reached.
 
-    None for a run that is not the published one: on other data, or with other choices than the
-    seed, the dtype and the number of epochs.
+    The list is empty if the run is not the published one: if it has other data, or other settings
+    than the seed, the dtype and the number of epochs.
     """
     settings, recipe = experiment.settings, experiment.recipe
-    choices = ("lr", "batch_size", "weight_decay", "train_size", "init", "load")
+    choices = (
+        "lr",
+        "batch_size",
+        "weight_decay",
+        "train_size",
+        "init",
+        "hidden_features",
+        "activation",
+        "load",
+    )
     if settings.data != "mnist" or any(getattr(settings, name) is not None for name in choices):
         return []
     measured = {(point.step, point.split): point for point in checkpoints}
@@ -81,6 +91,6 @@ def figure_name(figure: Published) -> str:
 
 @cache
 def spread() -> dict[str, dict[str, dict[str, float]]]:
-    """By recipe and figure: "mean" and "std" of our own values over "seeds" seeds."""
+    """By recipe and figure: "mean" and "std" of our own values, and the number of "seeds"."""
     measured: dict[str, dict[str, dict[str, float]]] = json.loads(SPREAD_FILE.read_text())
     return measured

@@ -1,4 +1,4 @@
-"""The choices that every command shares: a plain dataclass, and the options of the command line."""
+"""The settings that all commands share: a dataclass, and the options of the command line."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-__all__ = ["Count", "Factor", "Init", "Settings"]
+__all__ = ["Activation", "Count", "Factor", "Init", "Settings"]
 
 HINT = "(default: the recipe's own)"
 Count = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint=HINT)]
@@ -15,22 +15,26 @@ Init = Annotated[
     Literal["default", "xavier"] | None,
     tyro.conf.arg(metavar="{default,xavier}", help_behavior_hint=HINT),
 ]
+Activation = Annotated[
+    Literal["sigmoid", "relu"] | None,
+    tyro.conf.arg(metavar="{sigmoid,relu}", help_behavior_hint=HINT),
+]
 
 
 @dataclass(kw_only=True)
 class Settings:
-    """What can be chosen beside the recipe; what is None keeps the recipe's own value."""
+    """What can be chosen in addition to the recipe; None keeps the recipe's own value."""
 
     data: Literal["digits", "mnist", "fashion-mnist"] = "digits"
-    """Which images: the digits are embedded, `parity data --download` fetches the others."""
+    """Which images: the digits are embedded, `parity data --download` downloads the others."""
     data_root: Path | None = None
     """The folder of the images; None for PARITY_DATA_ROOT, else ~/.cache/parity."""
     seed: int = 0
     """Draws the initial weights and the order of the batches."""
     dtype: Literal["float32", "float64"] = "float32"
-    """The dtype of both sides."""
+    """The dtype of both backends."""
     epochs: Count = None
-    """How often each training image is seen."""
+    """How many times each training image is seen."""
     batch_size: Count = None
     """Images in a batch."""
     lr: Factor = None
@@ -38,10 +42,14 @@ class Settings:
     weight_decay: Factor = None
     """The L2 factor."""
     train_size: Count = None
-    """Train on the first so many of the recipe's training images only."""
+    """Train on this number of the recipe's training images only, the first ones."""
     init: Init = None
     """Initial weights: PyTorch's default, or randn / sqrt(fan_in) with zero biases."""
+    hidden_features: Count = None
+    """Hidden units of a feed-forward net."""
+    activation: Activation = None
+    """What a feed-forward net's hidden units compute."""
     load: Path | None = None
     """Start from the weights in this file: safetensors, or PyTorch's own state_dict."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """Where the torch side runs."""
+    """Where PyTorch runs."""

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy import ndarray
+
 from parity.contract.calls import Call
 from parity.contract.conventions import Conventions
 from parity.errors import BadCaseError, InputError
@@ -97,11 +100,20 @@ def remote(
             raise CallError(f"{name} {words(outcome)}")
         if outcome["changed"]:
             raise BadCaseError(f"{name} changed its argument number {outcome['changed'][0] + 1}")
+        if any(is_single(array) for array in outcome["arrays"]):
+            raise Unsupported(f"{name} computes in single precision, too coarse for differences")
         arrays = conventions.results(name, Call(args), outcome["arrays"])
         return arrays[0] if outputs == 1 else tuple(arrays)
 
     call.__name__ = name
     return call
+
+
+def is_single(array: ndarray | None) -> bool:
+    """Whether the numbers are single precision's, in whatever dtype they come."""
+    if array is None or not array.any():
+        return False
+    return np.array_equal(array.astype(np.float32), array)
 
 
 def words(outcome: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """A user's own picture of a digit, photographed or drawn, made into what the models have seen."""
 
+import warnings
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -11,11 +12,13 @@ from PIL import Image, ImageFilter, ImageOps
 
 from parity.datasets import Split
 from parity.errors import InputError
+from parity.system import files
 
 __all__ = ["Reading", "read_image", "strangeness"]
 
 SIDE = 28
 MODES = ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+MOST_BYTES = 64 << 20  # of the file
 MOST_PIXELS = 50_000_000
 WORKING = 256  # pixels of the longer side while the digit is looked for
 LEAST_CONTRAST = 0.08  # between ink and ground
@@ -88,12 +91,12 @@ def open_grey(path: Path) -> Float[ndarray, "H W"]:
     """The picture upright, in levels of grey in [0, 1]; what is transparent becomes ground."""
     if not path.is_file():
         raise InputError(f"image: got {path}, expected an index or a picture file that is there")
+    content = files.read(path, MOST_BYTES, "image")
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"image: cannot read {path}: {error.strerror}") from error
-    try:
-        with Image.open(BytesIO(content), formats=("PNG", "JPEG")) as picture:
+        with warnings.catch_warnings():  # of many pixels, which are refused below
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(BytesIO(content), formats=("PNG", "JPEG"))
+        with opened as picture:
             width, height = picture.size
             if width * height > MOST_PIXELS:
                 raise InputError(

@@ -1,4 +1,4 @@
-"""The benchmark script: what it answers, what it refuses, and that it checks before it times."""
+"""The benchmark script: its results, its errors, and that it checks parity before it measures."""
 
 import json
 import re
@@ -21,6 +21,7 @@ from numpy_impl import nn
 from parity.errors import BadCaseError, InputError
 
 OPTIONS = ("--data", "digits", "--threads", "1")
+PAGE = Path("docs/benchmarks.md")
 CHECKED = ("numpy", "torch", "tuned", "tutorial")
 
 
@@ -76,35 +77,31 @@ def test_the_lower_bound_is_below_the_step(answer: dict[str, Any]) -> None:
 
 @pytest.fixture
 def pages(tmp_path: Path) -> Path:
-    """A folder with copies of the pages that hold measurements."""
+    """A folder with a copy of the page that holds measurements."""
     (tmp_path / "docs").mkdir()
-    for name in ("README.md", "docs/benchmarks.md"):
-        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / PAGE, tmp_path / PAGE)
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/benchmarks.md"])
-def test_the_page_takes_the_answer_and_keeps_its_words(
-    answer: dict[str, Any], pages: Path, name: str
-) -> None:
-    text = (ROOT / name).read_text()
+def test_the_page_takes_the_answer_and_keeps_its_text(answer: dict[str, Any], pages: Path) -> None:
+    text = (ROOT / PAGE).read_text()
     page.rebuild(pages, [answer])
-    rebuilt = (pages / name).read_text()
+    rebuilt = (pages / PAGE).read_text()
     assert report.machine_lines(answer)[1] in rebuilt
     blank = r"(?s)<!-- ([a-z]+) -->.*?<!-- /\1 -->"
     assert re.sub(blank, r"\1", rebuilt) == re.sub(blank, r"\1", text)
     page.rebuild(pages, [answer])
-    assert (pages / name).read_text() == rebuilt
+    assert (pages / PAGE).read_text() == rebuilt
 
 
 def test_the_page_has_the_microseconds(answer: dict[str, Any], pages: Path) -> None:
     page.rebuild(pages, [answer])
     us = answer["rows"][1]["us_per_step"]["numpy"]
-    assert f"| feedforward | 64 | {us:,.0f} ±" in (pages / "docs/benchmarks.md").read_text()
+    assert f"| feedforward | 64 | {us:,.0f} ±" in (pages / PAGE).read_text()
 
 
-def test_a_page_without_its_marks_is_refused(answer: dict[str, Any], pages: Path) -> None:
-    file = pages / "docs/benchmarks.md"
+def test_a_page_without_its_markers_is_refused(answer: dict[str, Any], pages: Path) -> None:
+    file = pages / PAGE
     file.write_text(file.read_text().replace("<!-- steps -->", "<!-- stairs -->"))
     with pytest.raises(ValueError, match="steps 0 times"):
         page.rebuild(pages, [answer])
@@ -171,7 +168,7 @@ def test_profile_prints_every_phase(
     assert "gather" in capsys.readouterr().out
 
 
-def test_the_clocks_are_taken_off_again() -> None:
+def test_profiling_leaves_the_program_as_it_was() -> None:
     program = load_program("numpy")(work_of("feedforward"))
     call = nn.CrossEntropyLoss.__call__
     layers = phases.time_phases(program, 3)
@@ -192,7 +189,7 @@ def test_every_loop_trains_the_same_weights(recipe: str) -> None:
         compare(name, work, weights, truth, valid)
 
 
-def test_the_check_names_the_program_that_is_off() -> None:
+def test_the_check_names_the_program_that_is_wrong() -> None:
     (case, _), *_ = cases(parse([*OPTIONS, "--recipe", "logistic", "--batch-size", "32"]), 1)
     truth = {name: array + 0.1 for name, array in case.initial.items()}
     valid = [{name: array.astype(np.float32) for name, array in truth.items()}]
@@ -205,7 +202,7 @@ def test_the_check_names_the_program_that_is_off() -> None:
         compare("numpy", case, truth, dict(case.initial), [dict(case.initial)])
 
 
-def test_a_side_that_trains_otherwise_is_not_timed(
+def test_a_program_that_trains_differently_is_not_timed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The parent's PyTorch is given another learning rate than the processes have."""
@@ -259,7 +256,7 @@ class Counting(Program):
         return self.done
 
 
-def test_run_trains_as_many_steps_as_it_is_told() -> None:
+def test_run_trains_the_number_of_steps_it_is_given() -> None:
     program = Counting()
     program.run(3)
     program.run(4)
@@ -311,7 +308,7 @@ def test_goals_are_judged_by_the_ratios() -> None:
         (("--seed", "-1"), "seed is -1, expected at least 0"),
         (("--seed", str(2**64)), "seed is 18446744073709551616, expected at least 0 and below"),
         (("--data", "cifar"), "argument --data: invalid choice: 'cifar'"),
-        (("--data", "mnist", "--data-root", "."), "or take the embedded ones: --data digits"),
+        (("--data", "mnist", "--data-root", "."), "or take the embedded images: --data digits"),
         (("--data-root", "nowhere"), "'nowhere', expected a folder"),
         (("--json", "no/answer.json"), "json: cannot write no/answer.json"),
         (("--report", "/proc/none"), "report: cannot write to /proc/none"),

@@ -16,10 +16,11 @@ import numpy_impl.optim
 import numpy_impl.training
 import parity
 from parity.checking.catalogue import CATALOGUE, Mistake, compose, mistakes_of
-from parity.checking.checker import Checker
+from parity.checking.checker import Checker, Result
 from parity.checking.diagnosis import Trial, diagnose, remembered
 from parity.checking.entry import check
 from parity.checking.judging import as_arrays, expect, find_misfit
+from parity.checking.report import Report
 from parity.contract.calls import Call
 from parity.contract.conventions import Conventions
 from parity.contract.operations import SUBJECTS
@@ -282,9 +283,15 @@ def test_parity_check_shows_a_table() -> None:
     module = ModuleType("mine")
     exec("import numpy as np\ndef relu(x):\n    return np.abs(x)\n", vars(module))
     report = parity.check(module)
-    assert "relu-absolute" in repr(report)
+    assert repr(report) == "<Report mine: 0 right, 1 wrong>"
     assert "relu-absolute" in report._repr_html_()
     assert "<pre" in report._repr_html_()
+
+
+def test_a_report_shows_itself_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A notebook takes what is printed for a further output."""
+    Report("a.py", [Result("relu", "pass")])._repr_html_()
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_module_with_none_of_the_names_is_refused() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from numpy_impl import functional
 from parity.checking.checker import Result
 from parity_tests.checking.homework.table import check_code
 
@@ -101,6 +102,20 @@ CORNERS = {
 def test_a_function_that_is_wrong_in_one_corner_is_caught(corner: str) -> None:
     name, arguments, body = CORNERS[corner]
     assert verdict(name, f"def {name}({arguments}):\n    {body}\n").status == "fail"
+
+
+@pytest.mark.parametrize("name", functional.__all__)
+def test_a_percent_is_too_much(name: str) -> None:
+    code = (
+        "import functools\n"
+        f"@functools.wraps(F.{name})\n"
+        f"def {name}(*args, **options):\n"
+        f"    value = F.{name}(*args, **options)\n"
+        "    return tuple(1.01 * v for v in value) if type(value) is tuple else 1.01 * value\n"
+    )
+    result = verdict(name, code)
+    assert (result.status, result.diagnosis) == ("fail", None), result.message
+    assert "1.01 times what it should be" in result.explanation
 
 
 STEPS = {

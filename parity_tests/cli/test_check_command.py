@@ -64,7 +64,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("body", "status", "words"), FAULTS.values(), ids=FAULTS)
-def test_a_fault_becomes_one_line_and_the_rest_is_checked(
+def test_an_error_becomes_one_line_and_the_rest_is_checked(
     tmp_path: Path, body: str, status: str, words: str
 ) -> None:
     code = f"{RIGHT}def sigmoid(x):\n    print('here')\n    {body}\n"
@@ -109,7 +109,7 @@ def test_a_file_that_does_not_run_to_its_end_is_judged_by_its_definitions(
     assert verdict(report, "sigmoid").diagnosis == "overflow" or report.failed == 1
 
 
-def test_what_is_not_installed_fails_by_name_when_it_is_used(tmp_path: Path) -> None:
+def test_a_module_that_is_not_installed_is_named_when_it_is_used(tmp_path: Path) -> None:
     code = (
         "import no_such_thing as nst\nfrom no_such_thing.more import exp\n"
         "table = nst.table(3)[0]\n"
@@ -147,7 +147,7 @@ def test_what_the_file_prints_is_kept_apart(
     assert "two" in report.printed
 
 
-def test_a_file_may_import_its_neighbour_and_guard_its_main(tmp_path: Path) -> None:
+def test_a_file_may_import_from_its_folder_and_guard_its_main(tmp_path: Path) -> None:
     (tmp_path / "helper.py").write_text("def clip(v):\n    return max(0.0, v)\n")
     code = (
         "from helper import clip\n"
@@ -201,7 +201,10 @@ def test_exit_code_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     }
     assert (payload["passed"], payload["failed"]) == (1, 1)
     for result in payload["results"]:
-        assert set(result) == {"name", "status", "diagnosis", "message"}
+        assert set(result) == {
+            *("name", "status", "diagnosis", "explanation", "hint", "where", "example"),
+            *("unchecked", "notes"),
+        }
     assert {result["name"]: result["status"] for result in payload["results"]} == {
         **dict.fromkeys(SUBJECTS, "missing"),
         "relu": "pass",

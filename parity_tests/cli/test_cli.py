@@ -64,7 +64,7 @@ def test_a_divergence_exits_with_1_and_says_where(run: Run, monkeypatch: Any) ->
     monkeypatch.setattr(
         F,
         "sgd_step",
-        lambda param, grad, lr, decay=0.0, **out: exact(param, grad, -lr, decay, **out),
+        lambda param, grad, lr, decay=0.0, **out: exact(param, -grad, lr, decay, **out),
     )
     code, out, _ = run("compare", "logistic", *QUICK, "--json", "answer.json")
     assert code == 1
@@ -76,7 +76,7 @@ def test_a_divergence_exits_with_1_and_says_where(run: Run, monkeypatch: Any) ->
 
 
 @pytest.mark.parametrize("impl", ["numpy", "torch"])
-def test_train_runs_one_side(run: Run, impl: str) -> None:
+def test_train_runs_one_backend(run: Run, impl: str) -> None:
     code, out, _ = run("train", "logistic", *QUICK, "--impl", impl, "--json", "answer.json")
     answer = json.loads(Path("answer.json").read_text())
     assert code == 0
@@ -112,6 +112,10 @@ def test_data_lists_what_is_here(run: Run) -> None:
         (("compare", "logistic", "--lr", "nan"), "lr is nan, expected a finite number above 0"),
         (("compare", "logistic", "--epochs", "1.5"), "epochs is '1.5', expected INT"),
         (("compare", "logistic", "--epochs", "0"), "epochs is 0, expected at least 1"),
+        (
+            ("sweep", "feedforward", "--epochs", str(10**12), "--batch-size", "1000"),
+            f"epochs is {10**12}, expected at most 5000000 of 2 steps",
+        ),
         (("compare", "logistic", "--batch-size", "-1"), "batch-size is -1, expected at least 1"),
         (("compare", "logistic", "--batch-size", "1416"), "batch-size is 1416, expected at most"),
         (("compare", "logistic", "--train-size", "9999"), "train-size is 9999, expected at most"),
@@ -146,7 +150,7 @@ def test_bad_input_gets_one_line_and_exit_code_2(
     assert not any(tmp_path.iterdir()) or list(tmp_path.iterdir()) == [tmp_path / "reports"]
 
 
-def test_a_damaged_file_is_not_said_to_be_missing(run: Run) -> None:
+def test_a_damaged_file_is_not_reported_as_missing(run: Run) -> None:
     raw = Path("MNIST/raw")
     raw.mkdir(parents=True)
     for name in TRAIN_FILES + TEST_FILES:
@@ -176,7 +180,7 @@ def test_the_installed_command_starts_without_a_terminal() -> None:
 
 
 @pytest.mark.parametrize("command", ["compare", "sweep"])
-def test_the_help_says_whose_the_defaults_are(run: Run, command: str) -> None:
+def test_the_help_says_where_defaults_come_from(run: Run, command: str) -> None:
     code, out, _ = run(command, "--help")
     text = " ".join(out.replace("│", " ").split())
     assert code == 0

@@ -1,4 +1,4 @@
-"""How a command ends when its options or its output, not its work, are what fails."""
+"""How a command ends when its options are wrong or its output cannot be written."""
 
 import io
 import os
@@ -26,7 +26,7 @@ def run(command: tuple[str, ...], output: int) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_output_that_is_not_read_is_no_verdict(command: tuple[str, ...]) -> None:
+def test_an_output_that_nobody_reads_has_its_own_exit_code(command: tuple[str, ...]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -99,14 +99,16 @@ def test_a_script_refuses_bad_input_as_the_command_does(
     assert len(error.splitlines()) == 1
 
 
-def test_a_script_is_called_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+def test_error_lines_begin_with_the_name_of_the_script(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parsing.script(Mistakes, "python -m it", ["--help"])
     assert capsys.readouterr().out.startswith("usage: python -m it [-h]")
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
-def test_the_output_takes_every_letter(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_output_can_encode_every_character(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     output = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(output, encoding=encoding))
     assert main(["template"]) == 0

@@ -1,4 +1,4 @@
-"""What is on the screen: whole numbers at any width, rows as they come, Ctrl-C, early refusal."""
+"""The output in the terminal: numbers are not cut, rows appear one by one, Ctrl-C ends a run."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ def numbers(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-def test_numbers_are_whole_at_80_columns_and_all_are_there_at_200(
+def test_no_number_is_cut_at_80_columns_and_none_is_missing_at_200(
     shown: Shown, command: tuple[str, ...]
 ) -> None:
     narrow, wide = shown(80, command), shown(200, command)
@@ -113,6 +113,15 @@ def test_rows_appear_as_epochs_end(
     assert re.search(r"^ +1 +\d\.\d{4} ", seen[2], re.MULTILINE)
 
 
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """The tests themselves may run in the background, where Ctrl-C is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 @pytest.mark.parametrize(
     "command",
     [
@@ -156,7 +165,8 @@ def test_an_interrupted_run_keeps_what_it_has(
         assert len(list(Path("reports").glob("*.html"))) == 1
 
 
-def test_ctrl_c_a_second_time_does_not_wait() -> None:
+@pytest.mark.usefixtures("heeds_ctrl_c")
+def test_a_second_ctrl_c_ends_the_run_at_once() -> None:
     with track("", 10) as advance:
         os.kill(os.getpid(), signal.SIGINT)
         assert advance(None)

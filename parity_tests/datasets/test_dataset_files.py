@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST from files: whole, damaged, missing, downloaded."""
+"""MNIST and Fashion-MNIST from files that are complete, damaged, missing or downloaded."""
 
 import gc
 import gzip
@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from parity import datasets
-from parity.datasets import torchvision_import
-from parity.datasets.mnist import scale
+from parity.datasets import mnist, torchvision_import
+from parity.datasets.dataset import scale
 from parity.experiment.prepare import prepare
 from parity.experiment.settings import Settings
 from parity.recipes import RECIPES
@@ -103,7 +103,7 @@ def test_an_old_processed_folder_is_not_read(raw: Path, tmp_path: Path) -> None:
 def test_scaling_is_torchvision_s_to_the_bit() -> None:
     to_tensor = torchvision_import.import_torchvision().transforms.ToTensor()
     pixels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
-    assert scale(pixels).tobytes() == to_tensor(pixels[0][..., None]).numpy().tobytes()
+    assert scale(pixels[0]).tobytes() == to_tensor(pixels[0][..., None]).numpy().tobytes()
 
 
 @pytest.mark.mnist
@@ -125,6 +125,39 @@ def test_the_real_mnist_is_described(mnist_root: Path) -> None:
     assert found.train is not None
     assert found.train.per_class == (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
     assert (found.train.examples, found.train.smallest, found.train.largest) == (60000, 0, 1)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_bytes_and_a_memory_map_train_on_the_same_bits(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
+) -> None:
+    """As images that are kept as floating point numbers."""
+    loaded = datasets.load("fashion-mnist", tmp_path)
+    monkeypatch.setattr(mnist, "MAPPED", 100)
+    mapped = datasets.load("fashion-mnist", tmp_path)
+    train, test = (datasets.Split(one.images, one.labels) for one in (loaded.train, loaded.test))
+    floats = datasets.Dataset(train, test, "fashion-mnist")
+    assert loaded.train.pixels.dtype == np.uint8
+    assert isinstance(mapped.train.pixels.base, np.memmap)
+    assert floats.train.pixels.dtype == np.float32
+    settings = Settings(data="fashion-mnist", batch_size=4)
+    runs = [prepare(recipe, settings, dataset) for dataset in (floats, loaded, mapped)]
+    for dtype in ("float32", "float64"):
+        for split in runs[0].splits:
+            wanted, *others = (run.arrays(split, dtype) for run in runs)
+            for images, labels in others:
+                assert images.dtype == dtype
+                assert images.tobytes() == wanted[0].tobytes()
+                assert labels.tobytes() == wanted[1].tobytes()
+        batches = runs[0].batches()
+        for run in runs:
+            whole, labels = run.arrays("training", dtype)
+            seen = [
+                (images[batch].tobytes(), targets[batch].tobytes())
+                for images, targets, local in run.windows(dtype, batches)
+                for batch in local
+            ]
+            assert seen == [(whole[batch].tobytes(), labels[batch].tobytes()) for batch in batches]
 
 
 # --- damaged files -----------------------------------------------------------------------------
@@ -183,7 +216,7 @@ def test_a_folder_in_place_of_a_file(raw: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "circle"])
-def test_what_is_no_file_is_not_waited_for(raw: Path, tmp_path: Path, kind: str) -> None:
+def test_a_pipe_or_device_is_refused(raw: Path, tmp_path: Path, kind: str) -> None:
     path = raw / FILES[1]
     path.unlink()
     if kind == "pipe":
@@ -205,7 +238,7 @@ def test_a_folder_with_one_image_is_too_few(tmp_path: Path, recipe: str) -> None
         prepare(recipe, Settings(data="fashion-mnist", data_root=tmp_path))
 
 
-def test_mnist_is_held_to_its_published_sums(tmp_path: Path) -> None:
+def test_mnist_must_have_its_published_md5_sums(tmp_path: Path) -> None:
     raw = tmp_path / "MNIST" / "raw"
     write_files(raw)
     assert load_error(tmp_path, "mnist").startswith(f"{raw / FILES[0]}: got MD5 sum ")
@@ -228,7 +261,7 @@ def test_a_missing_root_is_refused(tmp_path: Path, name: str) -> None:
     assert message == f"data-root: got '{tmp_path / 'nowhere'}', expected a folder that is there"
 
 
-def test_a_folder_that_is_closed_is_named(
+def test_a_folder_without_read_permission_is_named(
     raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def closed(path: Path) -> bool:  # to everybody but root, as whom the tests may run
@@ -238,7 +271,7 @@ def test_a_folder_that_is_closed_is_named(
     assert load_error(tmp_path) == f"{raw / FILES[0]}: cannot be read (Permission denied)"
 
 
-def test_describe_tells_what_is_here(raw: Path, tmp_path: Path) -> None:
+def test_describe_lists_what_is_here(raw: Path, tmp_path: Path) -> None:
     found = datasets.describe("fashion-mnist", tmp_path)
     assert (found.available, found.location) == (True, str(raw))
     assert found.test is not None
@@ -306,7 +339,7 @@ def test_no_network_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_fetched_unasked(server: Path, tmp_path: Path) -> None:
+def test_nothing_is_downloaded_unless_asked_for(server: Path, tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     assert "is not there" in load_error(tmp_path / "root")
     assert list((tmp_path / "root").iterdir()) == []
@@ -319,7 +352,7 @@ def test_nothing_is_fetched_unasked(server: Path, tmp_path: Path) -> None:
     ("message", "mended"),
     [("operator torchvision::nms does not exist", True), ("something else", False)],
 )
-def test_only_the_known_fault_is_mended(
+def test_only_the_known_import_error_is_handled(
     monkeypatch: pytest.MonkeyPatch, message: str, mended: bool
 ) -> None:
     declared: list[bool] = []

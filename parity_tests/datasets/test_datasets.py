@@ -37,7 +37,7 @@ def replaced(value: float) -> np.ndarray:
     ("images", "labels", "error", "message"),
     [
         ([[0.5]], LABELS, TypeError, "images: got list, expected a NumPy array"),
-        (IMAGES.astype(np.uint8), LABELS, TypeError, "images: got dtype uint8, expected floating"),
+        (IMAGES.astype(np.int16), LABELS, TypeError, "images: got dtype int16, expected floating"),
         (IMAGES[0], LABELS, ValueError, r"images: got shape \(3,\), expected \(N, P\)"),
         (IMAGES[:0], LABELS[:0], ValueError, r"images: got shape \(0, 3\)"),
         (replaced(np.nan), LABELS, ValueError, r"images\[2, 1\] = nan, expected 0 to 1"),
@@ -117,7 +117,7 @@ def test_concatenate_joins_in_order() -> None:
     assert np.array_equal(joined.images, np.roll(split.images, 4, axis=0))
 
 
-def test_concatenate_refuses_what_does_not_fit() -> None:
+def test_concatenate_refuses_images_of_another_size() -> None:
     split = make_split(4)
     double = datasets.Split(split.images.astype(np.float64), split.labels)
     with pytest.raises(ValueError, match="splits: got none"):
@@ -129,7 +129,7 @@ def test_concatenate_refuses_what_does_not_fit() -> None:
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=5), st.integers(0, 2**32))
-def test_random_split_deals_every_example_once(lengths: list[int], seed: int) -> None:
+def test_random_split_uses_every_example_once(lengths: list[int], seed: int) -> None:
     whole = make_split(sum(lengths))
     parts = datasets.random_split(whole, lengths, seed)
     assert [len(part) for part in parts] == lengths
@@ -152,13 +152,13 @@ def test_random_split_is_random() -> None:
 @pytest.mark.parametrize(
     ("lengths", "seed", "error", "message"),
     [
-        ([5, 4], 0, ValueError, r"lengths: got \[5, 4\], in all 9, expected 10 in all"),
+        ([5, 4], 0, ValueError, r"lengths: got \[5, 4\], 9 in all, expected 10 in all"),
         ([10, 0], 0, ValueError, r"lengths\[1\]: got 0, expected an integer of at least 1"),
         ([0.5, 0.5], 0, TypeError, r"lengths\[0\]: got 0.5, expected an integer"),
         ([10], -1, ValueError, "seed: got -1, expected an integer of at least 0"),
     ],
 )
-def test_random_split_refuses(
+def test_random_split_refuses_bad_arguments(
     lengths: list[int], seed: int, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -196,7 +196,7 @@ def test_batches_visit_every_example_once_an_epoch(plan: tuple[int, int, int, in
 
 
 @given(plans())
-def test_batches_are_the_seed_s(plan: tuple[int, int, int, int, bool]) -> None:
+def test_the_seed_decides_the_batches(plan: tuple[int, int, int, int, bool]) -> None:
     n, batch_size, epochs, seed, _ = plan
     drawn = np.concatenate(list(datasets.batches(n, batch_size, epochs, seed)))
     rng = np.random.default_rng(seed)  # the law in full: one permutation after the other
@@ -231,7 +231,7 @@ NAN = float("nan")
         ((9, 2, 1, 0.5), TypeError, "seed: got 0.5, expected an integer"),
     ],
 )
-def test_batches_refuse_at_the_call(
+def test_batches_raise_before_the_first_batch_is_drawn(
     arguments: tuple[int, int, int, int], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -285,7 +285,7 @@ def test_digits_are_enlarged_three_by_three() -> None:
     assert np.array_equal(image, expected)
 
 
-def test_no_form_is_cut_in_two() -> None:
+def test_no_form_has_digits_in_both_splits() -> None:
     # Why the split is where it is: the labels of the file's first form begin again there.
     digits = datasets.load("digits")
     assert np.array_equal(digits.test.labels[:130], digits.train.labels[:130])

@@ -1,4 +1,4 @@
-"""The settings that a recipe has by default: all of them learn on the digits."""
+"""The default settings of the recipes: with them each recipe learns on the digits."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from parity.experiment.prepare import prepare
 from parity.experiment.settings import Settings
 from parity.recipes import RECIPES
 
-# Measured with seeds 0 to 2: 95.1, 96.6, 90.6, 91.4, 90.7 % at the least.
+# Measured with seeds 0 to 2: at least 95.1, 96.6, 90.6, 91.4, 90.7 %.
 LEARNED = {"tutorial": 92, "logistic": 94, "feedforward": 88, "linear-adam": 89, "cnn-adam": 86}
 
 
@@ -30,7 +30,7 @@ def test_every_recipe_learns_the_digits_by_default(recipe: str) -> None:
         ({"data": "fashion-mnist"}, "published settings"),
     ],
 )
-def test_the_first_line_says_whose_settings_these_are(choices: dict[str, Any], whose: str) -> None:
+def test_the_first_line_says_which_settings_are_used(choices: dict[str, Any], whose: str) -> None:
     any_images = load("digits")
     first = headline(prepare("feedforward", Settings(**choices), any_images)).splitlines()[0]
     assert first.endswith(f"; {whose}")

@@ -1,4 +1,4 @@
-"""Weight files: one for both sides, bit for bit, and refused whole if they do not fit."""
+"""Weight files: the same for NumPy and PyTorch, bit for bit; files that do not fit are refused."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -21,12 +21,12 @@ from parity.recipes import RECIPES
 
 MODELS = ("tutorial", "feedforward", "cnn-adam")
 DTYPES = ("float32", "float64")
-SIDES: dict[str, Any] = {"numpy": NumpyBackend, "torch": TorchBackend}
+BACKENDS: dict[str, Any] = {"numpy": NumpyBackend, "torch": TorchBackend}
 
 
 def make(impl: str, recipe: str, dtype: str, seed: int) -> RecipeBackend:
-    side: RecipeBackend = SIDES[impl](RECIPES[recipe], dtype, seed)
-    return side
+    backend: RecipeBackend = BACKENDS[impl](RECIPES[recipe], dtype, seed)
+    return backend
 
 
 def bits(state: dict[str, np.ndarray]) -> dict[str, tuple[Any, tuple[int, ...], bytes]]:
@@ -37,7 +37,7 @@ def bits(state: dict[str, np.ndarray]) -> dict[str, tuple[Any, tuple[int, ...], 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("recipe", MODELS)
 @pytest.mark.parametrize(("writer", "reader"), [("numpy", "torch"), ("torch", "numpy")])
-def test_what_one_side_saved_the_other_loads_bit_for_bit(
+def test_what_one_backend_saved_the_other_loads_bit_for_bit(
     tmp_path: Path, writer: str, reader: str, recipe: str, dtype: str
 ) -> None:
     saved, loaded = make(writer, recipe, dtype, 1), make(reader, recipe, dtype, 2)
@@ -51,21 +51,23 @@ def test_what_one_side_saved_the_other_loads_bit_for_bit(
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_pytorch_alone_reads_what_was_saved(tmp_path: Path, dtype: str) -> None:
     """A user needs nothing of this project: safetensors and load_state_dict take the file."""
-    numpy, torch_side = (make(impl, "cnn-adam", dtype, seed) for seed, impl in enumerate(SIDES))
+    numpy, torch_backend = (
+        make(impl, "cnn-adam", dtype, seed) for seed, impl in enumerate(BACKENDS)
+    )
     weights.save(tmp_path / "a.safetensors", numpy.weights())
-    torch_side.model.load_state_dict(safetensors.torch.load_file(tmp_path / "a.safetensors"))
-    assert bits(torch_side.weights()) == bits(numpy.weights())
+    torch_backend.model.load_state_dict(safetensors.torch.load_file(tmp_path / "a.safetensors"))
+    assert bits(torch_backend.weights()) == bits(numpy.weights())
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_what_pytorch_alone_wrote_is_read(tmp_path: Path, dtype: str) -> None:
-    side = make("torch", "feedforward", dtype, 1)
-    torch.save(side.model.state_dict(), tmp_path / "a.pt")
-    torch.save(side.model.state_dict(), tmp_path / "b.pth", _use_new_zipfile_serialization=False)
-    safetensors.torch.save_file(side.model.state_dict(), tmp_path / "c.safetensors")
+    backend = make("torch", "feedforward", dtype, 1)
+    torch.save(backend.model.state_dict(), tmp_path / "a.pt")
+    torch.save(backend.model.state_dict(), tmp_path / "b.pth", _use_new_zipfile_serialization=False)
+    safetensors.torch.save_file(backend.model.state_dict(), tmp_path / "c.safetensors")
     like = make("numpy", "feedforward", dtype, 2).weights()
     for path in sorted(tmp_path.iterdir()):
-        assert bits(weights.load(path, like)) == bits(side.weights()), path.name
+        assert bits(weights.load(path, like)) == bits(backend.weights()), path.name
 
 
 @given(
@@ -87,11 +89,11 @@ def test_arrays_of_any_strides_keep_their_values(
     np.testing.assert_array_equal(safetensors.numpy.load_file(path)["w"], view, strict=True)
 
 
-def test_a_loaded_array_is_nobodys_view(tmp_path: Path) -> None:
-    side = make("torch", "tutorial", "float32", 1)
+def test_a_loaded_array_owns_its_memory(tmp_path: Path) -> None:
+    backend = make("torch", "tutorial", "float32", 1)
     path = tmp_path / "a.safetensors"
-    weights.save(path, side.weights())
-    loaded = weights.load(path, side.weights())
+    weights.save(path, backend.weights())
+    loaded = weights.load(path, backend.weights())
     assert all(array.flags.writeable and array.flags.owndata for array in loaded.values())
 
 
@@ -140,7 +142,7 @@ def test_a_file_that_does_not_fit_is_refused_by_name(
     assert str(refusal.value) == f"load: {path} does not fit the model: {message}"
 
 
-def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
+def test_all_errors_are_named_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     weights.save(path, make("numpy", "tutorial", "float32", 1).weights())
     with pytest.raises(InputError) as refusal:
@@ -163,15 +165,15 @@ def test_another_kind_of_file_is_refused(tmp_path: Path, content: bytes, suffix:
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.999])
 def test_a_truncated_file_is_refused(tmp_path: Path, suffix: str, share: float) -> None:
-    side, path = make("torch", "tutorial", "float32", 1), tmp_path / f"a{suffix}"
+    backend, path = make("torch", "tutorial", "float32", 1), tmp_path / f"a{suffix}"
     if suffix == ".pt":
-        torch.save(side.model.state_dict(), path)
+        torch.save(backend.model.state_dict(), path)
     else:
-        weights.save(path, side.weights())
+        weights.save(path, backend.weights())
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(InputError, match="is damaged"):
-        weights.load(path, side.weights())
+        weights.load(path, backend.weights())
 
 
 def test_a_pickle_of_code_is_not_run(tmp_path: Path) -> None:

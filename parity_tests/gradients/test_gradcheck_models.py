@@ -312,6 +312,18 @@ def test_weights_may_lie_as_in_out_in_a_file_that_says_so(
     assert "gradients are right: 3 in 1 parts" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("dtype", ["", ".astype(np.float64)"])
+def test_what_computes_in_single_precision_is_not_checked_and_not_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], dtype: str
+) -> None:
+    single = f"(grad_output * (output > 0)).astype(np.float32){dtype}"
+    code = HOMEWORK[: HOMEWORK.index("def relu_backward")]
+    code += f"def relu_backward(grad_output, output):\n    return {single}\n"
+    assert run_on(code, tmp_path) == 0
+    out = capsys.readouterr().out
+    assert "relu: relu_backward computes in single precision, too coarse for differences" in out
+
+
 def test_a_stub_is_not_checked_and_not_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

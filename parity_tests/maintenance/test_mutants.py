@@ -1,4 +1,4 @@
-"""What `make mutants` does with mutmut's verdicts."""
+"""How `make mutants` evaluates mutmut's results."""
 
 import inspect
 import tomllib
@@ -74,7 +74,7 @@ def test_a_change_is_known_by_its_lines_and_not_by_its_number() -> None:
     assert change("numpy_impl.nn.x_dims__mutmut_12", SEEN.file, DIFF).function == "dims"
 
 
-def test_an_entry_of_the_list_excuses_one_survivor() -> None:
+def test_an_entry_of_the_list_covers_one_survivor() -> None:
     mutants = [Mutant("a", SEEN.file, "killed"), survivor(1), survivor(2)]
     judged, stale = judge(mutants, [SEEN])
     assert [mutant.status for mutant in judged] == ["killed", "equivalent", "survived"]

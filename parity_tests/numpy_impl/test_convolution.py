@@ -12,7 +12,7 @@ from numpy import ndarray
 from numpy_impl import nn
 from numpy_impl.convolution import unfold
 from parity_tests import naive
-from parity_tests.closeness import assert_close
+from parity_tests.assertions import assert_close
 from parity_tests.implementation import functional as F
 from parity_tests.strategies import CALLS, Call
 
@@ -164,17 +164,17 @@ def test_unfold_is_that_of_pytorch_in_another_order(call: Call) -> None:
     )
 
 
-def test_the_window_of_unfold_moves_by_one_pixel_unless_told() -> None:
+def test_the_default_stride_of_unfold_is_1() -> None:
     assert unfold(np.ones((5, 2, 3, 4)), 2).shape == (3, 2, 8, 5)
 
 
-def test_what_unfold_returns_cannot_be_written_to() -> None:
+def test_the_result_of_unfold_is_read_only() -> None:
     """Each pixel stands in it many times, but only once in memory."""
     assert not unfold(np.ones((5, 2, 3, 4)), 2).flags.writeable
 
 
 @given(call=CALLS["conv2d"])
-def test_the_layer_does_what_the_function_does(call: Call) -> None:
+def test_the_layer_gives_what_the_function_gives(call: Call) -> None:
     weight = call.inputs["weight"]
     bias = call.inputs.get("bias", np.zeros(len(weight)))
     out, channels, *window = weight.shape
@@ -190,7 +190,7 @@ def test_the_layer_does_what_the_function_does(call: Call) -> None:
     assert layer.backward(call.grad_output, needs_input_grad=False) is None
 
 
-def test_a_layer_moves_by_one_pixel_and_pads_nothing_unless_told() -> None:
+def test_a_layer_has_stride_1_and_no_padding_by_default() -> None:
     assert nn.Conv2d(1, 2, 3)(np.zeros((4, 1, 5, 7), np.float32)).shape == (4, 2, 3, 5)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy import ndarray
 
 from parity.tolerance.table import BASE
-from parity_tests.closeness import assert_close, assert_slopes, assert_true
+from parity_tests.assertions import assert_as_accurate, assert_close, assert_derivative
 from parity_tests.implementation import functional as F
 from parity_tests.strategies import CALLS, Call, seeds, sizes, uniform
 from torch_impl import functional as T
@@ -39,10 +39,10 @@ def assert_agreement(call: Call) -> None:
 def assert_as_near_to_the_truth(call: Call) -> None:
     """In float32, as PyTorch is to PyTorch in float64."""
     exact = call.astype(np.float64)
-    assert_true("output", call.forward(F), call.forward(T), exact.forward(T))
+    assert_as_accurate("output", call.forward(F), call.forward(T), exact.forward(T))
     theirs, truth = gradients(call, T), gradients(exact, T)
     for input, grad in gradients(call, F).items():
-        assert_true(f"gradient of {input}", grad, theirs[input], truth[input])
+        assert_as_accurate(f"gradient of {input}", grad, theirs[input], truth[input])
 
 
 @each_operation
@@ -64,7 +64,7 @@ def test_backward_agrees_with_finite_differences(name: str, data: st.DataObject)
     if name == "relu":  # the step stays within the margin round the kink
         assert np.abs(call.inputs["input"]).min() > 1e-5
     for input, grad in gradients(call, F).items():
-        assert_slopes(
+        assert_derivative(
             f"gradient of {input}",
             grad,
             lambda: float((call.grad_output * call.forward(F)).sum()),
@@ -77,7 +77,7 @@ def test_backward_agrees_with_finite_differences(name: str, data: st.DataObject)
 
 @each_operation
 @given(data=st.data())
-def test_nothing_that_comes_in_is_changed_or_handed_out(name: str, data: st.DataObject) -> None:
+def test_inputs_are_neither_changed_nor_returned(name: str, data: st.DataObject) -> None:
     call = data.draw(CALLS[name])
     arrays = [*call.inputs.values(), call.grad_output]
     before = [array.copy() for array in arrays]
@@ -124,7 +124,7 @@ def test_another_byte_order_changes_nothing(name: str, dtype: str, data: st.Data
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_large_batch_is_multiplied_as_a_small_one(dtype: type[np.floating]) -> None:
+def test_a_large_batch_gives_the_rows_of_a_small_one(dtype: type[np.floating]) -> None:
     """Large enough to be cut into portions, of which the last is smaller."""
     rng = np.random.default_rng(0)
     inputs = {"input": uniform(rng, (130, 900), 1.0), "weight": uniform(rng, (10, 900), 1.0)}
@@ -325,10 +325,10 @@ def test_steps_agree_with_pytorch(name: str, seed: int, shape: list[int], decays
     theirs = run_step(T, name, rounded, **changes)
     for key, ours in run_step(F, name, rounded, **changes).items():
         truth = exact_of_rounded[key]
-        assert_true(f"{key} of {name}", ours, theirs[key], truth)
+        assert_as_accurate(f"{key} of {name}", ours, theirs[key], truth)
 
 
-def test_what_is_not_said_to_adam_is_as_in_pytorch() -> None:
+def test_adam_has_the_defaults_of_pytorch() -> None:
     drawn = step_arrays("adam_step", np.random.default_rng(0), (3, 4))
     sizes = (1, 1e-7, 1e-7, 1e-14)  # so small that eps counts
     arrays = [size * array for size, array in zip(sizes, drawn, strict=True)]
@@ -348,7 +348,7 @@ def test_adam_counts_its_steps_from_one(step: int) -> None:
 
 @each_step
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_steps_keep_the_dtype_and_what_came_in(name: str, dtype: type[np.floating]) -> None:
+def test_steps_keep_the_dtype_and_change_no_input(name: str, dtype: type[np.floating]) -> None:
     arrays = [a.astype(dtype) for a in step_arrays(name, np.random.default_rng(0), (3, 4))]
     before = [array.copy() for array in arrays]
     wide: dict[str, Any] = {"lr": np.float64(0.1), "weight_decay": np.float64(0.3)}

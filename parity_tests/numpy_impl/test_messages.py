@@ -1,4 +1,4 @@
-"""What the operations say when their arguments do not fit: which argument, and what is expected."""
+"""The error messages of the operations: which argument is wrong, and what is expected."""
 
 import inspect
 import re
@@ -262,7 +262,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_misfit_is_named(mistake: str) -> None:
+def test_an_argument_that_does_not_fit_is_named(mistake: str) -> None:
     call, error_type, message = MISTAKES[mistake]
     with pytest.raises(error_type, match=message):
         call()
@@ -270,7 +270,7 @@ def test_a_misfit_is_named(mistake: str) -> None:
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("step", [0, -1, 1.5, "1"])
-def test_what_is_no_count_of_steps_is_refused(step: Any) -> None:
+def test_a_step_that_is_not_a_count_is_refused(step: Any) -> None:
     with pytest.raises(ValueError, match=f"adam_step: step is {step!r}, expected a count from 1"):
         F.adam_step(A, A, A, A, step)
 
@@ -313,7 +313,7 @@ def test_an_option_of_a_step_out_of_range_is_named(
 
 
 @pytest.mark.parametrize("lr", [1, np.float64(0.1), np.float32(0.1), Fraction(1, 3)])
-def test_a_number_of_another_type_is_a_number(lr: Any) -> None:
+def test_any_real_number_is_accepted(lr: Any) -> None:
     np.testing.assert_array_equal(F.sgd_step(A + 1, A + 2, lr), F.sgd_step(A + 1, A + 2, float(lr)))
 
 
@@ -394,7 +394,7 @@ def message(function: str, argument: str, value: Any) -> str:
 
 @pytest.mark.usefixtures("unchecked")
 @each(ARGUMENTS)
-def test_a_list_is_no_array(function: str, argument: str) -> None:
+def test_a_list_is_refused(function: str, argument: str) -> None:
     _, expected_dims = FIT[function][argument]
     expected = f"{function}: {argument} is a list, expected a NumPy array ({expected_dims})"
     assert message(function, argument, [[1.0]]) == expected
@@ -404,7 +404,7 @@ def test_a_list_is_no_array(function: str, argument: str) -> None:
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # NumPy advises against matrices
 @pytest.mark.parametrize("subclass", SUBCLASSES)
 @each(ARGUMENTS)
-def test_a_subclass_of_an_array_is_none(function: str, argument: str, subclass: str) -> None:
+def test_a_subclass_of_ndarray_is_refused(function: str, argument: str, subclass: str) -> None:
     """It would compute something else: a matrix multiplies by `*`, a masked array leaves out."""
     array, expected_dims = FIT[function][argument]
     expected = f"{argument} is a {subclass}, expected a plain NumPy array ({expected_dims})"
@@ -414,7 +414,7 @@ def test_a_subclass_of_an_array_is_none(function: str, argument: str, subclass: 
 
 @pytest.mark.usefixtures("unchecked")
 @each([(name, argument) for name, argument in ARGUMENTS if argument != "bias"])
-def test_none_is_no_array(function: str, argument: str) -> None:
+def test_none_is_refused(function: str, argument: str) -> None:
     """But a bias may be None."""
     _, expected_dims = FIT[function][argument]
     expected = f"{function}: {argument} is a NoneType, expected a NumPy array ({expected_dims})"
@@ -423,7 +423,7 @@ def test_none_is_no_array(function: str, argument: str) -> None:
 
 @pytest.mark.usefixtures("unchecked")
 @each(ARGUMENTS)
-def test_integers_are_no_floats(function: str, argument: str) -> None:
+def test_integers_are_refused(function: str, argument: str) -> None:
     array, _ = FIT[function][argument]
     expected = f"{function}: {argument} has dtype int64, expected a float dtype"
     assert message(function, argument, array.astype(np.int64)) == expected
@@ -443,7 +443,7 @@ def test_all_arguments_have_one_dtype(function: str, argument: str) -> None:
 
 @pytest.mark.usefixtures("unchecked")
 @each([(name, argument) for name, argument in ARGUMENTS if FIT[name][argument][1] != "..."])
-def test_an_axis_too_many_is_named(function: str, argument: str) -> None:
+def test_an_extra_axis_is_named(function: str, argument: str) -> None:
     array, text = FIT[function][argument]
     expected = f"{len(text.split())} dimensions ({', '.join(text.split())})"
     if "Ho" in text:  # the size of the output is known only when the others fit
@@ -463,7 +463,7 @@ def add(x: Float[np.ndarray, "2 n n"], *, y: Float[np.ndarray, "n 2"] | None = N
     return x if y is None else x + y
 
 
-def test_a_number_in_the_dimensions_stands_for_itself() -> None:
+def test_a_number_in_the_dimensions_is_a_size() -> None:
     x = np.zeros((2, 2, 2))
     assert add(x).shape == (2, 2, 2)
     assert add(x, y=np.zeros((2, 2))).shape == (2, 2, 2)
@@ -484,7 +484,7 @@ def test_what_may_be_none_is_checked_if_it_is_not() -> None:
 
 
 @pytest.mark.parametrize("name", functional.__all__)
-def test_a_checked_function_looks_like_itself(name: str) -> None:
+def test_a_checked_function_keeps_its_name_and_signature(name: str) -> None:
     """To `help`, to `inspect`, and to who calls it by keyword."""
     function = getattr(functional, name)
     written = inspect.unwrap(function)
@@ -499,7 +499,7 @@ def test_the_dtypes_of_one_call_may_differ_in_their_byte_order() -> None:
     )
 
 
-def test_a_model_names_itself() -> None:
+def test_the_message_of_a_model_names_the_model() -> None:
     with pytest.raises(
         ValueError, match=r"^ConvNet: input has shape \(2, 783\), expected \(N, 784"
     ):

@@ -1,4 +1,4 @@
-"""Each model against PyTorch's, against finite differences, and in what it keeps."""
+"""Each model against PyTorch's and against finite differences, and its state_dict."""
 
 from typing import Any
 
@@ -10,9 +10,17 @@ from numpy import ndarray
 
 from numpy_impl import functional as F
 from numpy_impl import models, nn
-from parity_tests.closeness import assert_close, assert_slopes, assert_true, error
+from parity_tests.assertions import assert_as_accurate, assert_close, assert_derivative, error
+from parity_tests.model_pairs import (
+    ARGUMENTS,
+    CLASSES,
+    batch,
+    equal_models,
+    gradients,
+    independent_models,
+    weights,
+)
 from parity_tests.strategies import seeds, sizes, uniform
-from parity_tests.twins import ARGUMENTS, CLASSES, batch, gradients, strangers, twins, weights
 
 each_model = pytest.mark.parametrize("name", ARGUMENTS)
 
@@ -36,7 +44,7 @@ def run_torch(model: Any, images: ndarray, labels: ndarray) -> ndarray:
 @each_model
 @given(seed=seeds, n=sizes)
 def test_float64_agrees_with_pytorch(name: str, seed: int, n: int) -> None:
-    ours, theirs = twins(name, "float64", seed)
+    ours, theirs = equal_models(name, "float64", seed)
     images, labels = batch(name, "float64", seed, n)
     logits = run_numpy(ours, images, labels)
     assert_close("logits", logits, run_torch(theirs, images, labels))
@@ -48,21 +56,21 @@ def test_float64_agrees_with_pytorch(name: str, seed: int, n: int) -> None:
 @each_model
 @given(seed=seeds, n=sizes)
 def test_float32_is_as_near_to_the_truth_as_pytorch(name: str, seed: int, n: int) -> None:
-    ours, theirs = twins(name, "float32", seed)
-    _, exact = twins(name, "float64", seed)
+    ours, theirs = equal_models(name, "float32", seed)
+    _, exact = equal_models(name, "float64", seed)
     exact.load_state_dict(theirs.state_dict())
     images, labels = batch(name, "float32", seed, n)
     logits = run_numpy(ours, images, labels)
     truth = run_torch(exact, images.astype(np.float64), labels)
-    assert_true("logits", logits, run_torch(theirs, images, labels), truth)
+    assert_as_accurate("logits", logits, run_torch(theirs, images, labels), truth)
     torch_grads, true_grads = gradients(theirs), gradients(exact)
     for parameter, grad in gradients(ours).items():
-        assert_true(parameter, grad, torch_grads[parameter], true_grads[parameter])
+        assert_as_accurate(parameter, grad, torch_grads[parameter], true_grads[parameter])
 
 
 @each_model
-def test_gradients_are_the_slopes_of_the_loss(name: str) -> None:
-    model, _ = twins(name, "float64", seed=0)
+def test_gradients_agree_with_finite_differences(name: str) -> None:
+    model, _ = equal_models(name, "float64", seed=0)
     images, labels = batch(name, "float64", seed=1, n=2)
     if name == "ConvNet":  # a step of 6e-6 in one weight moves no unit across its kink
         features = images.reshape(-1, 1, 28, 28)
@@ -72,7 +80,7 @@ def test_gradients_are_the_slopes_of_the_loss(name: str) -> None:
             features = F.relu(features)
     run_numpy(model, images, labels)
     for parameter_name, parameter in model.named_parameters():
-        assert_slopes(
+        assert_derivative(
             parameter_name,
             parameter.grad,
             lambda: F.cross_entropy(model(images), labels).item(),
@@ -84,7 +92,7 @@ def test_gradients_are_the_slopes_of_the_loss(name: str) -> None:
 @each_model
 def test_models_disagree_before_their_weights_are_copied(name: str) -> None:
     """The negative control: the tests above can fail."""
-    ours, theirs = strangers(name, "float64", seed=0)
+    ours, theirs = independent_models(name, "float64", seed=0)
     images, labels = batch(name, "float64", seed=0, n=4)
     assert error(run_numpy(ours, images, labels), run_torch(theirs, images, labels)) > 1e-3
     expected = gradients(theirs)
@@ -98,7 +106,7 @@ def test_models_disagree_before_their_weights_are_copied(name: str) -> None:
 @each_model
 @given(seed=seeds, n=sizes)
 def test_permuting_the_batch_changes_nothing_but_rounding(name: str, seed: int, n: int) -> None:
-    ours, again = (twins(name, "float64", seed)[0] for _ in range(2))
+    ours, again = (equal_models(name, "float64", seed)[0] for _ in range(2))
     images, labels = batch(name, "float64", seed, n)
     order = np.random.default_rng(seed).permutation(n)
     logits = run_numpy(ours, images, labels)
@@ -111,7 +119,7 @@ def test_permuting_the_batch_changes_nothing_but_rounding(name: str, seed: int, 
 @given(seed=seeds)
 def test_micro_batches_add_up_to_the_batch(name: str, seed: int) -> None:
     """k backwards on parts of the batch, each with its share of the mean, make one gradient."""
-    whole, parts = (twins(name, "float64", seed)[0] for _ in range(2))
+    whole, parts = (equal_models(name, "float64", seed)[0] for _ in range(2))
     images, labels = batch(name, "float64", seed, n=11)
     run_numpy(whole, images, labels)
     for part in np.split(np.arange(11), [2, 7]):  # 2, 5 and 4 images
@@ -124,7 +132,7 @@ def test_micro_batches_add_up_to_the_batch(name: str, seed: int) -> None:
 @given(seed=seeds, n=sizes)
 def test_permuting_hidden_units_permutes_the_gradients(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
-    model, permuted = (twins("FeedForward", "float64", seed)[0] for _ in range(2))
+    model, permuted = (equal_models("FeedForward", "float64", seed)[0] for _ in range(2))
     order = rng.permutation(5)
     columns: dict[str, Any] = {
         "fc1.weight": order,
@@ -146,7 +154,7 @@ def test_permuting_hidden_units_permutes_the_gradients(seed: int, n: int) -> Non
 
 @each_model
 def test_gradients_add_up_until_zero_grad(name: str) -> None:
-    model, _ = twins(name, "float64", seed=0)
+    model, _ = equal_models(name, "float64", seed=0)
     first, second = batch(name, "float64", 1, n=4), batch(name, "float64", 2, n=6)
     assert all(parameter.grad is None for parameter in model.parameters())
     run_numpy(model, *first)
@@ -162,7 +170,7 @@ def test_gradients_add_up_until_zero_grad(name: str) -> None:
 
 @each_model
 def test_a_run_changes_neither_weights_nor_images(name: str) -> None:
-    model, _ = twins(name, "float64", seed=0)
+    model, _ = equal_models(name, "float64", seed=0)
     images, labels = batch(name, "float64", seed=0, n=4)
     before, images_before = weights(model), images.copy()
     logits = run_numpy(model, images, labels)
@@ -189,7 +197,7 @@ def test_the_gradient_of_the_images_is_not_computed(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody asks for it, and it would cost as much as the largest of the others."""
-    model, _ = twins(name, "float64", seed=0)
+    model, _ = equal_models(name, "float64", seed=0)
     first = next(value for value in vars(model).values() if isinstance(value, nn.Module))
     whole, returned = first.backward, []
     monkeypatch.setattr(first, "backward", lambda *a, **k: returned.append(whole(*a, **k)))
@@ -223,7 +231,9 @@ def test_initial_weights_are_spread_as_in_pytorch(layer: Any, theirs: Any, fan_i
 
 @each_model
 def test_initial_weights_follow_the_generator(name: str) -> None:
-    one, same, other = (strangers(name, "float32", seed)[0].state_dict() for seed in (0, 0, 1))
+    one, same, other = (
+        independent_models(name, "float32", seed)[0].state_dict() for seed in (0, 0, 1)
+    )
     for parameter, array in one.items():
         np.testing.assert_array_equal(array, same[parameter])
         assert (array != other[parameter]).any()
@@ -240,7 +250,7 @@ def test_layers_are_drawn_one_after_the_other() -> None:
 
 @each_model
 def test_state_dict_has_the_names_and_shapes_of_pytorch(name: str) -> None:
-    ours, theirs = strangers(name, "float64", seed=0)
+    ours, theirs = independent_models(name, "float64", seed=0)
     expected = {key: tuple(tensor.shape) for key, tensor in theirs.state_dict().items()}
     state = ours.state_dict()
     assert {key: array.shape for key, array in state.items()} == expected
@@ -251,8 +261,8 @@ def test_state_dict_has_the_names_and_shapes_of_pytorch(name: str) -> None:
 
 @each_model
 def test_load_state_dict_copies_and_casts(name: str) -> None:
-    source, target = (strangers(name, "float64", seed)[0].state_dict() for seed in (0, 1))
-    model = strangers(name, "float32", seed=1)[0]
+    source, target = (independent_models(name, "float64", seed)[0].state_dict() for seed in (0, 1))
+    model = independent_models(name, "float32", seed=1)[0]
     homes = {key: parameter.data for key, parameter in model.named_parameters()}
     model.load_state_dict(source)
     for key, parameter in model.named_parameters():
@@ -275,7 +285,7 @@ UNFIT = {
     ),
     "integers": (lambda s: s | {BIAS: np.arange(3)}, "fc2.bias is int64, expected a NumPy array"),
     "a list": (lambda s: s | {BIAS: [1.0, 2.0, 3.0]}, "fc2.bias is list, expected a NumPy array"),
-    "two faults": (
+    "two errors": (
         lambda s: without(s, "fc1.bias") | {BIAS: np.zeros(4)},
         r"fc1.bias is missing; fc2.bias has shape \(4,\), expected \(3,\)",
     ),
@@ -283,11 +293,11 @@ UNFIT = {
 
 
 @pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("fault", UNFIT)
-def test_a_state_that_does_not_fit_is_refused_whole(fault: str) -> None:
-    model, _ = twins("FeedForward", "float64", seed=0)
+@pytest.mark.parametrize("case", UNFIT)
+def test_a_state_that_does_not_fit_changes_nothing(case: str) -> None:
+    model, _ = equal_models("FeedForward", "float64", seed=0)
     before = model.state_dict()
-    change, message = UNFIT[fault]
+    change, message = UNFIT[case]
     state: dict[str, Any] = {name: array + 1 for name, array in before.items()}
     with pytest.raises(ValueError, match=f"state_dict does not fit FeedForward: {message}"):
         model.load_state_dict(change(state))
@@ -295,7 +305,7 @@ def test_a_state_that_does_not_fit_is_refused_whole(fault: str) -> None:
         np.testing.assert_array_equal(array, before[name])
 
 
-# --- layers on their own, and what is said when inputs do not fit ---------------------------------
+# --- single layers, and errors for inputs that do not fit ----------------------------------------
 
 
 @pytest.mark.parametrize("layer", ["Sigmoid", "ReLU", "AvgPool2d"])
@@ -335,7 +345,7 @@ def test_the_loss_as_a_layer() -> None:
 def test_a_batch_of_another_shape_is_refused(
     name: str, shape: tuple[int, ...], message: str
 ) -> None:
-    model, _ = twins(name, "float64", seed=0)
+    model, _ = equal_models(name, "float64", seed=0)
     with pytest.raises(ValueError, match=message):
         model(np.zeros(shape))
 
@@ -343,7 +353,7 @@ def test_a_batch_of_another_shape_is_refused(
 @pytest.mark.usefixtures("unchecked")
 @each_model
 def test_a_batch_of_another_dtype_is_refused(name: str) -> None:
-    model, _ = twins(name, "float64", seed=0)
+    model, _ = equal_models(name, "float64", seed=0)
     images, _ = batch(name, "float32", seed=0, n=4)
     with pytest.raises(TypeError, match="weight has dtype float64, expected float32 as input has"):
         model(images)

@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from numpy_impl import functional as F
 from numpy_impl import nn, optim
-from parity_tests.closeness import assert_close, error
+from parity_tests.assertions import assert_close, error
 
 STEPS = 6
 SHAPES = [(4, 3), (5,), (2, 3, 2, 2)]
@@ -58,7 +58,7 @@ def test_every_step_agrees_with_pytorch(name: str, options: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("name", "options"), [("SGD", {"lr": 0.1}), ("SGD", {"lr": 0.1, "momentum": 0.9}), ("Adam", {})]
 )
-def test_what_is_not_said_is_as_in_pytorch(name: str, options: dict[str, Any]) -> None:
+def test_defaults_are_those_of_pytorch(name: str, options: dict[str, Any]) -> None:
     ours, theirs = nn.Parameter(draw(0)[0]), torch.nn.Parameter(torch.from_numpy(draw(0)[0]))
     optimizer = getattr(optim, name)([ours], **options)
     torch_optimizer = getattr(torch.optim, name)([theirs], **options)

@@ -1,4 +1,4 @@
-"""The sample inputs by which PyTorch tests its own operators, run through the contract.
+"""The sample inputs that PyTorch tests its own operators with, run through the contract.
 
 `op_db` is PyTorch's list of operators with sample inputs for each. It is an internal module, and
 its samples change from version to version. So each sample is held to what it is, and not to how
@@ -79,7 +79,7 @@ def left_out(operator: str, sample: SampleInput) -> str | None:
 
 
 def tally(operator: str) -> Counter[str]:
-    """How many samples run, and how many are left out, by reason; docs/suite.md shows it."""
+    """How many samples run, and how many are left out, by reason; docs/suite.md shows them."""
     return Counter(left_out(operator, sample) or "runs" for sample in samples(operator))
 
 

@@ -1,4 +1,4 @@
-"""The training loop, on both sides alike."""
+"""The training loops of NumPy and PyTorch."""
 
 from typing import Any
 
@@ -15,25 +15,25 @@ import torch_impl.models
 import torch_impl.optim
 import torch_impl.training
 from parity import datasets
-from parity_tests.closeness import assert_close
-from parity_tests.twins import ARGUMENTS, batch, to_torch, twins, weights
+from parity_tests.assertions import assert_close
+from parity_tests.model_pairs import ARGUMENTS, batch, equal_models, to_torch, weights
 
-SIDES = {
+BACKENDS = {
     "numpy": (numpy_impl.training, numpy_impl.optim),
     "torch": (torch_impl.training, torch_impl.optim),
 }
-each_side = pytest.mark.parametrize("side", SIDES)
+each_backend = pytest.mark.parametrize("backend", BACKENDS)
 each_model = pytest.mark.parametrize("name", ARGUMENTS)
 
 N = 23  # batches of 5 leave one of 3
 
 
-def one_side(side: str, name: str, dtype: str = "float64") -> Any:
-    return twins(name, dtype, seed=0)[side == "torch"]
+def make_model(backend: str, name: str, dtype: str = "float64") -> Any:
+    return equal_models(name, dtype, seed=0)[backend == "torch"]
 
 
-def sgd(side: str, model: Any, lr: float = 0.1) -> Any:
-    return SIDES[side][1].SGD(model.parameters(), lr, weight_decay=0.01)
+def sgd(backend: str, model: Any, lr: float = 0.1) -> Any:
+    return BACKENDS[backend][1].SGD(model.parameters(), lr, weight_decay=0.01)
 
 
 # --- steps ---------------------------------------------------------------------------------------
@@ -41,16 +41,16 @@ def sgd(side: str, model: Any, lr: float = 0.1) -> Any:
 
 @each_model
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
-def test_both_sides_take_the_same_steps(name: str, optimizer: str) -> None:
+def test_both_backends_take_the_same_steps(name: str, optimizer: str) -> None:
     """Logits, loss and weights at every step of two epochs, whose last batches are smaller."""
     images, labels = batch(name, "float64", seed=1, n=N)
     batches = list(datasets.batches(N, 5, epochs=2, seed=2))
     assert [len(indices) for indices in batches] == [5, 5, 5, 5, 3] * 2
-    models = dict(zip(SIDES, twins(name, "float64", seed=0), strict=True))
+    models = dict(zip(BACKENDS, equal_models(name, "float64", seed=0), strict=True))
     runs = []
-    for side, (training, optim) in SIDES.items():
-        chosen = getattr(optim, optimizer)(models[side].parameters(), lr=0.01, weight_decay=0.01)
-        runs.append(training.steps(models[side], chosen, images, labels, batches))
+    for backend, (training, optim) in BACKENDS.items():
+        chosen = getattr(optim, optimizer)(models[backend].parameters(), lr=0.01, weight_decay=0.01)
+        runs.append(training.steps(models[backend], chosen, images, labels, batches))
     for number, (ours, theirs) in enumerate(zip(*runs, strict=True), start=1):
         assert ours.number == theirs.number == number
         assert_close(f"step {number}: logits", ours.logits, theirs.logits.numpy())
@@ -63,43 +63,43 @@ def test_both_sides_take_the_same_steps(name: str, optimizer: str) -> None:
             )
 
 
-@each_side
-def test_fit_calls_back_after_each_step(side: str) -> None:
-    training = SIDES[side][0]
-    model, other = (one_side(side, "FeedForward") for _ in range(2))
+@each_backend
+def test_fit_calls_back_after_each_step(backend: str) -> None:
+    training = BACKENDS[backend][0]
+    model, other = (make_model(backend, "FeedForward") for _ in range(2))
     images, labels = batch("FeedForward", "float64", seed=1, n=N)
     batches = list(datasets.batches(N, 5, epochs=1, seed=2))
     seen: list[Any] = []
-    training.fit(model, sgd(side, model), images, labels, batches, on_step=seen.append)
+    training.fit(model, sgd(backend, model), images, labels, batches, on_step=seen.append)
     assert [step.number for step in seen] == [1, 2, 3, 4, 5]
     assert [len(step.logits) for step in seen] == [5, 5, 5, 5, 3]
-    training.fit(other, sgd(side, other), images, labels, batches)  # it may be left out
+    training.fit(other, sgd(backend, other), images, labels, batches)  # it may be left out
     for name, array in weights(model).items():
         np.testing.assert_array_equal(array, weights(other)[name])
 
 
-@each_side
-def test_a_step_trains_on_its_own_batch_only(side: str) -> None:
+@each_backend
+def test_a_step_trains_on_its_own_batch_only(backend: str) -> None:
     """The gradients of the last batch are in the parameters, and of no other."""
-    training = SIDES[side][0]
+    training = BACKENDS[backend][0]
     images, labels = batch("SoftmaxRegression", "float64", seed=1, n=N)
-    model = one_side(side, "SoftmaxRegression")
+    model = make_model(backend, "SoftmaxRegression")
     batches = [np.arange(5), np.arange(5, 12)]
-    for _ in training.steps(model, sgd(side, model, lr=0.0), images, labels, batches):
+    for _ in training.steps(model, sgd(backend, model, lr=0.0), images, labels, batches):
         pass
-    fresh = one_side(side, "SoftmaxRegression")
-    training.fit(fresh, sgd(side, fresh, lr=0.0), images, labels, batches[1:])
+    fresh = make_model(backend, "SoftmaxRegression")
+    training.fit(fresh, sgd(backend, fresh, lr=0.0), images, labels, batches[1:])
     for parameter, expected in zip(model.parameters(), fresh.parameters(), strict=True):
         np.testing.assert_array_equal(np.asarray(parameter.grad), np.asarray(expected.grad))
 
 
-@each_side
-def test_arguments_may_be_named(side: str) -> None:
+@each_backend
+def test_arguments_may_be_named(backend: str) -> None:
     images, labels = batch("SoftmaxRegression", "float64", seed=1, n=N)
-    model = one_side(side, "SoftmaxRegression")
-    run = SIDES[side][0].steps(
+    model = make_model(backend, "SoftmaxRegression")
+    run = BACKENDS[backend][0].steps(
         model=model,
-        optimizer=sgd(side, model),
+        optimizer=sgd(backend, model),
         images=images,
         labels=labels,
         batches=[np.arange(5)],
@@ -110,7 +110,7 @@ def test_arguments_may_be_named(side: str) -> None:
 @pytest.mark.usefixtures("unchecked")
 def test_there_must_be_a_label_for_each_image() -> None:
     images, labels = batch("SoftmaxRegression", "float64", seed=1, n=N)
-    model = one_side("numpy", "SoftmaxRegression")
+    model = make_model("numpy", "SoftmaxRegression")
     run = numpy_impl.training.steps(model, sgd("numpy", model), images, labels[1:], [np.arange(5)])
     with pytest.raises(ValueError, match=r"^labels has length 22, expected 23 as images has$"):
         next(run)
@@ -119,18 +119,18 @@ def test_there_must_be_a_label_for_each_image() -> None:
 # --- evaluation ----------------------------------------------------------------------------------
 
 
-@each_side
+@each_backend
 @each_model
 @pytest.mark.parametrize("batch_size", [1, 4, 7, 22, 23, 1000])
-def test_evaluation_is_exact_for_any_batch_size(side: str, name: str, batch_size: int) -> None:
+def test_evaluation_is_exact_for_any_batch_size(backend: str, name: str, batch_size: int) -> None:
     images, labels = batch(name, "float64", seed=1, n=N)
-    model = one_side(side, name)
-    logits = np.asarray(SIDES[side][0].predict(model, images))
+    model = make_model(backend, name)
+    logits = np.asarray(BACKENDS[backend][0].predict(model, images))
     assert logits.shape == (N, 3)
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     losses = -np.log(odds[np.arange(N), labels] / odds.sum(axis=1))
     right = sum(logits[n].argmax() == labels[n] for n in range(N))
-    evaluation = SIDES[side][0].evaluate(model, images, labels, batch_size)
+    evaluation = BACKENDS[backend][0].evaluate(model, images, labels, batch_size)
     assert evaluation.loss == pytest.approx(losses.mean(), rel=1e-12)
     assert evaluation.accuracy == right / N
     assert 0 < right < N
@@ -151,24 +151,26 @@ def test_a_thousand_images_are_evaluated_at_a_time(function: str) -> None:
     assert lengths == [1000, 1000, 1]
 
 
-@each_side
-def test_evaluation_changes_no_weights(side: str) -> None:
+@each_backend
+def test_evaluation_changes_no_weights(backend: str) -> None:
     images, labels = batch("FeedForward", "float64", seed=1, n=N)
-    model = one_side(side, "FeedForward")
+    model = make_model(backend, "FeedForward")
     before = weights(model)
-    SIDES[side][0].evaluate(model, images, labels)
+    BACKENDS[backend][0].evaluate(model, images, labels)
     for name, array in weights(model).items():
         np.testing.assert_array_equal(array, before[name])
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-@each_side
+@each_backend
 @pytest.mark.parametrize(("n", "batch_size"), [(0, 5), (4, 0), (4, -1)])
-def test_nothing_to_evaluate_is_an_error(side: str, n: int, batch_size: int) -> None:
+def test_nothing_to_evaluate_is_an_error(backend: str, n: int, batch_size: int) -> None:
     images, labels = batch("FeedForward", "float64", seed=1, n=n)
     message = f"predict: got {n} images and batch_size {batch_size}, expected at least 1"
     with pytest.raises(ValueError, match=message):
-        SIDES[side][0].evaluate(one_side(side, "FeedForward"), images, labels, batch_size)
+        BACKENDS[backend][0].evaluate(
+            make_model(backend, "FeedForward"), images, labels, batch_size
+        )
 
 
 # --- a loss that is not finite -------------------------------------------------------------------
@@ -192,7 +194,7 @@ def logits_too_far_apart(images: ndarray, state: dict[str, ndarray]) -> None:
     state["fc.weight"][:] = np.array([[0.4], [-0.4], [-0.4]])
 
 
-@each_side
+@each_backend
 @pytest.mark.parametrize(
     ("harm", "step", "message"),
     [
@@ -203,17 +205,17 @@ def logits_too_far_apart(images: ndarray, state: dict[str, ndarray]) -> None:
     ],
 )
 def test_a_loss_that_is_not_finite_stops_the_run(
-    side: str, harm: Any, step: int, message: str
+    backend: str, harm: Any, step: int, message: str
 ) -> None:
     """The step and the first tensor are named, and the bad step leaves the weights alone."""
     images, labels = batch("SoftmaxRegression", "float32", seed=1, n=10)
     labels[7] = 1
-    model = one_side(side, "SoftmaxRegression", "float32")
+    model = make_model(backend, "SoftmaxRegression", "float32")
     state = weights(model)
     harm(images, state)
-    model.load_state_dict(to_torch(state) if side == "torch" else state)
-    run = SIDES[side][0].steps(
-        model, sgd(side, model, lr=1e-30), images, labels, np.arange(10).reshape(2, 5)
+    model.load_state_dict(to_torch(state) if backend == "torch" else state)
+    run = BACKENDS[backend][0].steps(
+        model, sgd(backend, model, lr=1e-30), images, labels, np.arange(10).reshape(2, 5)
     )
     for _ in range(1, step):
         next(run)
@@ -224,16 +226,16 @@ def test_a_loss_that_is_not_finite_stops_the_run(
         np.testing.assert_array_equal(array, before[name])
 
 
-@each_side
-def test_a_run_that_diverges_says_when(side: str) -> None:
+@each_backend
+def test_a_run_that_diverges_says_when(backend: str) -> None:
     images, labels = batch("FeedForward", "float32", seed=1, n=10)
-    model = one_side(side, "FeedForward", "float32")
+    model = make_model(backend, "FeedForward", "float32")
     batches = [np.arange(10)] * 50
     with pytest.raises(FloatingPointError, match=r"step \d+: the loss is not finite, nor is"):
-        SIDES[side][0].fit(model, sgd(side, model, lr=1e38), images, labels, batches)
+        BACKENDS[backend][0].fit(model, sgd(backend, model, lr=1e38), images, labels, batches)
 
 
-# --- both sides learn ----------------------------------------------------------------------------
+# --- both backends learn --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -244,7 +246,7 @@ def test_a_run_that_diverges_says_when(side: str) -> None:
         ("ConvNet", (10,), "Adam", 0.003),
     ],
 )
-def test_both_sides_learn_the_same(
+def test_both_backends_learn_the_same(
     name: str, arguments: tuple[int, ...], optimizer: str, lr: float
 ) -> None:
     """Five times as good as guessing on the embedded digits, and within one test image."""
@@ -256,8 +258,8 @@ def test_both_sides_learn_the_same(
     theirs = getattr(torch_impl.models, name)(*arguments, dtype=torch.float64)
     theirs.load_state_dict(to_torch(ours.state_dict()))
     accuracies = []
-    for side, model in (("numpy", ours), ("torch", theirs)):
-        training, optim = SIDES[side]
+    for backend, model in (("numpy", ours), ("torch", theirs)):
+        training, optim = BACKENDS[backend]
         chosen = getattr(optim, optimizer)(model.parameters(), lr)
         training.fit(model, chosen, images, labels, batches)
         test_images = digits.test.images.astype(np.float64)

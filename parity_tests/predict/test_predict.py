@@ -1,6 +1,7 @@
 """The use of a trained model: --save, --load, `parity predict` and `parity mistakes`."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -396,3 +397,27 @@ def test_answers_of_zero_throughout_agree(dtype: str) -> None:
     zeros = np.zeros((3, 10), dtype)
     assert agrees(zeros, zeros, zeros.astype(np.float64))
     assert not agrees(zeros + np.float32(1e-30), zeros, zeros.astype(np.float64))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("large.png", "is 13000x13000 pixels, expected at most 50 million"),
+        ("sparse.png", "has 42,949,672,960 bytes, expected at most 67,108,864"),
+        ("pipe.png", "expected an index or a picture file that is there"),
+        ("zero.png", "expected an index or a picture file that is there"),
+        ("circle.png", "expected an index or a picture file that is there"),
+    ],
+)
+def test_a_picture_that_is_too_large_or_no_file_is_refused_unread(
+    run: Run, model: str, name: str, message: str
+) -> None:
+    Image.new("1", (13000, 13000)).save("large.png")
+    with open("sparse.png", "wb") as file:
+        file.truncate(40 << 30)
+    os.mkfifo("pipe.png")
+    Path("zero.png").symlink_to("/dev/zero")
+    Path("circle.png").symlink_to("circle.png")
+    code, out, error = run("predict", name, "--recipe", "feedforward", "--load", model)
+    assert (code, out, len(error.splitlines())) == (2, "", 1)
+    assert message in error

@@ -1,4 +1,4 @@
-"""pytest's `--parity-impl`: a name that a file lacks skips the test, no file ends the run."""
+"""pytest's `--parity-impl`: missing functions skip their tests; a broken file gives one line."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def cross_entropy(x):
 
 
 @pytest.mark.parametrize("name", ["softmax", "sigmoid", "cross_entropy"])
-def test_a_stub_skips_by_name_as_what_is_missing_does(
+def test_stubs_and_missing_functions_skip_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -41,7 +41,7 @@ def test_a_stub_skips_by_name_as_what_is_missing_does(
     ],
     ids=["sys.exit", "a syntax error", "no file"],
 )
-def test_a_file_that_does_not_run_is_told_in_one_line(
+def test_a_file_that_does_not_run_gives_one_line(
     tmp_path: Path, code: str | None, words: str
 ) -> None:
     file = tmp_path / "homework.py"

@@ -1,4 +1,4 @@
-"""What is printed of an example that fails."""
+"""How a failing example is printed."""
 
 import contextlib
 import io

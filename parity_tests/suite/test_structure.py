@@ -1,4 +1,4 @@
-"""The rules of the house: who imports whom, the two mirror images, the contract's signatures."""
+"""Which module may import which, the two mirror images, and the contract's signatures."""
 
 import ast
 import graphlib
@@ -13,18 +13,18 @@ import pytest
 
 import numpy_impl
 import torch_impl
-from parity_tests.twins import ARGUMENTS, strangers
+from parity_tests.model_pairs import ARGUMENTS, independent_models
 
 ROOT = Path(__file__).parents[2]
 
-# --- who imports whom ----------------------------------------------------------------------------
+# --- which module may import which ---------------------------------------------------------------
 
-GROUND_FLOOR = {
+IMPLEMENTATIONS = {
     "numpy_impl": {"numpy", "jaxtyping"},
     "torch_impl": {"torch", "numpy", "jaxtyping"},
 }
 
-# From the ground up: a file imports from its own room and from those before it.
+# From the bottom up: a file imports from its own package and from those before it in this list.
 ROOMS = [
     "numpy_impl",
     "torch_impl",
@@ -43,16 +43,17 @@ ROOMS = [
     "parity.checking",
     "parity.predict",
     "parity.pictures",
+    "parity.web",
     "parity.cli",
     "parity",
-    "parity_tests",  # what its tests are written with; the tests themselves import anything
+    "parity_tests",  # the helpers of its tests; the tests themselves import anything
     "maintenance",
     "benchmarks",
 ]
 
 
 def imports(source: str) -> Iterator[str]:
-    """The modules that a file imports anywhere, also inside functions, by their dotted names."""
+    """The dotted names of the modules that a file imports, inside functions as well."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -60,7 +61,7 @@ def imports(source: str) -> Iterator[str]:
             assert not node.level, "a relative import"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
-            parts = ast.walk(node.args[0])  # an f-string tells at least how the name begins
+            parts = ast.walk(node.args[0])  # an f-string shows at least how the name begins
             yield "".join(str(part.value) for part in parts if isinstance(part, ast.Constant))
 
 
@@ -70,7 +71,7 @@ def module_name(file: Path) -> str:
 
 
 def room(module: str) -> str | None:
-    """The innermost room that a module lies in; None for what is not ours."""
+    """The innermost entry of ROOMS that a module belongs to; None for other modules."""
     parts = module.split(".")
     prefixes = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
     return next((prefix for prefix in prefixes if prefix in ROOMS), None)
@@ -80,9 +81,9 @@ def sources(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
-@pytest.mark.parametrize("package", GROUND_FLOOR)
-def test_an_implementation_imports_only_what_it_may(package: str) -> None:
-    allowed = GROUND_FLOOR[package] | {package} | sys.stdlib_module_names
+@pytest.mark.parametrize("package", IMPLEMENTATIONS)
+def test_an_implementation_imports_only_what_is_allowed(package: str) -> None:
+    allowed = IMPLEMENTATIONS[package] | {package} | sys.stdlib_module_names
     assert sources(package)
     for file in sources(package):
         names = {name.split(".")[0] for name in imports(file.read_text(encoding="utf-8"))}
@@ -97,7 +98,7 @@ def test_imports_go_down_only(package: str) -> None:
         for name in imports(file.read_text(encoding="utf-8")):
             there = room(name)
             assert there is None or ROOMS.index(there) <= ROOMS.index(here), (
-                f"{file.relative_to(ROOT)}, in {here}, imports {name}, which lies above it"
+                f"{file.relative_to(ROOT)}, in {here}, imports {name}, which is above it"
             )
 
 
@@ -110,7 +111,7 @@ def test_every_package_has_its_room() -> None:
 
 @pytest.mark.parametrize("package", ["parity"])
 def test_no_two_files_import_each_other(package: str) -> None:
-    """A circle of imports, however long: no file is reached from itself."""
+    """There is no circle of imports, however long."""
     files = {module_name(file): file for file in sources(package)}
     edges = {
         name: {
@@ -139,9 +140,7 @@ def test_no_way_of_importing_is_overlooked(source: str) -> None:
 
 # --- the mirror ----------------------------------------------------------------------------------
 
-# PyTorch checks its own arguments, its convolution stands beside the other operations, and it is
-# fast by itself.
-SIDES = ("numpy_impl", "torch_impl")
+# PyTorch checks its own arguments, has its own convolution, and is fast without further code.
 NUMPY_ONLY = {"checks.py", "convolution.py", "fast.py"}
 
 
@@ -152,23 +151,23 @@ def files(package: Any) -> set[str]:
 MIRRORED = sorted(file[:-3] for file in files(torch_impl) if file != "__init__.py")
 
 
-def test_both_sides_have_the_same_files() -> None:
+def test_both_implementations_have_the_same_files() -> None:
     assert files(numpy_impl) - NUMPY_ONLY == files(torch_impl)
 
 
 def both(module: str) -> tuple[Any, Any]:
-    ours, theirs = (importlib.import_module(f"{side}.{module}") for side in SIDES)
+    ours, theirs = (importlib.import_module(f"{package}.{module}") for package in IMPLEMENTATIONS)
     return ours, theirs
 
 
 @pytest.mark.parametrize("module", MIRRORED)
-def test_both_sides_have_the_same_names_in_the_same_order(module: str) -> None:
+def test_both_implementations_have_the_same_names_in_the_same_order(module: str) -> None:
     ours, theirs = both(module)
     assert ours.__all__ == theirs.__all__
 
 
 def arguments(function: Any) -> list[tuple[str, Any]]:
-    """(name, default) of each argument that may be given by position."""
+    """(name, default) of each argument that can be given by position."""
     return [
         (parameter.name, parameter.default)
         for parameter in inspect.signature(function).parameters.values()
@@ -177,8 +176,8 @@ def arguments(function: Any) -> list[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize("module", ["functional", "models", "training"])
-def test_both_sides_take_the_same_arguments(module: str) -> None:
-    """Those of NumPy's functions may go on where PyTorch's end."""
+def test_both_implementations_take_the_same_arguments(module: str) -> None:
+    """NumPy's functions may have more arguments after those of PyTorch's."""
     ours, theirs = both(module)
     for name in ours.__all__:
         expected = arguments(getattr(theirs, name))
@@ -189,7 +188,7 @@ def test_both_sides_take_the_same_arguments(module: str) -> None:
 
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_parameters_have_the_same_names_and_shapes(name: str) -> None:
-    ours, theirs = strangers(name, "float32", seed=0)
+    ours, theirs = independent_models(name, "float32", seed=0)
     assert [(key, tuple(value.data.shape)) for key, value in ours.named_parameters()] == [
         (key, tuple(value.shape)) for key, value in theirs.named_parameters()
     ]

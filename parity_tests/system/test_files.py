@@ -1,4 +1,4 @@
-"""What the commands write is whole or not there, and takes the place of files only."""
+"""Output files are written completely or not at all, and replace files only."""
 
 import json
 import os
@@ -82,7 +82,9 @@ def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
         files.read(tmp_path / "pipe", 10, "load")
 
 
-def test_what_is_in_the_way_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fault(path: Path) -> str:
         with pytest.raises(InputError) as refusal:
             files.check_writable(path, "json")

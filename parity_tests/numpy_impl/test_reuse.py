@@ -1,4 +1,4 @@
-"""What is computed once, or only if it is wanted: it changes the speed, and no number."""
+"""What is computed only once, or only if it is needed. It changes the speed, but no result."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +43,7 @@ def test_the_loss_takes_its_logarithms_once_for_forward_and_backward(
     assert calls == ["log_softmax"]
 
 
-def test_a_batch_is_gathered_into_the_memory_of_the_last() -> None:
+def test_a_batch_is_gathered_into_the_memory_of_the_one_before() -> None:
     """Until one has another length, as the last of an epoch may have."""
     images, labels = np.arange(12.0).reshape(6, 2), np.arange(6)
     batches = [np.array(indices) for indices in ([0, 1], [5, 3], [4])]
@@ -52,7 +52,7 @@ def test_a_batch_is_gathered_into_the_memory_of_the_last() -> None:
     assert second is not third
 
 
-def test_only_the_wanted_gradients_are_computed() -> None:
+def test_only_the_gradients_that_are_needed_are_computed() -> None:
     grad_output, input, weight = np.ones((3, 2)), np.ones((3, 5)), np.ones((2, 5))
     grads = F.linear_backward(grad_output, input, weight, (False, True, False))
     assert [grad is None for grad in grads] == [True, False, True]

@@ -1,4 +1,4 @@
-"""The same small model on both sides, with the same weights, and batches for it."""
+"""Small models in NumPy and PyTorch, with equal or with their own weights, and batches for them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,17 +15,17 @@ ARGUMENTS = {"SoftmaxRegression": (7, 3), "FeedForward": (7, 5, 3), "ConvNet": (
 CLASSES = 3
 
 
-def twins(name: str, dtype: str, seed: int) -> tuple[Any, Any]:
-    """The NumPy model and the PyTorch model `name`, drawn once."""
-    ours, theirs = strangers(name, dtype, seed)
-    if name == "ConvNet":  # its last ReLU may stop every class, and then there is no gradient
+def equal_models(name: str, dtype: str, seed: int) -> tuple[Any, Any]:
+    """The NumPy model and the PyTorch model `name`, with the same weights."""
+    ours, theirs = independent_models(name, dtype, seed)
+    if name == "ConvNet":  # else its last ReLU may leave no class a gradient
         ours.conv3.bias.data[0] = 1
     theirs.load_state_dict(to_torch(ours.state_dict()))
     return ours, theirs
 
 
-def strangers(name: str, dtype: str, seed: int) -> tuple[Any, Any]:
-    """Both models as they come, each with its own initial weights."""
+def independent_models(name: str, dtype: str, seed: int) -> tuple[Any, Any]:
+    """The NumPy model and the PyTorch model `name`, each with its own initial weights."""
     rng = np.random.default_rng(seed)
     ours = getattr(numpy_impl.models, name)(*ARGUMENTS[name], dtype=np.dtype(dtype), rng=rng)
     with torch.random.fork_rng():
@@ -46,10 +46,10 @@ def to_torch(arrays: Mapping[str, ndarray]) -> dict[str, torch.Tensor]:
 
 
 def weights(model: Any) -> dict[str, ndarray]:
-    """The parameters of either model, as copies."""
+    """The parameters of a NumPy or PyTorch model, as copies."""
     return {name: np.asarray(p.data).copy() for name, p in model.named_parameters()}
 
 
 def gradients(model: Any) -> dict[str, ndarray]:
-    """The gradients of either model, as copies."""
+    """The gradients of a NumPy or PyTorch model, as copies."""
     return {name: np.asarray(p.grad).copy() for name, p in model.named_parameters()}

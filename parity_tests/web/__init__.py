@@ -1,0 +1,1 @@
+"""Tests of `parity serve`: the server, its answers, and the page in a real browser."""
