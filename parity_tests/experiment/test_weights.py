@@ -203,7 +203,7 @@ def test_a_pt_file_that_holds_something_else_is_refused(
 
 def test_a_folder_and_a_file_that_is_not_there_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.safetensors"):
-        with pytest.raises(InputError, match="expected a file that is there"):
+        with pytest.raises(InputError, match=r"expected a file that is there|it is no file"):
             weights.load(path, {})
 
 
