@@ -7,6 +7,8 @@ backward, `assert_close` one array. Nothing here loads PyTorch before it is used
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from parity.system.version import __version__
+
 if TYPE_CHECKING:
     from parity.backends import NumpyProgram, TorchProgram
     from parity.checking.entry import check
@@ -25,7 +27,7 @@ __all__ = [
     "compare",
     "gradcheck",
 ]
-__version__ = "0.2.0"
+
 
 WHERE = {
     "NumpyProgram": ("parity.backends", "NumpyProgram"),

@@ -3,6 +3,7 @@
 from parity.backends.base import Backend, Batch, Moments, State, TrainingStep
 from parity.backends.numpy_program import NumpyProgram
 from parity.backends.recipes import (
+    NUM_CLASSES,
     NumpyBackend,
     RecipeBackend,
     TorchBackend,
@@ -12,6 +13,7 @@ from parity.backends.recipes import (
 from parity.backends.torch_program import TorchProgram
 
 __all__ = [
+    "NUM_CLASSES",
     "Backend",
     "Batch",
     "Moments",

@@ -22,7 +22,14 @@ from parity.backends.base import Backend, Moments, State, TrainingStep
 from parity.backends.torch_program import TorchProgram, as_numpy, to_numpy
 from parity.recipes import Recipe
 
-__all__ = ["NumpyBackend", "RecipeBackend", "TorchBackend", "make_backend", "model_arguments"]
+__all__ = [
+    "NUM_CLASSES",
+    "NumpyBackend",
+    "RecipeBackend",
+    "TorchBackend",
+    "make_backend",
+    "model_arguments",
+]
 
 IN_FEATURES = 784
 NUM_CLASSES = 10

@@ -22,6 +22,7 @@ from parity.cli.serve import Serve
 from parity.cli.sweep import Sweep
 from parity.cli.template import Template
 from parity.cli.train import Train
+from parity.system.version import __version__
 
 __all__ = ["main"]
 
@@ -49,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(arguments: list[str]) -> int:
     """Run a command; returns its exit code; exits with 2 for options that are wrong."""
     name = arguments[0] if arguments else ""
+    if name == "--version":
+        print(f"numpy-torch-parity {__version__}")
+        return 0
     if name not in COMMANDS and not name.startswith("-"):
         came = f"is {name!r}" if name else "is missing"
         return refuse(f"command {came}, expected one of {', '.join(COMMANDS)}; see parity --help")

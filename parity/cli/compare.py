@@ -20,7 +20,7 @@ class Compare(Keeping, Settings):
     """Train both sides in lock-step, compare every tensor of every step, write the report."""
 
     recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
-    """Which system: tutorial, logistic, feedforward, linear-adam or cnn-adam."""
+    """Which system: tutorial, logistic, feedforward, linear-adam, cnn-adam; or your FILE.py."""
     resync: bool = False
     """Give both sides PyTorch's state after each step: tells a bug in one step from drift."""
     save: Path | None = None
@@ -32,6 +32,8 @@ class Compare(Keeping, Settings):
 
     def run(self) -> int:
         """Exit code 0 if parity holds, 1 if not, 130 if Ctrl-C ended it."""
+        if self.recipe.endswith(".py"):
+            return self.run_file(Path(self.recipe))
         find(self.recipe)  # before the seconds that PyTorch takes to load
         from parity.comparison import report, reproduce
         from parity.comparison.compare import compare
@@ -86,3 +88,23 @@ class Compare(Keeping, Settings):
             console.print(lines, markup=False, soft_wrap=True)
         outputs.finish()
         return INTERRUPTED if result.interrupted else 0 if result.parity else 1
+
+    def run_file(self, path: Path) -> int:
+        """Compare the pair of programs that a file defines."""
+        from parity.comparison.pair import compare_programs
+        from parity.comparison.pair_file import arguments_of
+        from parity.pictures.saving import make_folder
+        from parity.system import jsonfile
+        from parity.system.console import console
+        from parity.system.threads import limit_threads
+
+        with limit_threads():
+            result = compare_programs(resync=self.resync, **arguments_of(path))
+        console.print(str(result), markup=False)
+        if result.case is not None:
+            case = make_folder(self.report) / f"{path.stem}.npz"
+            result.save(case)
+            console.print(f"inputs: {case}", markup=False)
+        if self.json is not None:
+            jsonfile.write(self.json, result.as_json())
+        return 0 if result.parity else 1

@@ -1,8 +1,9 @@
-"""`parity template`: the stub of a file for `parity check`."""
+"""`parity template`: the stub of a file for `parity check`, or for `parity compare`."""
 
 import sys
 from dataclasses import dataclass
 
+from parity.comparison import pair_file
 from parity.contract.template import TEMPLATE
 
 __all__ = ["Template"]
@@ -12,7 +13,10 @@ __all__ = ["Template"]
 class Template:
     """Print the stub of a file that `parity check` checks; fill in any part of it."""
 
+    pair: bool = False
+    """Print a pair of programs for `parity compare FILE.py` instead."""
+
     def run(self) -> int:
         """Exit code 0."""
-        sys.stdout.write(TEMPLATE)
+        sys.stdout.write(pair_file.TEMPLATE if self.pair else TEMPLATE)
         return 0

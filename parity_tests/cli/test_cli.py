@@ -64,7 +64,7 @@ def test_a_divergence_exits_with_1_and_says_where(run: Run, monkeypatch: Any) ->
     monkeypatch.setattr(
         F,
         "sgd_step",
-        lambda param, grad, lr, decay=0.0, **out: exact(param, grad, -lr, decay, **out),
+        lambda param, grad, lr, decay=0.0, **out: exact(param, -grad, lr, decay, **out),
     )
     code, out, _ = run("compare", "logistic", *QUICK, "--json", "answer.json")
     assert code == 1

@@ -1,0 +1,54 @@
+"""`parity compare FILE.py` and the template of such a file."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from parity.cli import main
+
+
+@pytest.fixture
+def pair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Path:
+    """The template in a file."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["template", "--pair"]) == 0
+    path = tmp_path / "pair.py"
+    path.write_text(capsys.readouterr().out, encoding="utf-8")
+    return path
+
+
+def test_the_template_holds_parity(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(pair), "--json", "answer.json"]) == 0
+    assert "parity holds: every tensor agrees to rounding at 50 steps" in capsys.readouterr().out
+    assert json.loads(Path("answer.json").read_text(encoding="utf-8"))["parity"] is True
+
+
+def test_a_fault_in_it_is_found(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pair.write_text(pair.read_text(encoding="utf-8").replace("dy.sum(0)", "dy.mean(0)"))
+    assert main(["compare", str(pair)]) == 1
+    assert "first divergence: step 1, backward, bias" in capsys.readouterr().out
+    assert Path("reports/pair.npz").is_file()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "has no function pair()"),
+        ("def pair(): return 1", "returned no dict with numpy, torch and batches"),
+    ],
+)
+def test_a_file_without_a_pair_is_refused(
+    content: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "pair.py"
+    path.write_text(content, encoding="utf-8")
+    assert main(["compare", str(path)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == "numpy-torch-parity 0.2.0\n"
