@@ -62,6 +62,14 @@ def test_a_decorated_function_is_decorated_when_it_is_called() -> None:
     assert done
 
 
+def test_the_defaults_of_a_decorated_function_are_not_mutated() -> None:
+    """The decorator has read them before."""
+    lines = undecorated("@twice\ndef f(\n    x=1,\n    *,\n    y=2,\n    z,\n):\n    return x\n")
+    marked = [line for line in lines.splitlines() if line.endswith("# pragma: no mutate")]
+    assert [line.split(",")[0].strip() for line in marked[:2]] == ["x=1", "y=2"]
+    assert len(marked) == 3  # and the line that decorates
+
+
 @pytest.mark.parametrize("decorator", ["property", "cached_property"])
 def test_a_property_stays_one(decorator: str) -> None:
     names: dict[str, Any] = {"cached_property": cached_property}

@@ -458,9 +458,14 @@ def test_an_extra_axis_is_named(function: str, argument: str) -> None:
 
 
 @checked()
-def add(x: Float[np.ndarray, "2 n n"], *, y: Float[np.ndarray, "n 2"] | None = None) -> Any:
-    """x + y."""
-    return x if y is None else x + y
+def add(
+    x: Float[np.ndarray, "2 n n"],
+    *,
+    y: Float[np.ndarray, "n 2"] | None = None,
+    z: Float[np.ndarray, " n"] | None = None,
+) -> Any:
+    """x + y + z."""
+    return x + (0 if y is None else y) + (0 if z is None else z)
 
 
 def test_a_number_in_the_dimensions_is_a_size() -> None:
@@ -481,6 +486,13 @@ def test_a_number_in_the_dimensions_is_a_size() -> None:
 def test_what_may_be_none_is_checked_if_it_is_not() -> None:
     with pytest.raises(ValueError, match=r"^add: y has shape \(4,\), expected 2 dimensions"):
         add(np.zeros((2, 2, 2)), y=np.zeros(4))
+
+
+def test_what_comes_after_a_none_is_checked() -> None:
+    with pytest.raises(
+        ValueError, match=r"^add: z has shape \(4,\), expected \(n\) with n = 2 as x"
+    ):
+        add(np.zeros((2, 2, 2)), z=np.zeros(4))
 
 
 @pytest.mark.parametrize("name", functional.__all__)

@@ -52,6 +52,14 @@ def test_a_batch_is_gathered_into_the_memory_of_the_one_before() -> None:
     assert second is not third
 
 
+def test_gathering_writes_into_no_image() -> None:
+    images, labels = np.arange(12.0).reshape(6, 2), np.arange(6)
+    before = images.copy()
+    for input, target in gather(images, labels, [np.array([3]), np.array([5])]):
+        np.testing.assert_array_equal(input, before[target])
+    np.testing.assert_array_equal(images, before)
+
+
 def test_only_the_gradients_that_are_needed_are_computed() -> None:
     grad_output, input, weight = np.ones((3, 2)), np.ones((3, 5)), np.ones((2, 5))
     grads = F.linear_backward(grad_output, input, weight, (False, True, False))
