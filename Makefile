@@ -5,7 +5,8 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: browser demo test lint notebooks mutants results pages benchmarks clean false-alarms layouts
+.PHONY: browser demo test lint notebooks mutants crash-test results pages benchmarks clean \
+	false-alarms layouts
 
 RESULTS := docs/results
 
@@ -54,6 +55,13 @@ false-alarms: export OMP_NUM_THREADS = 1
 false-alarms: export OPENBLAS_NUM_THREADS = 1
 false-alarms: $(INSTALLED)
 	$(BIN)/python -m maintenance.false_alarms $(SEEDS)
+
+# What a kill at any moment, damaged files and odd command lines cost: nothing. About an hour.
+crash-test: export OMP_NUM_THREADS = 1
+crash-test: export OPENBLAS_NUM_THREADS = 1
+crash-test: $(INSTALLED)
+	$(BIN)/python -m maintenance.crashes --moments 100 --json $(RESULTS)/crashes.json
+	$(BIN)/python -m maintenance.robustness
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Making .venv and installing NumPy, PyTorch and the tests' packages into it (once, some minutes)"

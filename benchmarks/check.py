@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from benchmarks.work import Case, Work
 from benchmarks.worker import Worker
-from parity.backends import Backend, TorchBackend
+from parity.backends import RecipeBackend, TorchBackend
 from parity.errors import BadCaseError
 from parity.tolerance import allowance
 from parity.tolerance.perturbed import rounded
@@ -58,7 +58,7 @@ def reference(work: Work) -> tuple[Weights, list[Weights]]:
 
 def train(work: Work, dtype: str, initial: Weights, batches: list[ndarray]) -> Weights:
     """PyTorch's weights after training on the batches."""
-    backend: Backend = TorchBackend(work.recipe, dtype, work.seed)
+    backend: RecipeBackend = TorchBackend(work.recipe, dtype, work.seed)
     backend.load(initial)
     for batch in batches:
         images, labels = work.images[batch].astype(dtype), work.labels[batch]

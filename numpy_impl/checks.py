@@ -82,7 +82,7 @@ def checked(
         ]
         lines += [
             f"result = function({', '.join(passed)})",
-            "return result if type(result) is ndarray else as_arrays(result)",
+            f"return result if {next(iter(dims))}.ndim else as_arrays(result)",
         ]
         source = f"def check({signature(parameters)}):\n    " + "\n    ".join(lines)
         exec(compiled(source), namespace)

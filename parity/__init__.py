@@ -1,16 +1,46 @@
-"""The comparison: the only code that imports both implementations."""
+"""Hand-written NumPy against PyTorch, number by number.
 
-from typing import Any
+`compare` trains two programs side by side, `check` checks a file of functions, `gradcheck` a
+backward, `assert_close` one array. Nothing here loads PyTorch before it is used.
+"""
 
-__all__ = ["check"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from parity.backends import NumpyProgram, TorchProgram
+    from parity.checking.entry import check
+    from parity.comparison.pair import compare_programs as compare
+    from parity.gradients import gradcheck
+    from parity.gradients.assertion import assert_gradients
+    from parity.tolerance.assertion import assert_close
+
+__all__ = [
+    "NumpyProgram",
+    "TorchProgram",
+    "__version__",
+    "assert_close",
+    "assert_gradients",
+    "check",
+    "compare",
+    "gradcheck",
+]
+__version__ = "0.2.0"
+
+WHERE = {
+    "NumpyProgram": ("parity.backends", "NumpyProgram"),
+    "TorchProgram": ("parity.backends", "TorchProgram"),
+    "assert_close": ("parity.tolerance.assertion", "assert_close"),
+    "assert_gradients": ("parity.gradients.assertion", "assert_gradients"),
+    "check": ("parity.checking.entry", "check"),
+    "compare": ("parity.comparison.pair", "compare_programs"),
+    "gradcheck": ("parity.gradients.gradcheck", "gradcheck"),
+}
 
 
-def check(module: Any, **options: Any) -> Any:
-    """Check a module (or `globals()`) of somebody's own functions against PyTorch.
-
-    The options and the answer, which shows itself as a table in a notebook, are those of
-    `parity.checking.entry.check`.
-    """
-    from parity.checking.entry import check  # PyTorch takes seconds to load
-
-    return check(module, **options)
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used."""
+    if name not in WHERE:
+        raise AttributeError(f"module 'parity' has no attribute {name!r}")
+    module, attribute = WHERE[name]
+    return getattr(import_module(module), attribute)

@@ -16,6 +16,7 @@ import pytest
 __all__: list[str] = []
 
 MNIST = "mnist: needs the real MNIST files under PARITY_DATA_ROOT"
+BROWSER = "browser: drives the page in Chromium, or takes as long; `make browser`"
 
 USES = r"^from parity_tests\.implementation import"  # how a test takes the functions under test
 
@@ -73,7 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
     global homework
     path = config.getoption("--parity-impl")
     homework = None if path is None else load(path)
-    config.addinivalue_line("markers", MNIST)
+    for marker in (MNIST, BROWSER):
+        config.addinivalue_line("markers", marker)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

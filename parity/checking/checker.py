@@ -40,6 +40,10 @@ STUB = "not written yet: raises NotImplementedError"
 class Student(Protocol):
     """The code under check."""
 
+    @property
+    def layout(self) -> Any:
+        """The layout of the course whose names it has, None for the contract's."""
+
     def load(self) -> Outcome:
         """Run it, and tell its names."""
 
@@ -93,6 +97,7 @@ class Checker:
     names: set[str] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)  # the names that were found wrong so far
     right: set[str] = field(default_factory=set)
+    left_out: dict[str, None] = field(default_factory=dict)  # what the course does not ask for
 
     def run(self) -> list[Result]:
         """The verdict on each name, and first on the file if it does not run to its end."""
@@ -156,7 +161,17 @@ class Checker:
             ]
         if subject.name != "ConvNet":  # loops by hand take long enough for one
             calls += map(single_call, subject.draw(self.seed, subject.sizes[1]))
-        return [self.conventions.adapt(subject.name, call) for call in calls]
+        calls = [self.conventions.adapt(subject.name, call) for call in calls]
+        return [call for call in calls if self.covers(subject, call)]
+
+    def covers(self, subject: Subject, call: Call) -> bool:
+        """Whether the course that the file is of asks for such a call."""
+        if self.student.layout is None:
+            return True
+        left_out = self.student.layout.left_out(subject.name, call)
+        if left_out:
+            self.left_out.setdefault(left_out)
+        return not left_out
 
     def needed_by(self, subject: Subject) -> list[str]:
         """The classes that `fit` is run with and that the file does not have right."""
@@ -175,7 +190,7 @@ class Checker:
             "calls": [
                 {
                     "args": own.args(subject.name, call.args),
-                    "options": call.options,
+                    "options": {**call.options, **call.file_options},
                     "outputs": count,
                 }
                 for call, count in zip(calls, outputs, strict=True)

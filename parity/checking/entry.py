@@ -192,14 +192,17 @@ def run(
     for one in only:
         if one not in SUBJECTS:
             raise InputError(f"only: got {one}, expected some of {', '.join(SUBJECTS)}")
-    results = Checker(student, conventions or Conventions(), seed, timeout, only).run()
+    checker = Checker(student, conventions or Conventions(), seed, timeout, only)
+    results = checker.run()
     if all(result.status == "missing" and not result.written for result in results):
         raise InputError(
             f"file: {name} has none of the names that `parity template` prints, and is of no known "
             "course; --map says whose names it has"
         )
     layout = student.layout.name if student.layout else "contract"
-    notes = tuple(how_it_was_read(student))
+    notes = how_it_was_read(student)
+    if checker.left_out:
+        notes.append(f"not asked for by the course: {', '.join(checker.left_out)}")
     return Report(name, results, student.output(), layout, student.isolation, seed, notes)
 
 

@@ -1,8 +1,11 @@
 """The main job: train both sides in lock-step, and measure how close they stay."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from parity.comparison.lockstep import Lockstep
+from parity.backends import NumpyBackend, RecipeBackend, TorchBackend
+from parity.comparison.lockstep import Lockstep, Order
+from parity.comparison.reproduce import Case
 from parity.comparison.result import CompareResult, Epoch
 from parity.comparison.resuming import comparison_state, restore_comparison
 from parity.comparison.steps import StepReport
@@ -10,7 +13,7 @@ from parity.comparison.train import evaluate
 from parity.experiment.checkpoints import Checkpoints
 from parity.experiment.prepare import Experiment
 
-__all__ = ["compare"]
+__all__ = ["compare", "lockstep_of"]
 
 FIRST = 9  # held-out images whose answers are reported one by one
 
@@ -36,9 +39,8 @@ def compare(
     FloatingPointError
         If the loss is not finite; it names the step and the first tensor that is not.
     """
-    lockstep = Lockstep(experiment, resync)
-    both = {name: lockstep.sides[name] for name in ("numpy", "torch")}
-    result = CompareResult(experiment, resync)
+    both, lockstep = lockstep_of(experiment, resync)
+    result = CompareResult(experiment.settings.dtype, resync, experiment=experiment)
     heard = on_epoch or (lambda _: None)
 
     def measure(step: int) -> None:
@@ -71,3 +73,34 @@ def compare(
     result.seconds = {name: lockstep.seconds[name] for name in both}
     result.sides, result.case = both, lockstep.case
     return result
+
+
+def lockstep_of(
+    experiment: Experiment, resync: bool = False
+) -> tuple[dict[str, RecipeBackend], Lockstep]:
+    """Both sides of an experiment, and the lock-step that trains them.
+
+    Raises what `Lockstep` raises.
+    """
+    recipe, settings = experiment.recipe, experiment.settings
+    numpy = NumpyBackend(recipe, settings.dtype, settings.seed)
+    torch = TorchBackend(recipe, settings.dtype, settings.seed, settings.device)
+    numpy.data = torch.data = lambda dtype: experiment.arrays("training", dtype)
+    dtypes = {settings.dtype, "float64"}
+
+    def kept(case: Case) -> Case:
+        (batch,) = case.batch
+        images, labels = experiment.arrays("training", settings.dtype)
+        return replace(case, recipe=recipe, batch=(images[batch], labels[batch]), tensors=None)
+
+    lockstep = Lockstep(
+        numpy,
+        torch,
+        [(batch,) for batch in experiment.batches()],
+        experiment.initial,
+        order=Order(seed=settings.seed),
+        resync=resync,
+        kept=kept,
+        shared=[array for dtype in dtypes for array in experiment.arrays("training", dtype)],
+    )
+    return {"numpy": numpy, "torch": torch}, lockstep

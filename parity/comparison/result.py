@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any
 
-from parity.backends import Backend
+from parity.backends import RecipeBackend
 from parity.comparison.reproduce import Case
 from parity.comparison.steps import KINDS, Divergence, StepReport
 from parity.experiment.prepare import Experiment
@@ -12,7 +12,7 @@ from parity.experiment.published import Checkpoint, PublishedRow, published_rows
 from parity.system import html
 from parity.system.palette import NAMES
 
-__all__ = ["CompareResult", "Epoch"]
+__all__ = ["CompareResult", "Epoch", "Result"]
 
 BySide = dict[str, float]  # "numpy" and "torch"
 ByKind = dict[str, float]  # logits, loss, gradients, weights
@@ -32,18 +32,13 @@ class Epoch:
 
 
 @dataclass(repr=False)
-class CompareResult:
-    """Everything a comparison measured; parity holds if no step diverged."""
+class Result:
+    """What a comparison of two programs measured; parity holds if no step diverged."""
 
-    experiment: Experiment
+    dtype: str
     resync: bool = False
     steps: list[StepReport] = field(default_factory=list)
-    checkpoints: list[Checkpoint] = field(default_factory=list)
-    epochs: list[Epoch] = field(default_factory=list)
-    sides: dict[str, Backend] = field(default_factory=dict)  # as they were trained
-    prediction_agreement: float = 0.0  # on the held-out images
-    first_answers: tuple[list[int], list[int], list[int]] = ([], [], [])  # labels, NumPy, PyTorch
-    seconds: BySide = field(default_factory=dict)
+    seconds: BySide = field(default_factory=dict)  # in training steps alone
     case: Case | None = None  # what reproduces the first divergence
     interrupted: bool = False  # before its last step
 
@@ -67,11 +62,6 @@ class CompareResult:
         return next((step.number for step in self.steps if step.drifted), None)
 
     @property
-    def published(self) -> list[PublishedRow]:
-        """The recipe's published figures beside both sides' own."""
-        return published_rows(self.experiment, self.checkpoints)
-
-    @property
     def marks(self) -> dict[str, float]:
         """The steps to draw a line at: of the noise horizon and of the first divergence."""
         marks: dict[str, float] = {}
@@ -80,12 +70,6 @@ class CompareResult:
         if self.first_divergence is not None:
             marks["first divergence"] = float(self.first_divergence.step)
         return marks
-
-    @property
-    def title(self) -> str:
-        """What was compared."""
-        settings = self.experiment.settings
-        return f"{self.experiment.recipe.name} on {settings.data}, {settings.dtype}"
 
     @property
     def in_short(self) -> str:
@@ -104,6 +88,54 @@ class CompareResult:
                 f"from step {horizon:,} on rounding decides (noise horizon)"
             )
         return f"interrupted; {said}" if self.interrupted else said
+
+    def worst(self, quantity: str, first: int = 0) -> ByKind:
+        """The largest `quantity` of each kind from step index `first` on; NaN if one is."""
+        return {
+            kind: max_or_nan([getattr(step, quantity)[kind] for step in self.steps[first:]])
+            for kind in KINDS
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of every comparison; differences are relative to the tensor's scale."""
+        divergence = self.first_divergence
+        return {
+            "dtype": self.dtype,
+            "parity": self.parity,
+            "steps": len(self.steps),
+            "resync": self.resync,
+            "first_divergence": divergence and asdict(divergence),
+            "noise_horizon": self.noise_horizon,
+            "max_difference": self.worst("difference"),
+            "max_error": {
+                "numpy": self.worst("numpy_error"),
+                "torch": self.worst("torch_error"),
+            },
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(kw_only=True, repr=False)
+class CompareResult(Result):
+    """What the comparison of a recipe's two sides measured."""
+
+    experiment: Experiment
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    epochs: list[Epoch] = field(default_factory=list)
+    sides: dict[str, RecipeBackend] = field(default_factory=dict)  # as they were trained
+    prediction_agreement: float = 0.0  # on the held-out images
+    first_answers: tuple[list[int], list[int], list[int]] = ([], [], [])  # labels, NumPy, PyTorch
+
+    @property
+    def published(self) -> list[PublishedRow]:
+        """The recipe's published figures beside both sides' own."""
+        return published_rows(self.experiment, self.checkpoints)
+
+    @property
+    def title(self) -> str:
+        """What was compared."""
+        settings = self.experiment.settings
+        return f"{self.experiment.recipe.name} on {settings.data}, {settings.dtype}"
 
     def __repr__(self) -> str:
         return f"<CompareResult {self.title}: {self.in_short}>"
@@ -155,38 +187,19 @@ class CompareResult:
             )
         )
 
-    def worst(self, quantity: str, first: int = 0) -> ByKind:
-        """The largest `quantity` of each kind from step index `first` on; NaN if one is."""
-        return {
-            kind: max_or_nan([getattr(step, quantity)[kind] for step in self.steps[first:]])
-            for kind in KINDS
-        }
-
     def as_json(self) -> dict[str, Any]:
         """The answer under the contract's names; differences are relative to the tensor's scale."""
         settings, last = self.experiment.settings, self.epochs[-1]
-        divergence = self.first_divergence
         return {
             "recipe": self.experiment.recipe.name,
             "data": settings.data,
-            "dtype": settings.dtype,
             "seed": settings.seed,
             "device": settings.device,
-            "parity": self.parity,
-            "steps": len(self.steps),
             "interrupted": self.interrupted,
-            "resync": self.resync,
-            "first_divergence": divergence and asdict(divergence),
-            "noise_horizon": self.noise_horizon,
-            "max_difference": self.worst("difference"),
-            "max_error": {
-                "numpy": self.worst("numpy_error"),
-                "torch": self.worst("torch_error"),
-            },
+            **self.summary(),
             "accuracy": last.accuracy,
             "loss": last.loss,
             "prediction_agreement": self.prediction_agreement,
-            "seconds": self.seconds,
             "published": [asdict(row) for row in self.published],
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "checkpoints": [asdict(checkpoint) for checkpoint in self.checkpoints],

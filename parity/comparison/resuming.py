@@ -20,7 +20,7 @@ def comparison_state(lockstep: Lockstep, result: CompareResult) -> dict[str, Any
     """Everything that the next step of a comparison depends on, and what was found so far."""
     memory = {name: getattr(lockstep.comparison, name) for name in MEMORY}
     return {
-        "backends": {name: backend_state(side) for name, side in lockstep.sides.items()},
+        "backends": {name: backend_state(side) for name, side in lockstep.backends.items()},
         "memory": {
             name: [[*key, value] for key, value in values.items()]
             for name, values in memory.items()
@@ -39,7 +39,7 @@ def restore_comparison(lockstep: Lockstep, result: CompareResult, state: dict[st
     result.checkpoints = state["checkpoints"]
     lockstep.done, lockstep.case = len(result.steps), state["case"]
     lockstep.seconds = state["seconds"]
-    for name, backend in lockstep.sides.items():
+    for name, backend in lockstep.backends.items():
         restore_backend(backend, state["backends"][name], lockstep.done)
     for name, values in state["memory"].items():
         getattr(lockstep.comparison, name).update(

@@ -1,7 +1,7 @@
 """The rule of `parity.tolerance`, applied to the tensors of a step in the order of computation."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ Key = tuple[str, str]  # (phase, tensor), such as ("backward", "fc1.weight")
 Tensors = Mapping[Key, ndarray]
 
 KINDS = ("logits", "loss", "gradients", "weights")
+LOGITS: Key = ("forward", "logits")  # the input of a softmax and a cross-entropy
 KIND_OF_PHASE = dict(zip(("forward", "loss", "backward", "step"), KINDS, strict=True))
 
 
@@ -58,11 +59,13 @@ class Comparison:
     """Holds the steps of a run against the rule, one after the other.
 
     Remembers how far equally valid runs have been from the reference, for that is what the rule
-    allows, and how large each tensor has been; so the steps have to come in order.
+    allows, and how large each tensor has been; so the steps have to come in order. Of the tensors
+    in `zero` it is meant that their gradient, or they, are zero.
     """
 
-    def __init__(self, dtype: str) -> None:
+    def __init__(self, dtype: str, zero: Collection[str] = ()) -> None:
         self.dtype = np.dtype(dtype)
+        self.zero = zero
         self.farthest: dict[Key, float] = defaultdict(float)
         self.farthest_torch: dict[Key, float] = defaultdict(float)
         self.largest: dict[Key, float] = {}  # the scale, where it compared something
@@ -95,19 +98,23 @@ class Comparison:
         # The loss is a difference of logits: it has their rounding, however small it is itself.
         # So do the probabilities. Of softmax - onehot, a difference of numbers of order one, no
         # more than 1 - exp(-loss) is left where the model is sure and right.
-        logits = max(scales["forward", "logits"], 1.0)
+        logits = max(scales.get(LOGITS, 0.0), 1.0)
         left = max(-float(np.expm1(-reference[loss])), BASE[self.dtype.name])
+        rounding = max(logits, 1 / left) if LOGITS in reference else 1.0  # of the gradients
+        steepest = max_of(scales, "backward")
         for key, truth in truths.items():
             kind = KIND_OF_PHASE[key[0]]
             scale, where = scales[key], f"step {number}, {key[0]}: {key[1]}"
             if key not in why_empty:
                 self.largest[key] = max(scale, self.largest.get(key, 0.0))
-                scale *= max(logits, 1 / left) if kind == "gradients" else 1.0
+                scale *= rounding if kind == "gradients" else 1.0
+            elif key[1] in self.zero:
+                scale = max(scale, steepest if kind == "gradients" else 1.0)
             elif key in self.largest:
                 scale = max(scale, self.largest[key])
             else:
                 raise BadCaseError(f"{where} {why_empty[key]}, which compares nothing")
-            if kind == "loss":
+            if kind == "loss" and LOGITS in reference:
                 scale = max(scale, logits)
             self.scale[key] = scale = max(scale, SMALLEST[self.dtype.name])
             torch_error = self.distance(torch[key], truth) / scale
@@ -123,8 +130,8 @@ class Comparison:
             allowed = allowance(self.dtype.name, 1.0, self.farthest[key])
 
             numpy_error = self.distance(numpy[key], truth) / scale
-            if not numpy_error <= allowed and report.divergence is None:  # NaN is not <= anything
-                report.divergence = locate(
+            if not numpy_error <= allowed:  # NaN is not <= anything
+                report.divergence = report.divergence or locate(
                     number, key, numpy[key], torch[key], reference[key], allowed * scale
                 )
             difference = self.distance(numpy[key], torch[key]) / scale
@@ -142,9 +149,9 @@ class Comparison:
         tolerance is to its tensor. So are all of them where the softmax is saturated: every row has
         one probability that differs from 1 by less than the tolerance.
         """
-        steepest = max(scale for key, scale in scales.items() if key[0] == "backward")
+        steepest = max_of(scales, "backward")
         base = BASE[self.dtype.name]
-        saturated = is_saturated(reference["forward", "logits"], base)
+        saturated = LOGITS in reference and is_saturated(reference[LOGITS], base)
         reasons = {}
         for key, scale in scales.items():
             gradient = key[0] == "backward"
@@ -174,8 +181,15 @@ class Comparison:
         return self.scratch[shape]
 
 
+def max_of(scales: Mapping[Key, float], phase: str) -> float:
+    """The largest scale of a phase's tensors."""
+    return max((scale for key, scale in scales.items() if key[0] == phase), default=0.0)
+
+
 def is_saturated(logits: ndarray, tolerance: float) -> bool:
     """Whether each row's largest logit is so far above the others that their odds are below."""
+    if logits.ndim != 2:
+        return False
     if logits.shape[1] == 1:
         return True
     second, first = np.sort(logits)[:, -2:].T

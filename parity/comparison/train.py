@@ -1,11 +1,11 @@
 """One side alone, from the same initial weights and the same batches as in a comparison."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from parity.backends import Backend, TrainingStep, make_backend
+from parity.backends import RecipeBackend, TrainingStep, make_backend
 from parity.comparison.resuming import backend_state, restore_backend
 from parity.experiment.checkpoints import Checkpoints
 from parity.experiment.prepare import Experiment
@@ -18,7 +18,7 @@ __all__ = ["TrainingRun", "evaluate", "train"]
 class TrainingRun:
     """The trained side, the loss of every step, and the figures on whole splits."""
 
-    side: Backend
+    side: RecipeBackend
     losses: list[float] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
     seconds: float = 0.0  # in training steps alone
@@ -79,7 +79,7 @@ def train(
     return run
 
 
-def side_steps(experiment: Experiment, side: Backend, done: int) -> Iterator[TrainingStep]:
+def side_steps(experiment: Experiment, side: RecipeBackend, done: int) -> Iterator[TrainingStep]:
     """Train on the batches after those that are `done`, and yield after each step."""
     first = done + 1
     for images, labels, batches in experiment.windows(side.dtype, experiment.batches()[done:]):
@@ -105,7 +105,10 @@ def restore(run: TrainingRun, state: dict[str, Any]) -> None:
 
 
 def evaluate(
-    experiment: Experiment, sides: dict[str, Backend], step: int, interrupted: bool = False
+    experiment: Experiment,
+    sides: Mapping[str, RecipeBackend],
+    step: int,
+    interrupted: bool = False,
 ) -> list[Checkpoint]:
     """Every side on each split that is due after `step` steps; one at least if it ends there."""
     checkpoints = []

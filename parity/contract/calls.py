@@ -16,6 +16,7 @@ class Call:
 
     args: tuple[Any, ...]
     options: dict[str, Any] = field(default_factory=dict)  # may be missing in the file
+    file_options: dict[str, Any] = field(default_factory=dict)  # asked of the file alone
     reference_options: dict[str, Any] = field(default_factory=dict)  # what the file takes for given
     label: str = ""  # what is special about it
     may_raise: bool = False  # a file that refuses it is not wrong, only less general

@@ -105,12 +105,8 @@ def fit(
     momentum: float = 0.0,
     weight_decay: float = 0.0,
     reduction: str = "mean",
-    on_step: bool = False,
 ) -> list[Tensor]:
-    """The weights after each step on a batch, each step from the weights of its state.
-
-    `on_step` tells the file to report its steps, which changes nothing here.
-    """
+    """The weights after each step on a batch, each step from the weights of its state."""
     hidden, in_features = states[0]["fc1.weight"].shape
     model = models.FeedForward(in_features, hidden, len(states[0]["fc2.weight"]))
     model.to(images.dtype)

@@ -109,7 +109,7 @@ def fit_probes(rng: Generator, m: int, in_: int, hidden: int, c: int) -> list[Ca
     return [
         Call(args),
         Call(args, {"momentum": 0.75, "weight_decay": 0.125}, label="momentum and weight decay"),
-        Call(args, {"on_step": True}, label="on_step"),
+        Call(args, file_options={"on_step": True}, label="on_step"),
     ]
 
 

@@ -20,6 +20,7 @@ __all__ = ["Experiment", "changes", "prepare"]
 WINDOW = 64  # batches
 MOST_STEPS = 10_000_000  # the order of all their batches is drawn before the first
 HIDDEN = ("hidden_features", "activation")  # of a feed-forward net
+MOST_HIDDEN = 10_000  # units; with their gradients a few hundred MiB for each program
 
 Arrays = tuple[ndarray, ndarray]  # images (N, 784) and labels (N,)
 
@@ -198,6 +199,10 @@ def check_choices(recipe: Recipe, settings: Settings) -> None:
     ):
         if value is not None and value < 1:
             raise InputError(f"{name} is {value}, expected at least 1")
+    if recipe.hidden_features > MOST_HIDDEN:
+        raise InputError(
+            f"hidden-features is {recipe.hidden_features}, expected at most {MOST_HIDDEN}"
+        )
     if not 0 < recipe.lr < np.inf:
         raise InputError(f"lr is {recipe.lr}, expected a finite number above 0")
     if not 0 <= recipe.weight_decay < np.inf:

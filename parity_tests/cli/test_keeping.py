@@ -66,7 +66,6 @@ def signal_after(step: int, number: int, monkeypatch: pytest.MonkeyPatch) -> Non
         ("train", "SIGTERM"),
         ("train", "SIGHUP"),
         ("compare", "SIGTERM"),
-        ("sweep", "SIGTERM"),
     ],
 )
 def test_a_signal_ends_with_a_checkpoint_from_which_the_run_goes_on(

@@ -10,7 +10,7 @@ import pytest
 from numpy_impl import convolution, optim
 from numpy_impl import functional as F
 from parity.backends import NumpyBackend, TorchBackend
-from parity.comparison.compare import compare
+from parity.comparison.compare import compare, lockstep_of
 from parity.comparison.lockstep import Lockstep
 from parity.errors import BadCaseError, InputError
 from parity.experiment.prepare import prepare
@@ -126,8 +126,10 @@ def test_models_that_agree_before_the_copy_are_a_bad_case(monkeypatch: pytest.Mo
     weights = TorchBackend(experiment.recipe, "float32", 0).weights()
     monkeypatch.setattr(NumpyBackend, "weights", lambda self: weights)
     monkeypatch.setattr(TorchBackend, "weights", lambda self: weights)
-    with pytest.raises(BadCaseError, match=r"fc1.weight is the same on both sides before"):
-        Lockstep(experiment)
+    with pytest.raises(
+        BadCaseError, match=r"before it was copied the same on both sides: fc1.weight"
+    ):
+        lockstep_of(experiment)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-9])
@@ -145,7 +147,7 @@ def test_weights_agree_within_a_thousandth(
     monkeypatch.setattr(TorchBackend, "weights", lambda self: weights)
     monkeypatch.setattr(Lockstep, "check_that_nothing_is_shared", lambda self: None)
     with pytest.raises(BadCaseError, match="before it was copied") if agree else nullcontext():
-        Lockstep(experiment)
+        lockstep_of(experiment)
 
 
 def test_weights_in_shared_memory_are_a_bad_case(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,19 +156,17 @@ def test_weights_in_shared_memory_are_a_bad_case(monkeypatch: pytest.MonkeyPatch
             parameter.data = shared[name]
 
     experiment = small()
-    lockstep_sides: list[TorchBackend] = []
     build = TorchBackend.__init__
 
     def remember(self: TorchBackend, *arguments: Any) -> None:
         build(self, *arguments)
-        lockstep_sides.append(self)
-        shared.update(lockstep_sides[0].weights())
+        shared.update(self.weights())
 
     shared: dict[str, np.ndarray] = {}
     monkeypatch.setattr(TorchBackend, "__init__", remember)
     monkeypatch.setattr(NumpyBackend, "load", alias)
     with pytest.raises(BadCaseError, match=r"fc1.weight lies in the same memory in numpy and"):
-        Lockstep(experiment)
+        lockstep_of(experiment)
 
 
 @pytest.mark.parametrize("step", [1, 3])
@@ -179,18 +179,28 @@ def test_a_run_that_writes_into_its_inputs_is_a_bad_case(
     train = side.steps
 
     def writing(
-        self: Any, images: np.ndarray, labels: np.ndarray, batches: list[np.ndarray]
+        self: Any,
+        images: np.ndarray,
+        labels: np.ndarray,
+        batches: Iterator[np.ndarray],
+        first: int,
     ) -> Iterator[Any]:
-        inputs = {"images": images, "labels": labels, "batches": batches[0]}
-        for outcome in train(self, images, labels, batches):
+        inputs = {"images": images, "labels": labels}
+
+        def noted() -> Iterator[np.ndarray]:
+            for batch in batches:
+                inputs["batches"] = batch
+                yield batch
+
+        for outcome in train(self, images, labels, noted(), first):
             if outcome.number == step and self.dtype == "float32":
                 inputs[which][:] = 0
             yield outcome
 
     monkeypatch.setattr(side, "steps", writing)
     message = (
-        f"step {step}: the images, labels or batches are not what they were before the first step, "
-        "and every run is given the same"
+        f"step {step}: the inputs are not what they were before the first step, and every run is "
+        "given the same"
     )
     with pytest.raises(BadCaseError, match=f"^{message}$"):
         compare(small(epochs=1))

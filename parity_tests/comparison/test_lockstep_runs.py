@@ -1,7 +1,6 @@
 """The runs of a lock-step: which there are, where they run, and what is asked of further ones."""
 
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -10,9 +9,11 @@ import pytest
 
 from numpy_impl import optim
 from parity.backends import TorchBackend
+from parity.comparison.compare import lockstep_of
 from parity.comparison.lockstep import Lockstep
 from parity.comparison.reproduce import Case
-from parity.comparison.steps import Comparison, StepReport
+from parity.comparison.steps import Comparison, Key, StepReport
+from parity.recipes import RECIPES
 from parity_tests.experiments import small
 
 # --- PyTorch's runs from weights that drifted -----------------------------------------------------
@@ -25,14 +26,11 @@ def before_step(
     experiment = small(recipe, dtype="float64", **choices)
     if optimizer is not None:
         experiment = replace(experiment, recipe=replace(experiment.recipe, optimizer=optimizer))
-    lockstep = Lockstep(experiment)
+    _, lockstep = lockstep_of(experiment)
     steps = lockstep.steps()
     for _ in range(1, number):
         next(steps)
-    side = lockstep.sides["numpy"]
-    weights, moments = deepcopy((side.weights(), side.moments()))
-    batch = lockstep.experiment.batches()[number - 1]
-    case = lockstep.case_of(number, batch, weights, moments)
+    case = lockstep.case_of(number, lockstep.batches[number - 1])
     next(steps)
     return lockstep, case
 
@@ -45,8 +43,8 @@ def test_a_perturbed_run_without_drift_is_the_step_itself(
 ) -> None:
     """Wherever the optimizer's running means lie in memory: those of wide layers as (in, out)."""
     lockstep, case = before_step(3, recipe, optimizer)
-    expected = lockstep.sides["torch"].weights()
-    runs = list(lockstep.perturbed(case, dict.fromkeys(expected, 0.0)))
+    expected = lockstep.torch.weights()
+    runs = list(lockstep.perturbed(case, {}))
     assert len(runs) == 8
     for run in runs:
         for name, array in expected.items():
@@ -60,7 +58,7 @@ def test_a_perturbation_is_as_large_as_the_drift_of_its_tensor(drift: float) -> 
     lockstep, case = before_step(1, "logistic", lr=1e-30)
     drifts = {"fc.weight": drift, "fc.bias": 2 * drift}
     moves: dict[str, list[np.ndarray]] = {name: [] for name in drifts}
-    for run in lockstep.perturbed(case, drifts):
+    for run in lockstep.perturbed(case, {("step", name): it for name, it in drifts.items()}):
         for name in drifts:
             moves[name].append(run["step", name] - case.weights[name])
     for name, reach in drifts.items():
@@ -71,7 +69,7 @@ def test_a_perturbation_is_as_large_as_the_drift_of_its_tensor(drift: float) -> 
 
 def test_perturbed_runs_are_the_same_each_time() -> None:
     lockstep, case = before_step(2, "logistic")
-    drifts = dict.fromkeys(case.weights, 1e-3)
+    drifts = {("step", name): 1e-3 for name in case.weights}
     first, second = (list(lockstep.perturbed(case, drifts)) for _ in range(2))
     for run, again in zip(first, second, strict=True):
         for key, array in run.items():
@@ -80,13 +78,13 @@ def test_perturbed_runs_are_the_same_each_time() -> None:
 
 @pytest.mark.parametrize("recipe", ["logistic", "linear-adam"])
 def test_re_synchronised_runs_hold_what_pytorch_holds(recipe: str) -> None:
-    lockstep = Lockstep(small(recipe), resync=True)
+    lockstep = lockstep_of(small(recipe), resync=True)[1]
     steps = lockstep.steps()
     next(steps)
     next(steps)
-    torch = lockstep.sides["torch"]
+    torch = lockstep.backends["torch"]
     lockstep.synchronise(2)
-    for side in lockstep.sides.values():
+    for side in lockstep.backends.values():
         for name, array in torch.weights().items():
             np.testing.assert_array_equal(side.weights()[name], array)
         for name, arrays in torch.moments().items():
@@ -97,16 +95,16 @@ def test_re_synchronised_runs_hold_what_pytorch_holds(recipe: str) -> None:
 def test_nothing_is_perturbed_while_parity_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every further valid run would widen what is allowed."""
 
-    def perturbed(self: Lockstep, case: Case, drift: dict[str, float]) -> Iterator[Any]:
+    def perturbed(self: Lockstep, case: Case, drift: dict[Key, float]) -> Iterator[Any]:
         pytest.fail(f"step {case.step} was run again")
 
     monkeypatch.setattr(Lockstep, "perturbed", perturbed)
-    assert len(list(Lockstep(small()).steps())) == 6
+    assert len(list(lockstep_of(small())[1].steps())) == 6
 
 
 def test_the_case_of_the_first_divergence_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optim.SGD, "zero_grad", lambda self: None)
-    lockstep = Lockstep(small())
+    lockstep = lockstep_of(small())[1]
     diverged = [report.number for report in lockstep.steps() if report.divergence is not None]
     assert diverged[0] == 2
     assert lockstep.case is not None
@@ -115,9 +113,9 @@ def test_the_case_of_the_first_divergence_is_kept(monkeypatch: pytest.MonkeyPatc
 
 def test_a_difference_that_a_valid_run_has_too_is_drift(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault starts at the second step, and the run that has it is taken for a valid one."""
-    drifts: list[dict[str, float]] = []
+    drifts: list[dict[Key, float]] = []
 
-    def like_numpy(self: Lockstep, case: Case, drift: dict[str, float]) -> Iterator[Any]:
+    def like_numpy(self: Lockstep, case: Case, drift: dict[Key, float]) -> Iterator[Any]:
         drifts.append(drift)
         yield seen[case.step]
 
@@ -131,49 +129,42 @@ def test_a_difference_that_a_valid_run_has_too_is_drift(monkeypatch: pytest.Monk
         return step(self, number, **runs)
 
     monkeypatch.setattr(Comparison, "step", remember)
-    lockstep = Lockstep(small())
+    lockstep = lockstep_of(small())[1]
     first, second, *_ = lockstep.steps()
     assert not first.drifted
     assert second.drifted is True
     assert second.divergence is None
     assert lockstep.case is None
-    assert all(0 < reach < 1e-5 for reach in drifts[0].values())
+    reaches = [drifts[0]["step", name] for name in lockstep.numpy.weights()]
+    assert all(0 < reach < 1e-5 for reach in reaches)
 
 
 @pytest.mark.parametrize(("dtype", "expected"), [("float32", 4), ("float64", 3)])
 def test_a_float32_comparison_has_a_reference(dtype: str, expected: int) -> None:
-    sides = Lockstep(small(dtype=dtype)).sides
+    sides = lockstep_of(small(dtype=dtype))[1].backends
     assert list(sides) == ["numpy", "torch", "permuted", "reference"][:expected]
     assert [side.dtype for side in sides.values()] == [dtype, dtype, dtype, "float64"][:expected]
 
 
-def test_every_run_of_pytorch_is_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    devices: list[str] = []
-    build = TorchBackend.__init__
-
-    def remember(self: TorchBackend, *arguments: Any, device: str = "not said") -> None:
-        devices.append(arguments[3] if len(arguments) > 3 else device)
-        build(self, *arguments)
-
-    monkeypatch.setattr(TorchBackend, "__init__", remember)
-    lockstep, case = before_step(1, "logistic")
-    assert len(list(lockstep.perturbed(case, dict.fromkeys(case.weights, 0.0)))) == 8
-    Lockstep(small())
-    assert devices == ["cpu"] * (2 + 8 + 3)
+def test_every_run_of_pytorch_is_on_the_device() -> None:
+    """PyTorch's device for shapes without numbers stands for one that is not the CPU."""
+    program = TorchBackend(RECIPES["logistic"], "float32", 0, "meta")
+    assert {it.device.type for it in program.copy("float64").named_tensors().values()} == {"meta"}
+    assert lockstep_of(small())[1].torch.device.type == "cpu"
 
 
 def test_runs_are_free_unless_told() -> None:
-    free, bound = Lockstep(small()), Lockstep(small(), resync=True)
+    free, bound = (lockstep_of(small(), resync=resync)[1] for resync in (False, True))
     for lockstep, same in ((free, False), (bound, True)):
         assert len(list(lockstep.steps())) == 6
-        ours, theirs = (lockstep.sides[name].weights() for name in ("numpy", "torch"))
+        ours, theirs = (lockstep.backends[name].weights() for name in ("numpy", "torch"))
         assert all(np.array_equal(ours[name], theirs[name]) for name in ours) == same
 
 
 def test_the_seconds_of_each_side_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10**6))
     monkeypatch.setattr("parity.comparison.lockstep.perf_counter", lambda: next(clock))
-    lockstep = Lockstep(small())
+    lockstep = lockstep_of(small())[1]
     assert set(lockstep.seconds.values()) == {0}
     for step in lockstep.steps():
         assert set(lockstep.seconds.values()) == {step.number}

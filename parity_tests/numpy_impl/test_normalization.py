@@ -18,10 +18,11 @@ FEATURES: Any = [RNG.normal(size=3), RNG.uniform(0.5, 2, 3), RNG.normal(size=3),
 
 @pytest.mark.parametrize("training", [False, True])
 def test_images_are_normalized_by_channel(training: bool) -> None:
-    theirs = T.batch_norm(*map(torch.from_numpy, (IMAGES, *FEATURES)), training)
+    tensors: Any = map(torch.from_numpy, (IMAGES, *FEATURES))
+    theirs = T.batch_norm(*tensors, training=training)
     for name, ours, other in zip(
         ("output", "running_mean", "running_var"),
-        F.batch_norm(IMAGES, *FEATURES, training),
+        F.batch_norm(IMAGES, *FEATURES, training=training),
         theirs,
         strict=True,
     ):
@@ -32,7 +33,8 @@ def test_images_are_normalized_by_channel(training: bool) -> None:
 def test_gradients_of_images(training: bool) -> None:
     mean, var, weight, _ = FEATURES
     arrays = RNG.normal(size=IMAGES.shape), IMAGES, weight, mean, var
-    theirs = T.batch_norm_backward(*map(torch.from_numpy, arrays), training)
+    tensors: Any = map(torch.from_numpy, arrays)
+    theirs = T.batch_norm_backward(*tensors, training=training)
     ours = F.batch_norm_backward(*arrays, training)
     for name, grad, other in zip(("input", "weight", "bias"), ours, theirs, strict=True):
         assert_close(f"gradient of {name}", grad, other.numpy())

@@ -177,7 +177,7 @@ def test_two_writers_and_a_reader_never_see_half_a_file(tmp_path: Path) -> None:
     jsonfile.write(path, answers[0])
 
     def write(answer: list[int]) -> None:
-        for _ in range(15):
+        for _ in range(5):
             jsonfile.write(path, answer)
 
     writers = [threading.Thread(target=write, args=(answer,)) for answer in answers]

@@ -88,9 +88,31 @@ class Layout:
             },
         }
 
-    def line(self, number: int) -> str:
-        """Where a fault is in the map, such as `course.toml, line 3`."""
-        return f"{self.file}, line {number}"
+    def left_out(self, name: str, call: Call) -> str:
+        """What of a call the course does not cover, "" if it covers it.
+
+        An option that the layout does not use, a layer without a bias where it needs one, extreme
+        numbers where the course does not ask for stability, and of a shipped course what is more
+        general than it.
+        """
+        arguments = arguments_of(name)
+        uses = frozenset().union(*(way.uses for way in self.operations[name]))
+        given = {**dict(zip(arguments["arguments"], call.args, strict=False)), **call.options}
+        defaults = arguments["defaults"]
+        foreign = [
+            option
+            for option, default in defaults.items()
+            if option in given and option not in uses and given[option] is not default
+        ]
+        if foreign and any(given[option] != defaults[option] for option in foreign):
+            return call.label or foreign[0]
+        if "bias" in uses and "bias" in defaults and "bias" not in given:
+            return "without a bias"
+        if call.may_raise and self.shipped:
+            return call.label  # such as strides in pairs: more general than the course is
+        if call.extreme and self.conventions.get("stability") == "ordinary":
+            return call.label
+        return ""
 
 
 def arguments_of(name: str) -> dict[str, Any]:
@@ -101,5 +123,5 @@ def arguments_of(name: str) -> dict[str, Any]:
     return {
         "arguments": names,
         "defaults": dict(zip(names[len(names) - len(defaults) :], defaults, strict=True)),
-        "outputs": list(subject.outputs(Call(()))),  # the same for every call
+        "outputs": [] if subject.role == "network" else list(subject.outputs(Call(()))),
     }

@@ -98,6 +98,7 @@ export async function show(body, address) {
       return bar;
     }));
     if (before !== undefined) bars.querySelector(`[data-digit="${before}"]`)?.focus();
+    bars.classList.toggle("idle", answer.empty);
     bars.dataset.took = took.toFixed(1);
     const apart = Math.max(...numpy.map((p, k) => Math.abs(p - torch[k])));
     status.textContent = answer.empty ? "Draw a digit." :

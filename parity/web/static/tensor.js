@@ -148,7 +148,7 @@ function pictures(name, data, shape, edit) {
     at = flat;
     position.value = flat;
     field.value = written(data.numpy[flat], 8);
-    fill(status, h("code", {}, spelled(name, flat, shape)), " NumPy ", h("b", { class: "numpy" }, String(data.numpy[flat])),
+    fill(status, h("code", {}, spelled(name, flat, shape)), " NumPy ", h("b", { class: "numpy" }, exact(data.numpy, flat)),
       " PyTorch ", h("b", { class: "torch" }, exact(data.torch, flat)), ` · ${ulpText(data.ulps[flat])} ulp`,
       data.changed[flat] ? h("span", { class: "tag" }, "changed") : null);
     marks.forEach((mark) => mark());

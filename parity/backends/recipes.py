@@ -1,11 +1,10 @@
-"""One face for both implementations: the same verbs, NumPy arrays in and NumPy arrays out.
+"""The recipes' models as programs to be compared.
 
 The only file that knows how each implementation builds, trains and shows a model.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,73 +18,43 @@ import torch_impl.models
 import torch_impl.nn
 import torch_impl.optim
 import torch_impl.training
+from parity.backends.base import Backend, Moments, State, TrainingStep
+from parity.backends.torch_program import TorchProgram, as_numpy, to_numpy
 from parity.recipes import Recipe
 
-__all__ = [
-    "IN_FEATURES",
-    "NUM_CLASSES",
-    "NumpyBackend",
-    "TrainingStep",
-    "Backend",
-    "TorchBackend",
-    "make_backend",
-]
+__all__ = ["NumpyBackend", "RecipeBackend", "TorchBackend", "make_backend", "model_arguments"]
 
 IN_FEATURES = 784
 NUM_CLASSES = 10
-
-State = dict[str, ndarray]
-Moments = dict[str, list[ndarray]]
 
 # PyTorch's name of what an optimizer keeps, and numpy_impl's of the list of them: Adam's, SGD's.
 MOMENTS = {"exp_avg": "exp_avgs", "exp_avg_sq": "exp_avg_sqs", "momentum_buffer": "velocities"}
 
 
-class TrainingStep(NamedTuple):
-    """What one training step computed, as NumPy arrays; gradients and weights are on the side."""
+class RecipeBackend(Backend):
+    """A recipe's model with its optimizer, on either side."""
 
-    number: int
-    logits: ndarray
-    loss: float
-
-
-class Backend(ABC):
-    """A model with its optimizer, in one implementation and one dtype."""
-
-    name: str
-    dtype: str
     training: Any  # the implementation's module of that name
     model: Any
+    optimizer: Any
+    data: Callable[[str], tuple[ndarray, ndarray]]  # images (N, 784) and labels (N,) in a dtype
 
-    @abstractmethod
-    def weights(self) -> State:
-        """The parameters by name; views where the implementation allows, so only to be read."""
-
-    @abstractmethod
-    def gradients(self) -> State:
-        """The gradients by name, as the last step left them; views too."""
-
-    @abstractmethod
-    def load(self, weights: Mapping[str, ndarray]) -> None:
-        """Copy `weights` into the model."""
-
-    @abstractmethod
-    def moments(self) -> Moments:
-        """What the optimizer keeps by PyTorch's name: as long as the parameters, or still empty."""
-
-    @abstractmethod
-    def load_moments(self, moments: Moments, steps: int) -> None:
-        """Copy `moments` into the optimizer, as if it had taken `steps` steps."""
-
-    @abstractmethod
     def steps(
         self, images: ndarray, labels: ndarray, batches: Iterable[ndarray], first: int = 1
     ) -> Iterator[TrainingStep]:
-        """Train one step on each batch, and yield after each; the `first` has that number."""
+        """Train one step on each batch of indices; the `first` step has that number."""
+        for number, logits, loss in self.training.steps(
+            self.model, self.optimizer, images, labels, batches, first
+        ):
+            yield TrainingStep(number, {"logits": as_numpy(logits)}, loss)
 
-    @abstractmethod
+    def run(self, batches: Iterable[tuple[ndarray]], first: int = 1) -> Iterator[TrainingStep]:
+        """Train on batches of indices into `data`."""
+        return self.steps(*self.data(self.dtype), (indices for (indices,) in batches), first)
+
     def predict(self, images: ndarray) -> ndarray:
         """The logits (N, C) of `images`."""
+        return as_numpy(self.training.predict(self.model, images))
 
     def evaluate(self, images: ndarray, labels: ndarray) -> tuple[float, float]:
         """(loss, accuracy), exact means over the examples."""
@@ -113,7 +82,7 @@ def options(recipe: Recipe) -> dict[str, float]:
     return {"lr": recipe.lr, "weight_decay": recipe.weight_decay, **momentum}
 
 
-class NumpyBackend(Backend):
+class NumpyBackend(RecipeBackend):
     """`numpy_impl` behind the verbs of `Backend`."""
 
     name = "numpy"
@@ -153,47 +122,26 @@ class NumpyBackend(Backend):
         if hasattr(self.optimizer, "steps"):
             self.optimizer.steps = [steps] * len(self.optimizer.steps)
 
-    def steps(
-        self, images: ndarray, labels: ndarray, batches: Iterable[ndarray], first: int = 1
-    ) -> Iterator[TrainingStep]:
-        data = images, labels, batches, first
-        for step in numpy_impl.training.steps(self.model, self.optimizer, *data):
-            yield TrainingStep(*step)
 
-    def predict(self, images: ndarray) -> ndarray:
-        return numpy_impl.training.predict(self.model, images)
-
-
-class TorchBackend(Backend):
+class TorchBackend(RecipeBackend, TorchProgram):
     """`torch_impl` behind the verbs of `Backend`."""
 
     name = "torch"
     training = torch_impl.training
 
     def __init__(self, recipe: Recipe, dtype: str, seed: int, device: str = "cpu") -> None:
-        self.dtype = dtype
         model_class = getattr(torch_impl.models, recipe.model)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.model = model_class(
+            model = model_class(
                 *model_arguments(recipe), device=device, dtype=getattr(torch, dtype)
             )
         activate(self.model, torch_impl.nn, recipe)
         optimizer_class = getattr(torch_impl.optim, recipe.optimizer)
-        self.optimizer = optimizer_class(  # fused: one kernel for the whole step
-            self.model.parameters(), fused=True, **options(recipe)
+        optimizer = optimizer_class(  # fused: one kernel for the whole step
+            model.parameters(), fused=True, **options(recipe)
         )
-
-    def weights(self) -> State:
-        return {name: to_numpy(parameter) for name, parameter in self.model.named_parameters()}
-
-    def gradients(self) -> State:
-        return {name: to_numpy(parameter.grad) for name, parameter in self.model.named_parameters()}
-
-    def load(self, weights: Mapping[str, ndarray]) -> None:
-        self.model.load_state_dict(
-            {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
-        )
+        super().__init__(model, torch_impl.nn.CrossEntropyLoss(), optimizer)
 
     def moments(self) -> Moments:
         states = self.optimizer.state.values()
@@ -211,24 +159,9 @@ class TorchBackend(Backend):
                 state[name] = torch.from_numpy(array).to(parameter.device)
                 state["step"] = torch.tensor(float(steps), device=parameter.device)
 
-    def steps(
-        self, images: ndarray, labels: ndarray, batches: Iterable[ndarray], first: int = 1
-    ) -> Iterator[TrainingStep]:
-        data = images, labels, batches, first
-        for step in torch_impl.training.steps(self.model, self.optimizer, *data):
-            yield TrainingStep(step.number, to_numpy(step.logits), step.loss)
 
-    def predict(self, images: ndarray) -> ndarray:
-        return to_numpy(torch_impl.training.predict(self.model, images))
-
-
-def make_backend(impl: str, recipe: Recipe, dtype: str, seed: int, device: str) -> Backend:
-    """The side named "numpy" or "torch"; the device is PyTorch's alone."""
+def make_backend(impl: str, recipe: Recipe, dtype: str, seed: int, device: str) -> RecipeBackend:
+    """The backend named "numpy" or "torch"; the device is PyTorch's alone."""
     if impl == "numpy":
         return NumpyBackend(recipe, dtype, seed)
     return TorchBackend(recipe, dtype, seed, device)
-
-
-def to_numpy(tensor: torch.Tensor) -> ndarray:
-    """The tensor as a NumPy array; a view where it lies on the CPU."""
-    return tensor.detach().cpu().numpy()

@@ -1,0 +1,237 @@
+"""A NumPy program of the user's own: a training step, and where its parameters are."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from parity.backends.base import (
+    Backend,
+    Batch,
+    State,
+    TrainingStep,
+    call_with,
+    named_arrays,
+)
+from parity.backends.matching import Match, Names, Shape, listed, match
+from parity.errors import InputError
+
+__all__ = ["NumpyProgram"]
+
+GRADIENTS = ("d{}", "grad_{}", "{}_grad", "d_{}", "g{}", "g_{}")  # usual names of W's gradient
+NO_HOLDERS = (type, FunctionType, MethodType, ModuleType)
+FIELDS = ("loss", "output", "gradients", "parameters", "layers", "layer_gradients")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an array is kept: an item of a list or dict, or an attribute."""
+
+    owner: Any
+    key: Any
+
+    def get(self) -> ndarray:
+        """The array that is there now."""
+        return self.owner[self.key] if is_container(self.owner) else getattr(self.owner, self.key)
+
+    def set(self, array: ndarray) -> None:
+        """Write into the array if it has this dtype and shape, else put another in its place."""
+        old = self.get()
+        if old.dtype == array.dtype and old.shape == array.shape and old.flags.writeable:
+            old[...] = array
+        elif is_container(self.owner):
+            self.owner[self.key] = array.copy()
+        else:
+            setattr(self.owner, self.key, array.copy())
+
+
+class NumpyProgram(Backend):
+    """A training step by hand, and the arrays that it trains.
+
+    Parameters
+    ----------
+    step
+        `step(*batch)` trains one step: forward, backward, update. It returns the loss, or a tuple
+        with it: `(output, loss)`, `(loss, gradients)`, `(output, loss, gradients)`, or a dict with
+        "loss" and any of "output", "gradients", "parameters" (if they are returned anew), "layers"
+        and "layer_gradients" (by PyTorch's module names: each layer's output, and the gradient of
+        it).
+    parameters
+        What holds the arrays: a dict, a list, an object with the arrays as attributes, an object
+        with `named_parameters()`; or these within each other. Arrays may be updated in place or
+        replaced.
+    gradients
+        What holds the gradients, under the parameters' names or such as dW or grad_W for W, if the
+        step does not return them and they do not lie beside the parameters.
+    predict
+        `predict(*inputs)` gives the output in evaluation, if `parity.compare` is given such inputs.
+    ignore
+        Names of arrays among the parameters that are none.
+    """
+
+    name = "numpy"
+
+    def __init__(
+        self,
+        step: Callable[..., Any],
+        parameters: Any,
+        *,
+        gradients: Any = None,
+        predict: Callable[..., Any] | None = None,
+        ignore: Iterable[str] = (),
+    ) -> None:
+        self.train_step, self.predict, self.ignore = step, predict, set(ignore)
+        self.parameters, self.gradient_holder = parameters, gradients
+        self.matches: dict[str, Match] = {}
+        self.returned: Any = None  # the gradients that the last step returned
+        arrays = {name: place.get() for name, place in self.parameter_places().items()}
+        if not arrays:
+            raise InputError(f"NumpyProgram: no float array in {type(parameters).__name__}")
+        dtypes = {array.dtype.name for array in arrays.values()}
+        if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
+            raise InputError(
+                f"NumpyProgram: the parameters are {', '.join(sorted(dtypes))}, expected all "
+                "float32 or all float64"
+            )
+        (self.dtype,) = dtypes
+
+    def parameter_places(self) -> dict[str, Place]:
+        """Where each parameter is now, by the program's own name."""
+        places = find_arrays(self.parameters)
+        gradients = {other for name in places for other in gradient_names(name) if other in places}
+        skipped = gradients | self.ignore
+        return {name: place for name, place in places.items() if name not in skipped}
+
+    def match(self, torch: Mapping[str, Shape], optional: set[str], names: Names) -> None:
+        """Find the array of each PyTorch tensor; the `optional` ones may be missing."""
+        mine = {name: place.get().shape for name, place in self.parameter_places().items()}
+        wanted = {name: shape for name, shape in torch.items() if name not in optional}
+        wanted |= {name: torch[name] for name in optional if name in names or name in mine}
+        self.matches = match(wanted, mine, names)
+
+    def weights(self) -> State:
+        places = self.parameter_places()
+        return {name: it.to_torch(places[it.name].get()) for name, it in self.matches.items()}
+
+    def load(self, weights: Mapping[str, ndarray]) -> None:
+        places = self.parameter_places()
+        for name, it in self.matches.items():
+            places[it.name].set(it.to_numpy(weights[name]).astype(self.dtype))
+
+    def gradients(self) -> State:
+        beside = find_arrays(self.parameters)
+        given = self.returned if self.returned is not None else self.gradient_holder
+        apart = {} if given is None else find_arrays(given)
+        found = {}
+        for name, it in self.matches.items():
+            names = gradient_names(it.name)
+            place = first_of(apart, [it.name, *names]) or first_of(beside, names)
+            if place is not None:
+                found[name] = it.to_torch(place.get())
+        return found
+
+    def run(self, batches: Iterable[Batch], first: int = 1) -> Iterator[TrainingStep]:
+        for number, batch in enumerate(batches, start=first):
+            with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is told
+                fields = sorted_out(call_with(self.train_step, batch))
+            self.returned = fields.get("gradients")
+            if fields.get("parameters") is not None:
+                self.parameters = fields["parameters"]
+            yield TrainingStep(
+                number,
+                named_arrays("output", fields.get("output")),
+                float(np.asarray(fields["loss"])),
+                layer_arrays(fields.get("layers")),
+                layer_arrays(fields.get("layer_gradients")),
+            )
+
+    def describe(self) -> str:
+        """The parameters with their shapes."""
+        return listed({name: place.get().shape for name, place in self.parameter_places().items()})
+
+
+def sorted_out(result: Any) -> dict[str, Any]:
+    """What a step returned, by name: a number is the loss, a dict or list the gradients."""
+    if isinstance(result, Mapping) and "loss" in result:
+        if unknown := set(result) - set(FIELDS):
+            raise InputError(
+                f"the NumPy step returned {', '.join(sorted(unknown))}, expected only "
+                f"{', '.join(FIELDS)}"
+            )
+        return dict(result)
+    fields: dict[str, Any] = {}
+    for item in result if isinstance(result, tuple) else (result,):
+        if isinstance(item, Mapping | list):
+            kind = "gradients"
+        elif np.ndim(item) == 0 and np.asarray(item).dtype.kind in "fiu":
+            kind = "loss"
+        elif isinstance(item, ndarray):
+            kind = "output"
+        else:
+            raise InputError(
+                f"the NumPy step returned a {type(item).__name__}, expected the loss, a tuple such "
+                f"as (output, loss, gradients), or a dict with {', '.join(FIELDS)}"
+            )
+        if kind in fields:
+            raise InputError(f"the NumPy step returned two {kind}, expected one of each")
+        fields[kind] = item
+    if "loss" not in fields:
+        raise InputError("the NumPy step returned no loss, expected a number")
+    return fields
+
+
+def layer_arrays(layers: Any) -> State:
+    """Each layer's array; a list of them, one for each time step, becomes one array."""
+    return {name: np.asarray(value) for name, value in (layers or {}).items()}
+
+
+def find_arrays(
+    owner: Any, prefix: str = "", seen: frozenset[int] = frozenset()
+) -> dict[str, Place]:
+    """Every float array in a dict, a list or an object, by a dotted name."""
+    if id(owner) in seen:
+        return {}
+    seen |= {id(owner)}
+    if hasattr(owner, "named_parameters"):
+        found = {}
+        for name, parameter in owner.named_parameters():
+            found[prefix + name] = Place(parameter, "data")
+            if isinstance(getattr(parameter, "grad", None), ndarray):
+                found[f"{prefix}grad_{name}"] = Place(parameter, "grad")
+        return found
+    if isinstance(owner, Mapping):
+        items = list(owner.items())
+    elif isinstance(owner, list | tuple):
+        items = list(enumerate(owner))
+    elif hasattr(owner, "__dict__") and not isinstance(owner, NO_HOLDERS):
+        items = list(vars(owner).items())
+    else:
+        return {}
+    places: dict[str, Place] = {}
+    for key, value in items:
+        name = f"{prefix}{key}"
+        if isinstance(value, ndarray):
+            if value.dtype.kind == "f":
+                places[name] = Place(owner, key)
+        else:
+            places |= find_arrays(value, f"{name}.", seen)
+    return places
+
+
+def gradient_names(name: str) -> list[str]:
+    """The usual names of the gradient of `name`, such as fc1.dW of fc1.W."""
+    head, dot, last = name.rpartition(".")
+    return [head + dot + pattern.format(last) for pattern in GRADIENTS] + [f"grad_{name}"]
+
+
+def first_of(places: Mapping[str, Place], names: Iterable[str]) -> Place | None:
+    """The first of the names that is there."""
+    return next((places[name] for name in names if name in places), None)
+
+
+def is_container(owner: Any) -> bool:
+    """Whether what it holds are its items, not its attributes."""
+    return isinstance(owner, Mapping | list | tuple)

@@ -1,0 +1,282 @@
+"""A PyTorch program of the user's own: a module with its loss and its optimizer."""
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
+from copy import deepcopy
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+import numpy as np
+import torch
+from numpy import ndarray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from parity.backends.base import (
+    Backend,
+    Batch,
+    State,
+    TrainingStep,
+    call_with,
+    cast_batch,
+    map_arrays,
+    named_arrays,
+)
+from parity.errors import InputError
+
+__all__ = ["TorchProgram", "to_numpy"]
+
+
+class TorchProgram(Backend):
+    """A PyTorch module, and how it is trained one step.
+
+    Parameters
+    ----------
+    model
+        The module.
+    loss
+        `loss(output, target)`, a module or a function; the target is the last item of a batch, and
+        the items before it are the model's inputs.
+    optimizer
+        Of the model's parameters.
+    scheduler
+        A learning-rate scheduler of the optimizer, called after it.
+    step
+        A training step of the user's own in place of `loss`: `step(program, *batch)` trains
+        `program.model` with `program.optimizer` and returns the loss, or `(output, loss)`. It has
+        to use the program that it is given, for the step is taken by copies of the model, too.
+    """
+
+    name = "torch"
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Callable[..., Tensor] | None = None,
+        optimizer: torch.optim.Optimizer | None = None,
+        *,
+        scheduler: Any = None,
+        step: Callable[..., Any] | None = None,
+    ) -> None:
+        if not isinstance(model, nn.Module):
+            raise InputError(f"model is a {type(model).__name__}, expected a torch.nn.Module")
+        if (loss is None) == (step is None):
+            raise InputError("TorchProgram: expected either a loss or a step of your own")
+        if optimizer is None:
+            raise InputError("optimizer is missing, expected one of torch.optim")
+        self.model, self.loss, self.optimizer = model, loss, optimizer
+        self.scheduler, self.step = scheduler, step
+        first = next(iter(model.parameters()))
+        self.dtype, self.device = str(first.dtype).removeprefix("torch."), first.device
+        self.is_copy = False
+        self.watched: dict[str, list[tuple[Tensor, list[Tensor]]]] = {}
+        self.names: list[str] = []  # of the watched modules
+        self.handles: list[Any] = []  # of our hooks
+        self.began: dict[str, int] = {}  # when each module was first called, and gave its output
+        self.ended: dict[str, int] = {}
+
+    def copy(self, dtype: str) -> "TorchProgram":
+        """Another program in the same state, which shares nothing with this one."""
+        parts = self.model, self.loss, self.optimizer, self.scheduler
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        for cached in ("parameters", "buffers"):
+            other.__dict__.pop(cached, None)
+        other.model, other.loss, other.optimizer, other.scheduler = deepcopy(parts)
+        other.is_copy, other.watched, other.handles = True, {}, []
+        for module in other.model.modules():
+            for handle in self.handles:  # a copied hook would write into this program
+                module._forward_hooks.pop(handle.id, None)
+                module._forward_pre_hooks.pop(handle.id, None)
+        other.watch(self.names)
+        kind = getattr(torch, dtype)
+        other.model.to(kind)
+        if isinstance(other.loss, nn.Module):
+            other.loss.to(kind)
+        for state in other.optimizer.state.values():
+            for name, value in state.items():
+                if isinstance(value, Tensor) and value.is_floating_point() and name != "step":
+                    state[name] = value.to(kind)
+        other.dtype = dtype
+        return other
+
+    @property
+    def output_name(self) -> str:
+        """The output is called logits where the loss says that it is."""
+        cross_entropy = isinstance(self.loss, nn.CrossEntropyLoss) or self.loss is F.cross_entropy
+        return "logits" if cross_entropy else "output"
+
+    @cached_property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """The parameters by name; of tied ones the first name."""
+        return dict(self.model.named_parameters())
+
+    @cached_property
+    def buffers(self) -> dict[str, Tensor]:
+        """The buffers that hold floats, such as running means."""
+        return {name: it for name, it in self.model.named_buffers() if it.is_floating_point()}
+
+    def named_tensors(self) -> dict[str, Tensor]:
+        """The parameters, then the buffers."""
+        return {**self.parameters, **self.buffers}
+
+    def frozen(self) -> set[str]:
+        """The names of the parameters that need no gradient."""
+        return {name for name, it in self.parameters.items() if not it.requires_grad}
+
+    def weights(self) -> State:
+        return {name: to_numpy(tensor) for name, tensor in self.named_tensors().items()}
+
+    def gradients(self) -> State:
+        return {
+            name: to_numpy(parameter.grad)
+            for name, parameter in self.parameters.items()
+            if parameter.grad is not None and parameter.requires_grad
+        }
+
+    @torch.no_grad()
+    def load(self, weights: Mapping[str, ndarray]) -> None:
+        tensors = self.named_tensors()
+        for name, array in weights.items():
+            tensors[name].copy_(torch.tensor(np.ascontiguousarray(array)))
+
+    def snapshot(self) -> Any:
+        """The state of optimizer and scheduler, and the buffers, to be given back to `restore`."""
+        return deepcopy(
+            (
+                self.optimizer.state_dict(),
+                self.scheduler and self.scheduler.state_dict(),
+                {name: to_numpy(buffer) for name, buffer in self.buffers.items()},
+            )
+        )
+
+    def restore(self, snapshot: Any) -> None:
+        """Go back to the state of a snapshot; the parameters are loaded apart."""
+        optimizer, scheduler, buffers = deepcopy(snapshot)  # what is loaded is trained in place
+        self.optimizer.load_state_dict(optimizer)
+        if scheduler is not None:
+            self.scheduler.load_state_dict(scheduler)
+        self.load(buffers)
+
+    def watch(self, names: Iterable[str]) -> None:
+        """Keep the outputs of these modules, and the gradients of these, from now on."""
+        modules = dict(self.model.named_modules())
+        self.names = list(names)
+        for name in self.names:
+            if name not in modules:
+                raise InputError(
+                    f"layers: {name!r} is no module of the PyTorch program: "
+                    f"{', '.join(filter(None, modules))}"
+                )
+            self.handles.append(modules[name].register_forward_hook(self.keep(name)))
+
+    def keep(self, name: str) -> Callable[..., None]:
+        """A hook that keeps the output and, once it is there, the gradient of it."""
+
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            if isinstance(output, Tensor) and output.requires_grad:
+                gradients: list[Tensor] = []
+                output.register_hook(gradients.append)
+                self.watched.setdefault(name, []).append((output, gradients))
+
+        return hook
+
+    def note_order(self) -> None:
+        """Note in which order the modules are called for the first time."""
+        clock = count()
+
+        def noted(name: str, times: dict[str, int]) -> Callable[..., None]:
+            def hook(*_: Any) -> None:
+                times.setdefault(name, next(clock))
+
+            return hook
+
+        for name, module in self.model.named_modules():
+            self.handles += [
+                module.register_forward_pre_hook(noted(name, self.began)),
+                module.register_forward_hook(noted(name, self.ended)),
+            ]
+
+    def run(self, batches: Iterable[Batch], first: int = 1) -> Iterator[TrainingStep]:
+        for number, batch in enumerate(batches, start=first):
+            self.watched.clear()
+            self.model.train()
+            output, loss = self.one_step(self.as_tensors(batch))
+            yield TrainingStep(
+                number,
+                named_arrays(self.output_name, as_numpy(output)),
+                loss.item() if isinstance(loss, Tensor) else float(loss),
+                *self.seen(),
+            )
+
+    def seen(self) -> tuple[State, State, set[str]]:
+        """The watched modules' outputs, the gradients of these, and who was called repeatedly."""
+        outputs, gradients = {}, {}
+        for name, calls in self.watched.items():
+            outputs[name] = stacked([output for output, _ in calls])
+            if all(grads for _, grads in calls):
+                gradients[name] = stacked([grad for _, grads in calls for grad in grads])
+        return outputs, gradients, {name for name, calls in self.watched.items() if len(calls) > 1}
+
+    def one_step(self, batch: Batch) -> tuple[Any, Any]:
+        """Train one step; the output, None if the user's own step does not say, and the loss."""
+        with warnings.catch_warnings() if self.is_copy and self.scheduler else nullcontext():
+            if self.is_copy and self.scheduler:  # which warns of having been copied
+                warnings.simplefilter("ignore")
+            if self.step is not None:
+                result = call_with(self.step, batch, self)
+                return result if isinstance(result, tuple) else (None, result)
+            if not isinstance(batch, tuple | list) or len(batch) < 2:
+                raise InputError(
+                    f"batch is a {type(batch).__name__}, expected (inputs, target); with a step of "
+                    "your own, TorchProgram(model, optimizer=..., step=...), it can be anything"
+                )
+            assert self.loss is not None
+            *inputs, target = batch
+            self.optimizer.zero_grad()
+            output = self.model(*inputs)
+            loss = self.loss(output, target)
+            loss.backward()
+            self.optimizer.step()
+            if self.scheduler is not None:
+                self.scheduler.step()
+            return output, loss
+
+    @torch.no_grad()
+    def evaluate_on(self, *inputs: Any) -> dict[str, ndarray]:
+        """The output in evaluation."""
+        self.model.eval()
+        return named_arrays(self.output_name, as_numpy(self.model(*self.as_tensors(inputs))))
+
+    def as_tensors(self, batch: Batch) -> Batch:
+        """The batch as tensors of this program's dtype on its device; all integers as int64."""
+
+        def tensor(array: ndarray) -> Tensor:
+            wide = array.astype(np.int64) if array.dtype.kind in "iu" else array
+            return torch.tensor(np.ascontiguousarray(wide).reshape(array.shape), device=self.device)
+
+        return map_arrays(tensor, cast_batch(batch, self.dtype))
+
+
+def stacked(tensors: list[Tensor]) -> ndarray:
+    """One call's array as it is; those of several calls on a new first axis."""
+    arrays = [to_numpy(tensor) for tensor in tensors]
+    return arrays[0] if len(arrays) == 1 else np.stack(arrays)
+
+
+def as_numpy(value: Any) -> Any:
+    """Tensors as arrays, in whatever structure they are."""
+    if isinstance(value, Tensor):
+        return to_numpy(value)
+    if isinstance(value, Mapping):
+        return {key: as_numpy(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [as_numpy(item) for item in value]
+    return value
+
+
+def to_numpy(tensor: Tensor) -> ndarray:
+    """The tensor as a NumPy array; a view where it lies on the CPU."""
+    return tensor.detach().cpu().numpy()

@@ -1,0 +1,91 @@
+"""Where a fault lies, told by which tensors of the step are right and which are wrong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from parity.comparison.steps import Divergence, Key
+
+__all__ = ["Location", "locate_fault"]
+
+OUTPUT = ".output"
+
+
+@dataclass(frozen=True)
+class Location:
+    """The layer of the first wrong tensor, and what is known about the fault."""
+
+    layer: str  # PyTorch's module; empty for the whole program
+    after: str  # the module whose result is the last right one, in the order of computation
+    sentence: str
+
+
+def locate_fault(divergence: Divergence, used: Mapping[Key, float]) -> Location:
+    """Say between which two layers the fault of a step lies.
+
+    Parameters
+    ----------
+    divergence
+        The first wrong tensor.
+    used
+        Each tensor's error over what it may be, in the order of computation.
+    """
+    wrong = {key for key, share in used.items() if not share <= 1}  # NaN is wrong
+    phase, tensor = divergence.phase, divergence.tensor
+    order = [name for where, name in used if where == phase]
+    before = [name for name in order[: order.index(tensor)] if (phase, name) not in wrong]
+    layer = module_of(tensor) if phase != "loss" else ""
+    after = next((module_of(name) for name in reversed(before) if module_of(name) != layer), "")
+    if phase == "forward":
+        return Location(layer, after, forward_sentence(tensor, after))
+    if phase == "loss":
+        return Location("", "", "The output is right and the loss is wrong: look at the loss.")
+    if phase == "step":
+        return Location(
+            layer,
+            "",
+            f"Every gradient of this step is right and {tensor} is wrong after the update: look at "
+            "the optimizer, its state and its learning rate.",
+        )
+    reached = f"{layer}{OUTPUT}"
+    mine = [name for name in order if module_of(name) == layer and name != reached]
+    if tensor == reached:
+        sentence = between(after, layer)
+    elif reached in order:
+        sentence = f"The gradient that reaches {layer or 'it'} is right: {own_formula(tensor)}"
+    elif any((phase, name) not in wrong for name in mine):
+        right = next(name for name in mine if (phase, name) not in wrong)
+        sentence = f"{right} is right, so is what reaches the layer: {own_formula(tensor)}"
+    elif len(mine) > 1:
+        sentence = between(after, layer)
+    else:
+        sentence = f"{between(after, layer)} Or {own_formula(tensor)}"
+    return Location(layer, after, sentence)
+
+
+def forward_sentence(tensor: str, after: str) -> str:
+    """What a wrong output tells."""
+    right = f"the output of {after} is right" if after else "no output before it is shown"
+    what = f"that of {module_of(tensor)}" if tensor.endswith(OUTPUT) else f"the {tensor}"
+    return f"In the forward {right} and {what} is wrong."
+
+
+def between(after: str, layer: str) -> str:
+    """The fault of a gradient on its way back."""
+    source = after or "the loss"
+    return (
+        f"The gradients are right back to {source} and wrong at {layer or 'the input'}: the fault "
+        f"lies in the backward between these two."
+    )
+
+
+def own_formula(tensor: str) -> str:
+    """The fault of one gradient alone."""
+    return (
+        f"look at the formula of the gradient of {tensor}; "
+        "parity.gradcheck(forward, backward, inputs) of that layer names the element."
+    )
+
+
+def module_of(tensor: str) -> str:
+    """The module that a parameter or an output is of."""
+    return tensor.rpartition(".")[0]

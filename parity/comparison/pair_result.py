@@ -1,0 +1,122 @@
+"""What the comparison of a user's two programs found."""
+
+from dataclasses import asdict, dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from parity.comparison.location import Location
+from parity.comparison.reproduce import save
+from parity.comparison.result import Result
+from parity.comparison.steps import KINDS, Divergence
+from parity.errors import InputError
+from parity.tolerance import spelled
+from parity.tolerance.table import FACTOR
+
+__all__ = ["PairResult"]
+
+
+@dataclass(repr=False)
+class PairResult(Result):
+    """The verdict on a NumPy program and a PyTorch program, and where they first differ."""
+
+    names: dict[str, str] = field(default_factory=dict)  # PyTorch's to NumPy's, .T if transposed
+    notes: list[str] = field(default_factory=list)  # what was not compared, or could not be done
+    location: Location | None = None  # of the fault behind the first divergence
+    evaluation: tuple[int, Divergence | None] = (0, None)  # outputs compared, the first wrong one
+
+    @property
+    def first_divergence(self) -> Divergence | None:
+        """The first tensor that was out of tolerance, in training or in the evaluation after it."""
+        return super().first_divergence or self.evaluation[1]
+
+    @property
+    def layer(self) -> str:
+        """PyTorch's name of the layer in which the first wrong tensor is; empty if none is."""
+        return self.location.layer if self.location else ""
+
+    def __repr__(self) -> str:
+        return f"<PairResult {self.dtype}: {self.in_short}>"
+
+    def __str__(self) -> str:
+        """The verdict in a few lines."""
+        steps, found = len(self.steps), self.first_divergence
+        if found is None:
+            lines = [self.success()]
+        else:
+            lines = [f"parity does not hold in {self.dtype} ({steps:,} steps).", *self.told(found)]
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+    def success(self) -> str:
+        """What holds, and how far it can be told."""
+        outputs = self.evaluation[0]
+        line = f"parity holds: every tensor agrees to rounding at {len(self.steps):,} steps"
+        line += f" and on {outputs} evaluated outputs" * (outputs > 0) + f", {self.dtype}."
+        if self.noise_horizon is not None:
+            line += (
+                f" Step {self.noise_horizon:,} is the noise horizon: from there on rounding alone "
+                "takes equally valid runs out of tolerance; resync=True compares each step alone."
+            )
+        elif self.dtype == "float32":
+            mine, theirs = (max(self.worst(f"{it}_error").values()) for it in ("numpy", "torch"))
+            line += (
+                f" Farthest from a float64 run: NumPy {mine:.1e}, PyTorch {theirs:.1e} of a "
+                f"tensor's scale (at most {FACTOR:g} times as far is allowed, plus rounding)."
+            )
+        return line
+
+    def told(self, found: Divergence) -> list[str]:
+        """The first divergence."""
+        other = self.names.get(found.tensor)
+        known = f" ({other} in NumPy)" if other not in (None, found.tensor) else ""
+        return [
+            f"first divergence: step {found.step}, {found.phase}, "
+            f"{spelled(found.tensor, found.index)}{known}",
+            f"  NumPy     {found.numpy!r}",
+            f"  PyTorch   {found.torch!r}",
+            f"  truth     {found.truth!r}",
+            f"  off by    {abs(found.numpy - found.truth):.3e}, allowed {found.tolerance:.3e}",
+            *([self.location.sentence] if self.location else []),
+        ]
+
+    def assert_parity(self) -> None:
+        """Raise AssertionError with the verdict if parity does not hold."""
+        if not self.parity:
+            raise AssertionError(str(self))
+
+    def save(self, path: str | Path) -> None:
+        """Write the step that first went wrong to an .npz file.
+
+        `parity.reproduce.load` reads its tensors, `parity.compare(..., replay=path)` runs it again.
+
+        Raises
+        ------
+        InputError
+            If there is none, or the file cannot be written.
+        """
+        if self.case is None:
+            raise InputError("save: no step went wrong")
+        save(self.case, Path(path))
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer for machines; differences are relative to the tensor's scale."""
+        return {
+            **self.summary(),
+            "location": self.location and asdict(self.location),
+            "names": self.names,
+            "notes": self.notes,
+            "evaluated": self.evaluation[0],
+        }
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{kind}</td><td>{self.worst('difference')[kind]:.1e}</td>"
+            f"<td>{self.worst('used')[kind]:.0%}</td></tr>"
+            for kind in KINDS
+        )
+        color = "green" if self.parity else "crimson"
+        return (
+            f"<pre style='border-left: 4px solid {color}; padding-left: 8px'>{escape(str(self))}"
+            "</pre><table><tr><th>tensors</th><th>largest difference</th>"
+            f"<th>allowance used</th></tr>{rows}</table>"
+        )
