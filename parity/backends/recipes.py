@@ -136,7 +136,7 @@ class TorchBackend(RecipeBackend, TorchProgram):
             model = model_class(
                 *model_arguments(recipe), device=device, dtype=getattr(torch, dtype)
             )
-        activate(self.model, torch_impl.nn, recipe)
+        activate(model, torch_impl.nn, recipe)
         optimizer_class = getattr(torch_impl.optim, recipe.optimizer)
         optimizer = optimizer_class(  # fused: one kernel for the whole step
             model.parameters(), fused=True, **options(recipe)
