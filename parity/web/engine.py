@@ -10,8 +10,9 @@ from numpy import ndarray
 
 import numpy_impl.functional
 from parity import datasets
-from parity.backends import NUM_CLASSES, Backend, make_backend
-from parity.comparison.lockstep import Lockstep
+from parity.backends import RecipeBackend, make_backend
+from parity.backends.recipes import NUM_CLASSES
+from parity.comparison.compare import lockstep_of
 from parity.comparison.train import train
 from parity.datasets.loading import resolve_root
 from parity.datasets.mnist import COLLECTIONS
@@ -64,7 +65,7 @@ class Trained:
 
     experiment: Experiment
     weights: dict[str, ndarray]
-    sides: dict[str, Backend]  # "numpy" and "torch", with these weights
+    sides: dict[str, RecipeBackend]  # "numpy" and "torch", with these weights
 
     def probabilities(self, images: ndarray) -> dict[str, ndarray]:
         """The softmax (N, C) of either side."""
@@ -110,8 +111,7 @@ UNITS = 20  # whose first-layer weights are shown
 
 def run(experiment: Experiment) -> Iterator[dict[str, Any]]:
     """The events of a comparison of both sides, step by step: what the page draws."""
-    lockstep = Lockstep(experiment)
-    both = {name: lockstep.sides[name] for name in ("numpy", "torch")}
+    both, lockstep = lockstep_of(experiment)
     every = max(1, experiment.num_steps // POINTS)
     yield from evaluated(experiment, both, 0)
     for report in lockstep.steps():
@@ -129,7 +129,7 @@ def run(experiment: Experiment) -> Iterator[dict[str, Any]]:
 
 
 def evaluated(
-    experiment: Experiment, sides: dict[str, Backend], step: int
+    experiment: Experiment, sides: dict[str, RecipeBackend], step: int
 ) -> Iterator[dict[str, Any]]:
     """Loss and accuracy on held-out and training images, and the first weights as images."""
     dtype = experiment.settings.dtype
@@ -147,6 +147,6 @@ def evaluated(
     yield {"kind": "weights", "step": step, **first_weights(sides)}
 
 
-def first_weights(sides: dict[str, Backend]) -> dict[str, Packed]:
+def first_weights(sides: dict[str, RecipeBackend]) -> dict[str, Packed]:
     """The weights of the first layer's first units, by side."""
     return {name: pack(next(iter(side.weights().values()))[:UNITS]) for name, side in sides.items()}
