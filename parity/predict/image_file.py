@@ -74,8 +74,9 @@ def read_image(path: Path, *, data: str = "mnist", denominator: int = 255) -> Re
     cut = ink[rows, columns]
     cut = np.where(cut > 0.25 * cut.max(), np.minimum(1, cut / np.percentile(cut, 99)), 0)
     done = (
-        f"{width}x{height}, {'dark on light, inverted' if inverted else 'light on dark'}; "
-        f"found at rows {rows.start}-{rows.stop - 1}, columns {columns.start}-{columns.stop - 1}; "
+        f"{'dark on light, inverted' if inverted else 'light on dark'}; "
+        f"found {100 * rows.start // height}-{-(-100 * rows.stop // height)}% down and "
+        f"{100 * columns.start // width}-{-(-100 * columns.stop // width)}% across; "
         "cut out, scaled and centred"
     )
     return Reading(scaled(placed(cut, FORMS[data]), denominator), done)

@@ -145,7 +145,7 @@ def test_an_interrupted_run_keeps_what_it_has(
         nonlocal steps
         steps += 1
         if steps == 120:  # an epoch has 89
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("rich.progress.Progress.advance", advance)
     saved = () if command[0] == "sweep" else ("--save", "w.safetensors")
@@ -168,10 +168,10 @@ def test_an_interrupted_run_keeps_what_it_has(
 @pytest.mark.usefixtures("heeds_ctrl_c")
 def test_a_second_ctrl_c_ends_the_run_at_once() -> None:
     with track("", 10) as advance:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         assert advance(None)
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
