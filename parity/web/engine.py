@@ -10,7 +10,7 @@ from numpy import ndarray
 
 import numpy_impl.functional
 from parity import datasets
-from parity.backends import NUM_CLASSES, RecipeBackend, make_backend
+from parity.backends import RecipeBackend, make_backend
 from parity.comparison.compare import lockstep_of
 from parity.comparison.train import train
 from parity.datasets.loading import resolve_root
