@@ -10,8 +10,8 @@ import numpy as np
 
 from parity.checking.catalogue import Mistake
 from parity.checking.diagnosis import Trial, diagnose, explains
-from parity.checking.judging import Misfit, expect, find_misfit, single_call
-from parity.checking.words import example, misfit_in_words
+from parity.checking.judging import Mismatch, expect, find_mismatch, single_call
+from parity.checking.words import example, mismatch_in_words
 from parity.contract.calls import Call
 from parity.contract.conventions import Conventions
 from parity.contract.operations import SUBJECTS
@@ -240,15 +240,15 @@ class Checker:
             return Result(name, "error", explanation=words)
         unchecked = self.unchecked(subject, trials)
         notes: tuple[str, ...] = ()
-        faults = [(trial, misfit) for trial in trials if (misfit := fault(trial))]
-        if faults:
-            result = replace(self.explain(subject, trials, faults), unchecked=unchecked)
-            only_extreme = all(trial.call.extreme for trial, _ in faults)
+        mismatches = [(trial, mismatch) for trial in trials if (mismatch := first_mismatch(trial))]
+        if mismatches:
+            result = replace(self.explain(subject, trials, mismatches), unchecked=unchecked)
+            only_extreme = all(trial.call.extreme for trial, _ in mismatches)
             return replace(result, status="unstable") if only_extreme else result
         if coarse(trials):
             known = diagnose(name, trials, self.conventions, pairs=False)
             if known:
-                worst = [(t, m) for t in trials if t.arrays and (m := strict_misfit(t))]
+                worst = [(t, m) for t in trials if t.arrays and (m := strict_mismatch(t))]
                 return replace(self.explain(subject, trials, worst), unchecked=unchecked)
             notes = ("agrees to single precision",)
         changed = sorted({index for outcome in outcomes for index in outcome.get("changed", ())})
@@ -279,11 +279,11 @@ class Checker:
         return tuple(dict.fromkeys(unsupported))
 
     def explain(
-        self, subject: Subject, trials: list[Trial], faults: list[tuple[Trial, Misfit]]
+        self, subject: Subject, trials: list[Trial], mismatches: list[tuple[Trial, Mismatch]]
     ) -> Result:
         """The cause, and the smallest example."""
         known = diagnose(subject.name, trials, self.conventions)
-        trial, misfit = faults[0]
+        trial, mismatch = mismatches[0]
         if not known and self.varies(subject, trial):
             return Result(
                 subject.name,
@@ -292,19 +292,19 @@ class Checker:
                 "wrong, and otherwise when it is called again with the same arguments: something "
                 "is drawn at random inside, or kept from one call to the next",
                 "What is random here, or left over from the call before?",
-                misfit_in_words(subject, trial.call, misfit),
+                mismatch_in_words(subject, trial.call, mismatch),
             )
         if known:
-            numbers = [fault for fault in faults if fault[1].kind != "raises"]
-            trial, misfit = (numbers or faults)[0]
-        trial, misfit = self.shrink(subject, trial, misfit, known)
-        raised = all(misfit.kind == "raises" for _, misfit in faults)
+            numbers = [item for item in mismatches if item[1].kind != "raises"]
+            trial, mismatch = (numbers or mismatches)[0]
+        trial, mismatch = self.shrink(subject, trial, mismatch, known)
+        raised = all(mismatch.kind == "raises" for _, mismatch in mismatches)
         words = " ".join(mistake.sentence for mistake in known)
         if not known:
-            words = "raises" if raised else f"wrong, cause not recognised{self.factor(faults)}"
-            words = misfit.got if raised else words
+            words = "raises" if raised else f"wrong, cause not recognised{self.factor(mismatches)}"
+            words = mismatch.got if raised else words
         label = f" ({trial.call.label})" if trial.call.label else ""
-        where = misfit_in_words(subject, trial.call, misfit)
+        where = mismatch_in_words(subject, trial.call, mismatch)
         return Result(
             subject.name,
             "error" if raised and not known else "fail",
@@ -318,7 +318,7 @@ class Checker:
                 self.conventions,
                 trial.arrays,
                 trial.expected.arrays,
-                misfit.output,
+                mismatch.output,
             ),
             trial.outcome.get("traceback", ""),
         )
@@ -333,21 +333,21 @@ class Checker:
             for first, second in zip(trial.arrays, again.arrays, strict=True)
         )
 
-    def factor(self, faults: list[tuple[Trial, Misfit]]) -> str:
+    def factor(self, mismatches: list[tuple[Trial, Mismatch]]) -> str:
         """What stands out about the wrong numbers, if they are all in one proportion."""
         ratios = [
-            misfit.got / misfit.expected
-            for _, misfit in faults
-            if misfit.kind == "values" and misfit.expected
+            mismatch.got / mismatch.expected
+            for _, mismatch in mismatches
+            if mismatch.kind == "values" and mismatch.expected
         ]
-        if len(ratios) == len(faults) > 1 and max(ratios) - min(ratios) < 1e-6 * abs(ratios[0]):
+        if len(ratios) == len(mismatches) > 1 and max(ratios) - min(ratios) < 1e-6 * abs(ratios[0]):
             return f"; it is {ratios[0]:.6g} times what it should be, wherever it is most off"
         return ""
 
     def shrink(
-        self, subject: Subject, trial: Trial, misfit: Misfit, known: tuple[Mistake, ...]
-    ) -> tuple[Trial, Misfit]:
-        """The same fault at the smallest sizes that show it: one size after the other made less."""
+        self, subject: Subject, trial: Trial, mismatch: Mismatch, known: tuple[Mistake, ...]
+    ) -> tuple[Trial, Mismatch]:
+        """The same mismatch at the smallest sizes that show it."""
         sizes = next(
             (
                 s
@@ -359,19 +359,19 @@ class Checker:
             None,
         )
         if sizes is None or not subject.shrinks or ended(trial.outcome):
-            return trial, misfit
+            return trial, mismatch
         position = 0
         while position < len(sizes):
             for smaller in smaller_sizes(sizes[position]):
                 candidate = (*sizes[:position], smaller, *sizes[position + 1 :])
-                found = self.fails_at(subject, candidate, trial.call.label, misfit.kind)
+                found = self.fails_at(subject, candidate, trial.call.label, mismatch.kind)
                 if found and (
                     not known or explains(subject.name, known, [found[0]], self.conventions)
                 ):
-                    sizes, (trial, misfit) = candidate, found
+                    sizes, (trial, mismatch) = candidate, found
                     break
             position += 1
-        return trial, misfit
+        return trial, mismatch
 
     def redraw(self, subject: Subject, sizes: tuple[int, ...]) -> list[Call]:
         """The probes of these sizes, adapted."""
@@ -381,32 +381,32 @@ class Checker:
 
     def fails_at(
         self, subject: Subject, sizes: tuple[int, ...], label: str, kind: str
-    ) -> tuple[Trial, Misfit] | None:
+    ) -> tuple[Trial, Mismatch] | None:
         """A call of this label that fails in this way at these sizes."""
         calls = [call for call in self.redraw(subject, sizes) if call.label == label]
         if not calls:
             return None
         stand_ins = self.needed_by(subject)
         for trial in self.trials(subject, calls, stand_ins):
-            misfit = fault(trial)
-            if misfit and misfit.kind == kind:
-                return trial, misfit
+            mismatch = first_mismatch(trial)
+            if mismatch and mismatch.kind == kind:
+                return trial, mismatch
         return None
 
 
-def fault(trial: Trial) -> Misfit | None:
+def first_mismatch(trial: Trial) -> Mismatch | None:
     """What is wrong in a trial, to the precision of single numbers where that is all it has."""
     outcome = trial.outcome
     if trial.refused:
         return None
     for kind in ("raised", "bad_result"):
         if kind in outcome:
-            return Misfit("raises", got=outcome[kind])
+            return Mismatch("raises", got=outcome[kind])
     if "not_written" in outcome:
-        return Misfit("raises", got="raises NotImplementedError")
-    if find_misfit(outcome["arrays"], trial.expected) is None:
+        return Mismatch("raises", got="raises NotImplementedError")
+    if find_mismatch(outcome["arrays"], trial.expected) is None:
         return None
-    return find_misfit(outcome["arrays"], trial.expected, "float32")
+    return find_mismatch(outcome["arrays"], trial.expected, "float32")
 
 
 def sound(outcome: Any, outputs: int) -> Outcome:
@@ -422,8 +422,8 @@ def sound(outcome: Any, outputs: int) -> Outcome:
 
 def agreement(trials: list[Trial]) -> tuple[int, int]:
     """How many of the first outputs are right, then how many of them all."""
-    misfits = [strict_misfit(trial) for trial in trials if trial.arrays is not None]
-    first = [misfit for misfit in misfits if misfit is None or misfit.output > 0]
+    misfits = [strict_mismatch(trial) for trial in trials if trial.arrays is not None]
+    first = [mismatch for mismatch in misfits if mismatch is None or mismatch.output > 0]
     return len(first), misfits.count(None)
 
 
@@ -437,14 +437,14 @@ def smaller_sizes(size: int) -> list[int]:
     return [*range(1, min(size, 9)), *(2**k for k in range(4, 10) if 2**k < size)]
 
 
-def strict_misfit(trial: Trial) -> Misfit | None:
+def strict_mismatch(trial: Trial) -> Mismatch | None:
     """What is wrong in a trial, to the precision that its numbers have."""
-    return find_misfit(trial.outcome["arrays"], trial.expected)
+    return find_mismatch(trial.outcome["arrays"], trial.expected)
 
 
 def coarse(trials: list[Trial]) -> bool:
     """Whether double precision came back, and single precision is all that was right of it."""
-    return any(trial.arrays is not None and strict_misfit(trial) for trial in trials)
+    return any(trial.arrays is not None and strict_mismatch(trial) for trial in trials)
 
 
 def same(call: Call, other: Call) -> bool:

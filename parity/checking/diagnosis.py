@@ -12,7 +12,7 @@ import numpy as np
 from numpy import ndarray
 
 from parity.checking.catalogue import Mistake, compose, mistakes_of
-from parity.checking.judging import FAR, Expected, as_arrays, find_misfit, precision
+from parity.checking.judging import FAR, Expected, as_arrays, find_mismatch, precision
 from parity.contract.calls import Call, cast
 from parity.contract.conventions import Conventions
 from parity.contract.reference import reference
@@ -88,7 +88,7 @@ def overflows(trial: Trial) -> bool:
 
 def is_right(trial: Trial) -> bool:
     """Whether the file's result of this trial is right."""
-    return trial.arrays is not None and find_misfit(trial.arrays, trial.expected) is None
+    return trial.arrays is not None and find_mismatch(trial.arrays, trial.expected) is None
 
 
 def explains(
@@ -139,7 +139,7 @@ def computes(
         return "wrong" if type(error).__name__ in ARITHMETIC else "right"
     if not same_results(trial, wrong):
         return "no"
-    return "right" if find_misfit(list(wrong), trial.expected) is None else "wrong"
+    return "right" if find_mismatch(list(wrong), trial.expected) is None else "wrong"
 
 
 def same_results(trial: Trial, wrong: list[ndarray]) -> bool:

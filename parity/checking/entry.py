@@ -137,7 +137,7 @@ def check(
     return replace(report, results=results, stability=stability)
 
 
-# Options of the command in the words of a mistake, and how they are spelled in Python.
+# Options of the command in the words of a mistake, and how they are element_name in Python.
 PYTHON = {
     "--weights in-out": 'weights="in-out"',
     "--reduction sum": 'reduction="sum"',

@@ -19,7 +19,7 @@ from parity.contract.subject import Subject
 from parity.tolerance import allowance, is_close, scale_of, worst_element
 from parity.tolerance.perturbed import RUNS, rounded
 
-__all__ = ["Expected", "Misfit", "as_arrays", "close", "expect", "find_misfit"]
+__all__ = ["Expected", "Mismatch", "as_arrays", "close", "expect", "find_mismatch"]
 
 FAR = 1e-2  # of the scale: no probe is so awkward that rounding could cost as much
 
@@ -66,7 +66,7 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Misfit:
+class Mismatch:
     """How one call's result differs from what was expected."""
 
     kind: str  # "raises", "shape", "dtype" or "values"
@@ -151,9 +151,9 @@ def close(got: ndarray, expected: ndarray, allowed: float) -> bool:
     return bool(is_close(got, expected, allowed).all())
 
 
-def find_misfit(
+def find_mismatch(
     arrays: list[ndarray | None], expected: Expected, dtype: str | None = None
-) -> Misfit | None:
+) -> Mismatch | None:
     """The first thing that is wrong: shapes and dtypes of all outputs, then values in their order.
 
     Each array is held to the tolerance of `dtype`, or by default of its own.
@@ -165,11 +165,11 @@ def find_misfit(
     ]
     for output, got, exact in pairs:
         if got.shape != exact.shape:
-            return Misfit("shape", output, (), got.shape, exact.shape)
+            return Mismatch("shape", output, (), got.shape, exact.shape)
         if got.dtype == np.float16:
-            return Misfit("dtype", output, (), got.dtype, "float32 or float64")
+            return Mismatch("dtype", output, (), got.dtype, "float32 or float64")
     for output, got, exact in pairs:
         if not expected.agrees(got, output, dtype or precision(got, expected)):
             index = worst_element(got, exact)
-            return Misfit("values", output, index, got[index].item(), exact[index].item())
+            return Mismatch("values", output, index, got[index].item(), exact[index].item())
     return None

@@ -5,29 +5,29 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from parity.checking.judging import Misfit
+from parity.checking.judging import Mismatch
 from parity.contract.calls import Call
 from parity.contract.conventions import Conventions
 from parity.contract.subject import Subject
 
-__all__ = ["example", "misfit_in_words"]
+__all__ = ["example", "mismatch_in_words"]
 
-SHOWN = 40  # numbers in an example; a larger one is told by its shapes
+SHOWN = 40  # numbers in an example; of a larger one only the shapes are shown
 
 
-def misfit_in_words(subject: Subject, call: Call, misfit: Misfit) -> str:
+def mismatch_in_words(subject: Subject, call: Call, mismatch: Mismatch) -> str:
     """One line, such as "grad_weight[0, 2] is 1.5, but should be 3"."""
-    if misfit.kind == "raises":
-        return misfit.got
-    name = subject.outputs(call)[misfit.output]
-    if misfit.kind == "shape":
-        return f"{name} has shape {misfit.got}, but should have {misfit.expected}"
-    if misfit.kind == "dtype":
-        return f"{name} has dtype {misfit.got}, but should have {misfit.expected}"
-    index = f"[{', '.join(map(str, misfit.index))}]" if misfit.index else ""
-    got, expected = f"{misfit.got:.6g}", f"{misfit.expected:.6g}"
+    if mismatch.kind == "raises":
+        return mismatch.got
+    name = subject.outputs(call)[mismatch.output]
+    if mismatch.kind == "shape":
+        return f"{name} has shape {mismatch.got}, but should have {mismatch.expected}"
+    if mismatch.kind == "dtype":
+        return f"{name} has dtype {mismatch.got}, but should have {mismatch.expected}"
+    index = f"[{', '.join(map(str, mismatch.index))}]" if mismatch.index else ""
+    got, expected = f"{mismatch.got:.6g}", f"{mismatch.expected:.6g}"
     if got == expected:
-        got, expected = f"{misfit.got:.17g}", f"{misfit.expected:.17g}"
+        got, expected = f"{mismatch.got:.17g}", f"{mismatch.expected:.17g}"
     return f"{name}{index} is {got}, but should be {expected}"
 
 

@@ -1,4 +1,4 @@
-"""`parity compare`: train both sides in lock-step and say whether they are the same."""
+"""`parity compare`: train both backends in lock-step and say whether they are the same."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,12 @@ __all__ = ["Compare"]
 
 @dataclass(kw_only=True)
 class Compare(Keeping, Settings):
-    """Train both sides in lock-step, compare every tensor of every step, write the report."""
+    """Train both backends in lock-step, compare every tensor of every step, write the report."""
 
     recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
     """Which system: tutorial, logistic, feedforward, linear-adam, cnn-adam; or your FILE.py."""
     resync: bool = False
-    """Give both sides PyTorch's state after each step: tells a bug in one step from drift."""
+    """Give both backends PyTorch's state after each step: that separates a bug from drift."""
     save: Path | None = None
     """Write the trained weights (NumPy's) to this file: FILE.safetensors."""
     json: Path | None = None
@@ -67,7 +67,7 @@ class Compare(Keeping, Settings):
                 lambda epoch: rows.add(*report.epoch_row(epoch)),
                 kept,
             )
-        outputs, trained = Outputs(kept), result.sides["numpy"]
+        outputs, trained = Outputs(kept), result.backends["numpy"]
         outputs.write("weights", self.save, lambda path: weights.save(path, trained.weights()))
         outputs.write("json", self.json, lambda path: jsonfile.write(path, result.as_json()))
         if result.published:
@@ -80,8 +80,8 @@ class Compare(Keeping, Settings):
         outputs.write(
             "report", picture.with_suffix(".html"), lambda path: pages.save(page, path, "report")
         )
-        if result.case is not None and result.first_divergence is not None:
-            step, case = result.case, picture.with_suffix(".npz")
+        if result.reproduction is not None and result.first_divergence is not None:
+            step, case = result.reproduction, picture.with_suffix(".npz")
             outputs.write("inputs", case, lambda path: reproduce.save(step, path))
             console.print("run the step again:", style="bold")
             lines = reproduce.snippet(result.first_divergence, case)
@@ -101,7 +101,7 @@ class Compare(Keeping, Settings):
         with limit_threads():
             result = compare_programs(resync=self.resync, **arguments_of(path))
         console.print(str(result), markup=False)
-        if result.case is not None:
+        if result.reproduction is not None:
             case = make_folder(self.report) / f"{path.stem}.npz"
             result.save(case)
             console.print(f"inputs: {case}", markup=False)

@@ -1,4 +1,4 @@
-"""How a command ends: a fault becomes one line on standard error, and an exit code."""
+"""How a command ends: an error becomes one line on standard error, and an exit code."""
 
 import io
 import os

@@ -88,8 +88,8 @@ class Gradcheck:
         experiment = prepare(self.target, settings)
         numpy = NumpyBackend(experiment.recipe, "float64", self.seed)
         torch = TorchBackend(experiment.recipe, "float64", self.seed)
-        for side in (numpy, torch):
-            side.load(experiment.initial)
+        for backend in (numpy, torch):
+            backend.load(experiment.initial)
         images, labels = experiment.arrays("training", "float64")
         batch = experiment.batches()[0]
         return check_model(
@@ -116,7 +116,7 @@ def table_of(parts: list["Part"]) -> Table:
     rows = []
     for part in parts:
         if part.result is None:
-            rows.append([escape(part.name), *[""] * 7, "[bold red]fault[/]"])
+            rows.append([escape(part.name), *[""] * 7, "[bold red]error[/]"])
             continue
         for number, check in enumerate(part.result.inputs):
             rows.append(["" if number else escape(part.name), *cells(check)])
@@ -148,7 +148,7 @@ def complaints(parts: list["Part"]) -> list[str]:
     lines = []
     for part in parts:
         if part.result is None:
-            lines.append(f"{part.name}: {part.fault}")
+            lines.append(f"{part.name}: {part.error}")
         else:
             lines += [f"{part.name}: {it.message}" for it in part.result.inputs if it.message]
     return lines
@@ -157,17 +157,17 @@ def complaints(parts: list["Part"]) -> list[str]:
 def verdict(parts: list["Part"]) -> str:
     """The answer in one line."""
     wrong = [escape(part.name) for part in parts if part.result and not part.ok]
-    faults = [escape(part.name) for part in parts if part.result is None]
-    if wrong or faults:
-        told = [f"[bold red]gradients are wrong[/] in {', '.join(wrong)}"] if wrong else []
-        told += [f"[bold red]no verdict[/] on {', '.join(faults)}"] if faults else []
-        return "; ".join(told)
+    unjudged = [escape(part.name) for part in parts if part.result is None]
+    if wrong or unjudged:
+        answer = [f"[bold red]gradients are wrong[/] in {', '.join(wrong)}"] if wrong else []
+        answer += [f"[bold red]no verdict[/] on {', '.join(unjudged)}"] if unjudged else []
+        return "; ".join(answer)
     count = sum(len(part.result.inputs) for part in parts if part.result)
     return f"[bold green]gradients are right[/]: {count} in {len(parts)} parts"
 
 
 def as_json(command: Gradcheck, parts: list["Part"], unchecked: list[str]) -> dict[str, Any]:
-    """The answer for machines; a part's `inputs` are null if there is only a fault."""
+    """The answer for machines; a part's `inputs` are null if there is only a error."""
     return {
         "target": command.target,
         "seed": command.seed,
@@ -177,7 +177,7 @@ def as_json(command: Gradcheck, parts: list["Part"], unchecked: list[str]) -> di
             {
                 "name": part.name,
                 "ok": part.ok,
-                "fault": part.fault or None,
+                "fault": part.error or None,
                 "inputs": part.result and [asdict(check) for check in part.result.inputs],
             }
             for part in parts

@@ -20,7 +20,7 @@ __all__ = ["Mistakes"]
 
 @dataclass(kw_only=True)
 class Mistakes(Settings):
-    """Show what a model gets wrong: the images, both sides' answers, the confusion matrix."""
+    """Show the misclassified images with the answers of both backends, and the confusion matrix."""
 
     recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
     """Which system; trained first unless --load gives its weights."""
@@ -30,7 +30,7 @@ class Mistakes(Settings):
     """The folder of the pictures; made if it is not there."""
 
     def run(self) -> int:
-        """Exit code 0 if both sides agree, 1 if not."""
+        """Exit code 0 if both backends agree, 1 if not."""
         recipes.find(self.recipe)  # before the seconds that PyTorch takes to load
         from parity.cli.predict import ready
         from parity.experiment.prepare import prepare
@@ -72,7 +72,7 @@ class Mistakes(Settings):
         return 0 if answers.parity else 1
 
     def as_json(self, found: "Findings", split: str) -> dict[str, Any]:
-        """The answer for machines; `confusion[side][true][answer]` are counts."""
+        """The answer for machines; `confusion[backend][true][answer]` are counts."""
         answers = found.answers
         return {
             "recipe": self.recipe,
@@ -86,13 +86,15 @@ class Mistakes(Settings):
             "max_difference": answers.max_difference,
             "accuracy": found.accuracy,
             "prediction_agreement": found.prediction_agreement,
-            "confusion": {side: counts.tolist() for side, counts in found.confusion.items()},
+            "confusion": {backend: counts.tolist() for backend, counts in found.confusion.items()},
             "mistakes": [
                 {
                     "index": int(i),
                     "label": int(found.labels[i]),
-                    "prediction": {side: int(c[i]) for side, c in answers.classes.items()},
-                    "confidence": {side: float(c[i]) for side, c in answers.confidence.items()},
+                    "prediction": {backend: int(c[i]) for backend, c in answers.classes.items()},
+                    "confidence": {
+                        backend: float(c[i]) for backend, c in answers.confidence.items()
+                    },
                 }
                 for i in found.wrong
             ],
@@ -112,7 +114,7 @@ def confusion_table(found: "Findings") -> Table:
 
 
 def cell(right: bool, numpy: int, torch: int) -> str:
-    """A count, or both sides' with a stroke between them if they differ; nothing for none."""
+    """A count, or the counts of both backends if they differ; empty if it is zero."""
     text = f"{numpy}/{torch}" if numpy != torch else str(numpy) if numpy else "·"
     return f"[bold green]{text}[/]" if right else text
 
@@ -121,7 +123,8 @@ def summary(found: "Findings", split: str) -> str:
     """The answer in two lines."""
     answers, count = found.answers, len(found.labels)
     wrong = {
-        side: int((classes != found.labels).sum()) for side, classes in answers.classes.items()
+        backend: int((classes != found.labels).sum())
+        for backend, classes in answers.classes.items()
     }
     how = "[bold green]agree[/]" if answers.parity else "[bold red]do not agree[/]"
     return (

@@ -1,4 +1,4 @@
-"""`parity predict`: both sides' answer for one image."""
+"""`parity predict`: the answers of both backends for one image."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ __all__ = ["Predict"]
 
 @dataclass(kw_only=True)
 class Predict(Settings):
-    """Show an image, and both sides' probabilities for the ten classes."""
+    """Show an image, and the probabilities of the ten classes in both backends."""
 
     image: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="IMAGE_OR_INDEX")]
     """The index of a held-out image, from 0, or a PNG or JPEG file with a digit, photographed or
@@ -37,7 +37,7 @@ class Predict(Settings):
     """Write the answer to this file, too, as JSON."""
 
     def run(self) -> int:
-        """Exit code 0 if both sides agree, 1 if not."""
+        """Exit code 0 if both backends agree, 1 if not."""
         find(self.recipe)  # before the seconds that PyTorch takes to load
         from parity.experiment.prepare import prepare
         from parity.pictures import galleries
@@ -119,8 +119,10 @@ class Predict(Settings):
             "seed": self.seed,
             "load": self.load and str(self.load),
             "label": label,
-            "prediction": {side: int(c[0]) for side, c in answers.classes.items()},
-            "probabilities": {side: p[0].tolist() for side, p in answers.probabilities.items()},
+            "prediction": {backend: int(c[0]) for backend, c in answers.classes.items()},
+            "probabilities": {
+                backend: p[0].tolist() for backend, p in answers.probabilities.items()
+            },
             "max_difference": answers.max_difference,
             "parity": answers.parity,
         }
@@ -145,7 +147,7 @@ def ready(experiment: "Experiment") -> dict[str, "ndarray"]:
         f"No --load, so {recipe.name} was trained first: {epochs} of "
         f"{settings.data}, {accuracy:.2%} right on the {run.checkpoints[-1].split} images."
     )
-    return run.side.weights()
+    return run.backend.weights()
 
 
 def shows_grey() -> bool:

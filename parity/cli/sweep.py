@@ -28,7 +28,7 @@ NAMES = ("batch_size", "lr", "weight_decay", "train_size")
 
 @dataclass(kw_only=True)
 class Sweep(Keeping):
-    """Compare both sides under every combination of the settings that are given several values."""
+    """Compare both backends under every combination of the given values."""
 
     recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
     """Which system: tutorial, logistic, feedforward, linear-adam or cnn-adam."""
@@ -47,13 +47,13 @@ class Sweep(Keeping):
     seed: int = 0
     """Draws the initial weights and the order of the batches, the same in every cell."""
     dtype: Literal["float32", "float64"] = "float32"
-    """The dtype of both sides."""
+    """The dtype of both backends."""
     epochs: Count = None
-    """How often each training image is seen."""
+    """How many times each training image is seen."""
     init: Init = None
     """Initial weights: PyTorch's default, or randn / sqrt(fan_in) with zero biases."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """Where the torch side runs."""
+    """Where PyTorch runs."""
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""
     report: Path = Path("reports")
@@ -162,7 +162,10 @@ def table_of(cells: list["Cell"]) -> Table:
             f"{cell.steps:,}",
             *figures(cell),
             word(cell),
-            *(f"{cell.seconds[side]:.2f}" if cell.seconds else "" for side in ("numpy", "torch")),
+            *(
+                f"{cell.seconds[backend]:.2f}" if cell.seconds else ""
+                for backend in ("numpy", "torch")
+            ),
         ]
         for cell in cells
     ]
@@ -176,13 +179,13 @@ def word(cell: "Cell") -> Text:
 
 
 def figures(cell: "Cell") -> list[str]:
-    """Loss and accuracy at the end, both sides' each."""
+    """Loss and accuracy of both backends at the end."""
     if not cell.curve:
         return [""] * 4
     last = cell.curve[-1]
     return [
-        *(written(last.loss[side]) for side in ("numpy", "torch")),
-        *(f"{last.accuracy[side]:.2%}" for side in ("numpy", "torch")),
+        *(written(last.loss[backend]) for backend in ("numpy", "torch")),
+        *(f"{last.accuracy[backend]:.2%}" for backend in ("numpy", "torch")),
     ]
 
 

@@ -1,4 +1,4 @@
-"""`parity train`: train one side alone."""
+"""`parity train`: train one backend."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,14 +18,14 @@ __all__ = ["Train"]
 
 @dataclass(kw_only=True)
 class Train(Keeping, Settings):
-    """Train one side, and print its loss and accuracy after each epoch."""
+    """Train one backend, and print its loss and accuracy after each epoch."""
 
     recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
     """Which system: tutorial, logistic, feedforward, linear-adam or cnn-adam."""
     impl: Literal["numpy", "torch"]
     """Which implementation."""
     save: Path | None = None
-    """Write the trained weights to this file, for both sides: FILE.safetensors."""
+    """Write the trained weights to this file, for both backends: FILE.safetensors."""
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""
 
@@ -65,7 +65,7 @@ class Train(Keeping, Settings):
         with limit_threads(), track("training", experiment.num_steps) as advance:
             run = train(experiment, self.impl, advance, show, kept)
         outputs = Outputs(kept)
-        outputs.write("weights", self.save, lambda path: weights.save(path, run.side.weights()))
+        outputs.write("weights", self.save, lambda path: weights.save(path, run.backend.weights()))
         ended = "[bold yellow]interrupted[/] after" if run.interrupted else "trained in"
         console.print(f"\n{ended} {len(run.losses):,} steps; {run.seconds:.2f} s in them")
         last = run.last(split)

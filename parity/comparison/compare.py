@@ -1,11 +1,11 @@
-"""The main job: train both sides in lock-step, and measure how close they stay."""
+"""Train both backends in lock-step, and measure how far apart they are."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 from parity.backends import NumpyBackend, RecipeBackend, TorchBackend
 from parity.comparison.lockstep import Lockstep, Order
-from parity.comparison.reproduce import Case
+from parity.comparison.reproduce import Reproduction
 from parity.comparison.result import CompareResult, Epoch
 from parity.comparison.resuming import comparison_state, restore_comparison
 from parity.comparison.steps import StepReport
@@ -25,7 +25,7 @@ def compare(
     on_epoch: Callable[[Epoch], object] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> CompareResult:
-    """Run the experiment to its end on both sides, a divergence or not.
+    """Run the experiment to its end on both backends, whether they diverge or not.
 
     With `resync`, every run is given PyTorch's state after each step. `on_step` hears each step; if
     it returns something true, the run ends there and the result is marked as interrupted.
@@ -66,19 +66,19 @@ def compare(
         if result.interrupted:
             break
     images, labels = experiment.arrays(experiment.held_out, experiment.settings.dtype)
-    numpy, torch = (side.predict(images).argmax(axis=1) for side in both.values())
+    numpy, torch = (backend.predict(images).argmax(axis=1) for backend in both.values())
     result.prediction_agreement = float((numpy == torch).mean())
     first = (answers[:FIRST].tolist() for answers in (labels, numpy, torch))
     result.first_answers = (next(first), next(first), next(first))
     result.seconds = {name: lockstep.seconds[name] for name in both}
-    result.sides, result.case = both, lockstep.case
+    result.backends, result.reproduction = both, lockstep.reproduction
     return result
 
 
 def lockstep_of(
     experiment: Experiment, resync: bool = False
 ) -> tuple[dict[str, RecipeBackend], Lockstep]:
-    """Both sides of an experiment, and the lock-step that trains them.
+    """Both backends of an experiment, and the lock-step that trains them.
 
     Raises what `Lockstep` raises.
     """
@@ -88,7 +88,7 @@ def lockstep_of(
     numpy.data = torch.data = lambda dtype: experiment.arrays("training", dtype)
     dtypes = {settings.dtype, "float64"}
 
-    def kept(case: Case) -> Case:
+    def kept(case: Reproduction) -> Reproduction:
         (batch,) = case.batch
         images, labels = experiment.arrays("training", settings.dtype)
         return replace(case, recipe=recipe, batch=(images[batch], labels[batch]), tensors=None)

@@ -1,7 +1,7 @@
 """Train every run on the same batches in step, and compare every tensor of every step.
 
-Free-running, a difference of one step is carried into the next; re-synchronised, every run takes
-PyTorch's state after each step, which tells a bug in one step from drift that piled up.
+Free-running, the difference of one step is carried into the next. Re-synchronised, every run takes
+PyTorch's state after each step. That separates a bug in one step from drift that has added up.
 
 Up to four runs go in step:
 
@@ -24,7 +24,7 @@ from numpy import ndarray
 
 from parity.backends import Backend, Batch, State, TorchProgram, TrainingStep
 from parity.backends.base import map_arrays
-from parity.comparison.reproduce import Case, tensors_of
+from parity.comparison.reproduce import Reproduction, tensors_of
 from parity.comparison.steps import Comparison, Key, StepReport
 from parity.errors import BadCaseError
 from parity.tolerance.perturbed import RUNS, moved, reordered, rounded
@@ -107,7 +107,7 @@ class Lockstep:
         shared: Sequence[ndarray] = (),
         constant: Collection[str] = (),
         zero: Collection[str] = (),
-        kept: Callable[[Case], Case] = lambda case: case,
+        kept: Callable[[Reproduction], Reproduction] = lambda case: case,
         seed: int = 0,
     ) -> None:
         self.numpy, self.torch, self.batches, self.order = numpy, torch, batches, order
@@ -120,7 +120,7 @@ class Lockstep:
         if can_cast and dtype != "float64":
             self.backends["reference"] = torch.copy("float64")
         self.seconds = dict.fromkeys(self.backends, 0.0)
-        self.case: Case | None = None  # what reproduces the first divergence
+        self.reproduction: Reproduction | None = None  # what reproduces the first divergence
         self.spare = torch.copy(dtype) if can_copy else None  # for perturbed runs of a step
         self.comparison = Comparison(dtype, zero)
         self.done = 0  # steps taken before these, by a run that this one goes on from
@@ -156,7 +156,7 @@ class Lockstep:
             for name, backend in self.backends.items()
         }
         for number, batch in enumerate(left, start=done + 1):
-            case = self.case_of(number, batch) if self.case is None else None
+            case = self.reproduction_of(number, batch) if self.reproduction is None else None
             drift = dict(comparison.farthest)
             tensors = self.compute(number, runs)
             if number in (done + 1, len(self.batches)) and self.fingerprint() != inputs:
@@ -172,7 +172,7 @@ class Lockstep:
                 report.drifted = True
                 if report.divergence is not None:
                     both = {name: deepcopy(dict(tensors[name])) for name in ("numpy", "torch")}
-                    self.case = self.kept(replace(case, tensors=both, snapshot=None))
+                    self.reproduction = self.kept(replace(case, tensors=both, snapshot=None))
             yield report
             if self.resync:
                 self.synchronise(number)
@@ -230,18 +230,20 @@ class Lockstep:
             backend.load(self.torch.weights())
             backend.load_moments(self.torch.moments(), step)
 
-    def case_of(self, number: int, batch: Batch) -> Case:
+    def reproduction_of(self, number: int, batch: Batch) -> Reproduction:
         """What it takes to run step `number` again: the state before it, and its batch."""
         weights, moments = deepcopy((self.numpy.weights(), self.numpy.moments()))
         snapshot = self.torch.snapshot() if self.spare is not None else None
-        return Case(self.torch.dtype, number, batch, weights, moments, snapshot)
+        return Reproduction(self.torch.dtype, number, batch, weights, moments, snapshot)
 
-    def perturbed(self, case: Case, drift: Mapping[Key, float]) -> Iterator[dict[Key, ndarray]]:
+    def perturbed(
+        self, case: Reproduction, drift: Mapping[Key, float]
+    ) -> Iterator[dict[Key, ndarray]]:
         """PyTorch's runs of a step from NumPy's weights, moved by as much as they may have drifted.
 
         Where a ReLU's input is so near zero that rounding decides its sign, a gradient jumps by far
-        more than rounding, in one run and not in the other. Whether that explains a difference, or
-        a bug does, these runs tell: they jump, too, or they do not.
+        more than rounding, in one run and not in the other. If these runs
+        jump, too, rounding explains the difference; if they do not, it is a bug.
         """
         rng = np.random.default_rng(case.step)
         for _ in range(RUNS if self.spare is not None else 0):
@@ -269,14 +271,14 @@ class Lockstep:
         meant = [name for name in same if name in constant]
         if found := [name for name in same if name not in meant]:
             raise BadCaseError(
-                f"before it was copied the same on both sides: {', '.join(found)}; if that is "
+                f"before it was copied the same on both backends: {', '.join(found)}; if that is "
                 f"meant, say constant={found}"
             )
 
     def check_that_nothing_is_shared(self) -> None:
         """A weight in the memory of two runs would agree with itself, whatever they compute."""
-        for (one, backend), (other, peer) in combinations(self.backends.items(), 2):
-            theirs = peer.weights()
+        for (one, backend), (other, another) in combinations(self.backends.items(), 2):
+            theirs = another.weights()
             for name, array in backend.weights().items():
                 if np.shares_memory(array, theirs[name]):
                     raise BadCaseError(f"{name} lies in the same memory in {one} and {other}")
@@ -292,7 +294,7 @@ def aligned(
     BadCaseError
         If a gradient is missing, or a tensor has another shape.
     """
-    outputs = [[k for k in side if is_output(k)] for side in (numpy, torch)]
+    outputs = [[k for k in backend if is_output(k)] for backend in (numpy, torch)]
     if outputs[0] and len(outputs[0]) != len(outputs[1]):
         raise BadCaseError(
             f"the NumPy program has {len(outputs[0])} outputs, PyTorch has {len(outputs[1])}"

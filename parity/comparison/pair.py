@@ -139,8 +139,8 @@ def compare_programs(
             break
     if not numpy.gradients():
         result.notes.append("no gradients: the NumPy program does not show any")
-    if lockstep.case is not None and lockstep.case.tensors is not None:
-        result.case, last = lockstep.case, result.steps[-1]
+    if lockstep.reproduction is not None and lockstep.reproduction.tensors is not None:
+        result.reproduction, last = lockstep.reproduction, result.steps[-1]
         assert last.divergence is not None
         result.location = locate_fault(last.divergence, last.used_by_tensor)
     elif result.parity:

@@ -10,7 +10,7 @@ from parity.comparison.reproduce import save
 from parity.comparison.result import Result
 from parity.comparison.steps import KINDS, Divergence
 from parity.errors import InputError
-from parity.tolerance import spelled
+from parity.tolerance import element_name
 from parity.tolerance.table import FACTOR
 
 __all__ = ["PairResult"]
@@ -71,7 +71,7 @@ class PairResult(Result):
         known = f" ({other} in NumPy)" if other not in (None, found.tensor) else ""
         return [
             f"first divergence: step {found.step}, {found.phase}, "
-            f"{spelled(found.tensor, found.index)}{known}",
+            f"{element_name(found.tensor, found.index)}{known}",
             f"  NumPy     {found.numpy!r}",
             f"  PyTorch   {found.torch!r}",
             f"  truth     {found.truth!r}",
@@ -94,9 +94,9 @@ class PairResult(Result):
         InputError
             If there is none, or the file cannot be written.
         """
-        if self.case is None:
+        if self.reproduction is None:
             raise InputError("save: no step went wrong")
-        save(self.case, Path(path))
+        save(self.reproduction, Path(path))
 
     def as_json(self) -> dict[str, Any]:
         """The answer for machines; differences are relative to the tensor's scale."""

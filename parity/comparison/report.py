@@ -66,12 +66,12 @@ def epoch_rows(experiment: Experiment) -> Rows:
 
 
 def epoch_row(epoch: Epoch) -> list[str | Text]:
-    """Test loss and accuracy of both sides after an epoch, and how far apart its steps were."""
+    """Test loss and accuracy of both backends after an epoch, and how far apart its steps were."""
     used = max(epoch.used.values())
     return [
         str(epoch.number),
-        *(written(epoch.loss[side]) for side in ("numpy", "torch")),
-        *(f"{epoch.accuracy[side]:.2%}" for side in ("numpy", "torch")),
+        *(written(epoch.loss[backend]) for backend in ("numpy", "torch")),
+        *(f"{epoch.accuracy[backend]:.2%}" for backend in ("numpy", "torch")),
         *(f"{epoch.difference[kind]:.1e}" for kind in KINDS),
         f"{max(epoch.difference.values()):.1e}",
         Text(percentage(used), style="green" if used <= 1 else "bold red"),
@@ -122,7 +122,9 @@ def verdict(result: CompareResult) -> str:
             f"{steps:,} stay within that noise; --resync compares each step alone."
         )
     elif dtype == "float32":
-        mine, theirs = (max(result.worst(f"{side}_error").values()) for side in ("numpy", "torch"))
+        mine, theirs = (
+            max(result.worst(f"{backend}_error").values()) for backend in ("numpy", "torch")
+        )
         lines.append(
             f"Farthest from a float64 run: NumPy {mine:.1e}, PyTorch {theirs:.1e} of a tensor's "
             f"scale (at most {FACTOR:g} times as far is allowed, plus rounding)."
@@ -138,7 +140,7 @@ def verdict(result: CompareResult) -> str:
     )
     lines.append(
         "Time in training steps: "
-        + ", ".join(f"{NAMES[side]} {spent:.2f} s" for side, spent in result.seconds.items())
+        + ", ".join(f"{NAMES[backend]} {spent:.2f} s" for backend, spent in result.seconds.items())
         + "."
     )
     return "\n".join(lines)
@@ -150,7 +152,7 @@ def spaced(digits: list[int]) -> str:
 
 
 def published_table(rows: list[PublishedRow]) -> Table:
-    """The published figures beside both sides' own."""
+    """The published figures beside both backends' own."""
     columns = [
         Column("where", "left"),
         Column("metric", "left"),

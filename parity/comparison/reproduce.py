@@ -16,13 +16,13 @@ from parity.errors import InputError
 from parity.recipes import Recipe
 from parity.system import files
 
-__all__ = ["Case", "load", "load_step", "save", "snippet", "tensors_of"]
+__all__ = ["Reproduction", "load", "load_step", "save", "snippet", "tensors_of"]
 
 Both = tuple[Mapping[Key, ndarray], Mapping[Key, ndarray]]
 
 
 @dataclass(frozen=True)
-class Case:
+class Reproduction:
     """One training step: the state before it, its batch, and what both programs computed."""
 
     dtype: str
@@ -63,7 +63,7 @@ def called(tensor: str, program: TorchProgram) -> int:
     return (program.ended if last == "output" else program.began).get(module, 0)
 
 
-def save(case: Case, path: Path) -> None:
+def save(case: Reproduction, path: Path) -> None:
     """Write the case as an .npz file, which `load` reads; whole or not at all.
 
     Raises
@@ -76,9 +76,9 @@ def save(case: Case, path: Path) -> None:
         arrays |= {f"moments/{name}/{index}": array for index, array in enumerate(moments)}
     items = case.batch.items() if isinstance(case.batch, Mapping) else enumerate(as_tuple(case))
     arrays |= {f"batch/{name}": array for name, array in items}
-    for side, tensors in (case.tensors or {}).items():
+    for backend, tensors in (case.tensors or {}).items():
         for (phase, name), array in tensors.items():
-            arrays[f"{side}/{phase}/{name}"] = array
+            arrays[f"{backend}/{phase}/{name}"] = array
     recipe = case.recipe and {k: v for k, v in asdict(case.recipe).items() if k != "published"}
     header = json.dumps({"recipe": recipe, "dtype": case.dtype, "step": case.step})
     content = BytesIO()
@@ -86,7 +86,7 @@ def save(case: Case, path: Path) -> None:
     files.write(path, content.getvalue(), "report")
 
 
-def as_tuple(case: Case) -> tuple[Any, ...]:
+def as_tuple(case: Reproduction) -> tuple[Any, ...]:
     """The batch as a tuple."""
     return tuple(case.batch) if isinstance(case.batch, tuple | list) else (case.batch,)
 
@@ -100,8 +100,8 @@ def group(file: Any, name: str) -> dict[str, ndarray]:
 def load(path: str | Path) -> Both:
     """NumPy's tensors and PyTorch's at the step in the file.
 
-    A recipe's step is run once more on both sides; of a user's own pair the file has the tensors as
-    they were. Keys are (phase, tensor), such as ("backward", "fc1.weight").
+    A recipe's step is run once more on both backends; of a user's own pair the file has the tensors
+    as they were. Keys are (phase, tensor), such as ("backward", "fc1.weight").
     """
     with np.load(path) as file:
         header = json.loads(str(file["header"]))
@@ -151,7 +151,7 @@ def run_recipe(header: Mapping[str, Any], file: Any) -> Both:
 
 
 def snippet(divergence: Divergence, path: Path) -> str:
-    """Python lines that show both sides' values at the divergence."""
+    """Python lines that show both backends' values at the divergence."""
     key = f"{divergence.phase!r}, {divergence.tensor!r}"
     index = ", ".join(map(str, divergence.index)) or "()"
     return (

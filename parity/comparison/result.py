@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import Any
 
 from parity.backends import RecipeBackend
-from parity.comparison.reproduce import Case
+from parity.comparison.reproduce import Reproduction
 from parity.comparison.steps import KINDS, Divergence, StepReport
 from parity.experiment.prepare import Experiment
 from parity.experiment.published import Checkpoint, PublishedRow, published_rows
@@ -14,7 +14,7 @@ from parity.system.palette import NAMES
 
 __all__ = ["CompareResult", "Epoch", "Result"]
 
-BySide = dict[str, float]  # "numpy" and "torch"
+ByBackend = dict[str, float]  # "numpy" and "torch"
 ByKind = dict[str, float]  # logits, loss, gradients, weights
 
 
@@ -24,9 +24,9 @@ class Epoch:
 
     number: int
     last_step: int
-    training_loss: BySide  # the mean over the epoch's steps
-    loss: BySide
-    accuracy: BySide
+    training_loss: ByBackend  # the mean over the epoch's steps
+    loss: ByBackend
+    accuracy: ByBackend
     difference: ByKind  # NumPy from PyTorch, relative to each tensor's scale
     used: ByKind  # NumPy's error over what the rule allows it
 
@@ -38,8 +38,8 @@ class Result:
     dtype: str
     resync: bool = False
     steps: list[StepReport] = field(default_factory=list)
-    seconds: BySide = field(default_factory=dict)  # in training steps alone
-    case: Case | None = None  # what reproduces the first divergence
+    seconds: ByBackend = field(default_factory=dict)  # in training steps alone
+    reproduction: Reproduction | None = None  # what reproduces the first divergence
     interrupted: bool = False  # before its last step
 
     @property
@@ -56,8 +56,8 @@ class Result:
     def noise_horizon(self) -> int | None:
         """The first step at which rounding alone moved an equally valid run too far off.
 
-        That is out of tolerance, or beyond half of the dtype's digits. From there on a free-running
-        comparison tells drift from a bug only by its size.
+        That is out of tolerance, or beyond half of the dtype's digits. From there on only its
+        size separates a bug from drift.
         """
         return next((step.number for step in self.steps if step.drifted), None)
 
@@ -117,18 +117,18 @@ class Result:
 
 @dataclass(kw_only=True, repr=False)
 class CompareResult(Result):
-    """What the comparison of a recipe's two sides measured."""
+    """What the comparison of a recipe's two backends measured."""
 
     experiment: Experiment
     checkpoints: list[Checkpoint] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
-    sides: dict[str, RecipeBackend] = field(default_factory=dict)  # as they were trained
+    backends: dict[str, RecipeBackend] = field(default_factory=dict)  # as they were trained
     prediction_agreement: float = 0.0  # on the held-out images
     first_answers: tuple[list[int], list[int], list[int]] = ([], [], [])  # labels, NumPy, PyTorch
 
     @property
     def published(self) -> list[PublishedRow]:
-        """The recipe's published figures beside both sides' own."""
+        """The recipe's published figures beside both backends' own."""
         return published_rows(self.experiment, self.checkpoints)
 
     @property
@@ -148,15 +148,15 @@ class CompareResult(Result):
         """A table with a row for each epoch."""
         header = (
             "epoch",
-            *(f"{metric} {NAMES[side]}" for metric in ("loss", "accuracy") for side in NAMES),
+            *(f"{metric} {NAMES[backend]}" for metric in ("loss", "accuracy") for backend in NAMES),
             *(f"Δ {kind}" for kind in KINDS),
             "allowance used",
         )
         rows = [
             (
                 epoch.number,
-                *(f"{epoch.loss[side]:.4f}" for side in NAMES),
-                *(f"{epoch.accuracy[side]:.2%}" for side in NAMES),
+                *(f"{epoch.loss[backend]:.4f}" for backend in NAMES),
+                *(f"{epoch.accuracy[backend]:.2%}" for backend in NAMES),
                 *(f"{epoch.difference[kind]:.1e}" for kind in KINDS),
                 f"{max(epoch.used.values()):.0%}",
             )
@@ -177,8 +177,8 @@ class CompareResult(Result):
                 number=len(self.epochs) + 1,
                 last_step=len(self.steps),
                 training_loss={
-                    side: fmean(step.loss[side] for step in self.steps[first:])
-                    for side in last.loss
+                    backend: fmean(step.loss[backend] for step in self.steps[first:])
+                    for backend in last.loss
                 },
                 loss=last.loss,
                 accuracy=last.accuracy,

@@ -5,7 +5,7 @@ from typing import Any
 
 from parity.backends import Backend
 from parity.comparison.lockstep import Lockstep
-from parity.comparison.reproduce import Case
+from parity.comparison.reproduce import Reproduction
 from parity.comparison.result import CompareResult, Epoch
 from parity.comparison.steps import Divergence, StepReport
 from parity.experiment.published import Checkpoint
@@ -13,16 +13,16 @@ from parity.recipes import Published, Recipe
 
 __all__ = ["KINDS", "backend_state", "comparison_state", "restore_backend", "restore_comparison"]
 
-KINDS = (Case, Checkpoint, Divergence, Epoch, Published, Recipe, StepReport)
+KINDS = (Reproduction, Checkpoint, Divergence, Epoch, Published, Recipe, StepReport)
 MEMORY = ("farthest", "farthest_torch", "largest")  # what a Comparison remembers of earlier steps
 
 
 def comparison_state(lockstep: Lockstep, result: CompareResult) -> dict[str, Any]:
     """Everything that the next step of a comparison depends on, and what was found so far."""
     memory = {name: getattr(lockstep.comparison, name) for name in MEMORY}
-    case = lockstep.case and replace(lockstep.case, snapshot=None, tensors=None)
+    case = lockstep.reproduction and replace(lockstep.reproduction, snapshot=None, tensors=None)
     return {
-        "backends": {name: backend_state(side) for name, side in lockstep.backends.items()},
+        "backends": {name: backend_state(backend) for name, backend in lockstep.backends.items()},
         "memory": {
             name: [[*key, value] for key, value in values.items()]
             for name, values in memory.items()
@@ -39,7 +39,7 @@ def restore_comparison(lockstep: Lockstep, result: CompareResult, state: dict[st
     """Put a comparison that has not begun where `comparison_state` saw it."""
     result.steps, result.epochs = state["steps"], state["epochs"]
     result.checkpoints = state["checkpoints"]
-    lockstep.done, lockstep.case = len(result.steps), state["case"]
+    lockstep.done, lockstep.reproduction = len(result.steps), state["case"]
     lockstep.seconds = state["seconds"]
     for name, backend in lockstep.backends.items():
         restore_backend(backend, state["backends"][name], lockstep.done)

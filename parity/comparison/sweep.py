@@ -17,7 +17,7 @@ from parity.experiment.settings import Settings
 
 __all__ = ["KINDS", "Cell", "cells_of", "check", "run_cell"]
 
-BySide = dict[str, float]
+ByBackend = dict[str, float]
 Choices = dict[str, Any]  # the settings of one cell, such as {"batch_size": 64, "lr": 0.1}
 
 
@@ -30,7 +30,7 @@ class Cell:
     epochs: int
     split: str  # the held-out images of `curve`
     curve: list[Checkpoint] = field(default_factory=list)
-    seconds: BySide = field(default_factory=dict)  # in training steps alone
+    seconds: ByBackend = field(default_factory=dict)  # in training steps alone
     first_divergence: Divergence | None = None
     noise_horizon: int | None = None
     stopped: str = ""
@@ -88,7 +88,7 @@ def run_cell(
     on_step: Callable[[StepReport], object] | None = None,
     checkpoints: Callable[[int], Checkpoints | None] | None = None,
 ) -> Cell:
-    """Compare both sides under `choices`, and keep the figures but not the images.
+    """Compare both backends under `choices`, and keep the figures but not the images.
 
     A true answer of `on_step` ends the cell, which is then marked as stopped. `checkpoints` gives
     those of this cell, whose epochs have so many steps.

@@ -1,4 +1,4 @@
-"""One side alone, from the same initial weights and the same batches as in a comparison."""
+"""Train one backend, from the same initial weights and batches as in a comparison."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ __all__ = ["TrainingRun", "evaluate", "train"]
 
 @dataclass
 class TrainingRun:
-    """The trained side, the loss of every step, and the figures on whole splits."""
+    """The trained backend, the loss of every step, and the figures on whole splits."""
 
-    side: RecipeBackend
+    backend: RecipeBackend
     losses: list[float] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
     seconds: float = 0.0  # in training steps alone
@@ -48,12 +48,12 @@ def train(
         If the loss is not finite; it names the step and the first tensor that is not.
     """
     settings = experiment.settings
-    side = make_backend(impl, experiment.recipe, settings.dtype, settings.seed, settings.device)
-    side.load(experiment.initial)
-    run = TrainingRun(side)
+    backend = make_backend(impl, experiment.recipe, settings.dtype, settings.seed, settings.device)
+    backend.load(experiment.initial)
+    run = TrainingRun(backend)
 
     def measure(step: int) -> None:
-        run.checkpoints += evaluate(experiment, {impl: side}, step, run.interrupted)
+        run.checkpoints += evaluate(experiment, {impl: backend}, step, run.interrupted)
         ended = run.interrupted or step % experiment.steps_per_epoch == 0
         if step and ended and on_epoch is not None:
             on_epoch(run)
@@ -62,13 +62,13 @@ def train(
         restore(run, checkpoints.state)
     done = len(run.losses)
     measure(done)
-    steps = side_steps(experiment, side, done)
+    steps = side_steps(experiment, backend, done)
     for number in range(done + 1, experiment.num_steps + 1):
         start = perf_counter()
-        outcome = next(steps)
+        training_step = next(steps)
         run.seconds += perf_counter() - start
-        run.losses.append(outcome.loss)
-        stop = on_step is not None and bool(on_step(outcome))
+        run.losses.append(training_step.loss)
+        stop = on_step is not None and bool(on_step(training_step))
         last = number == experiment.num_steps
         run.interrupted = stop and not last
         if checkpoints is not None:  # of the step alone: what is measured after it comes again
@@ -79,18 +79,18 @@ def train(
     return run
 
 
-def side_steps(experiment: Experiment, side: RecipeBackend, done: int) -> Iterator[TrainingStep]:
+def side_steps(experiment: Experiment, backend: RecipeBackend, done: int) -> Iterator[TrainingStep]:
     """Train on the batches after those that are `done`, and yield after each step."""
     first = done + 1
-    for images, labels, batches in experiment.windows(side.dtype, experiment.batches()[done:]):
-        yield from side.steps(images, labels, batches, first)
+    for images, labels, batches in experiment.windows(backend.dtype, experiment.batches()[done:]):
+        yield from backend.steps(images, labels, batches, first)
         first += len(batches)
 
 
 def state_of(run: TrainingRun) -> dict[str, Any]:
     """Everything that the next step depends on, and the figures so far."""
     return {
-        "backend": backend_state(run.side),
+        "backend": backend_state(run.backend),
         "losses": run.losses,
         "checkpoints": run.checkpoints,
         "seconds": run.seconds,
@@ -101,22 +101,22 @@ def restore(run: TrainingRun, state: dict[str, Any]) -> None:
     """Put a training that has not begun where `state_of` saw it."""
     run.losses, run.checkpoints = state["losses"], state["checkpoints"]
     run.seconds = state["seconds"]
-    restore_backend(run.side, state["backend"], len(run.losses))
+    restore_backend(run.backend, state["backend"], len(run.losses))
 
 
 def evaluate(
     experiment: Experiment,
-    sides: Mapping[str, RecipeBackend],
+    backends: Mapping[str, RecipeBackend],
     step: int,
     interrupted: bool = False,
 ) -> list[Checkpoint]:
-    """Every side on each split that is due after `step` steps; one at least if it ends there."""
+    """Every backend on each split that is due after `step` steps; one at least if it ends there."""
     checkpoints = []
     splits = experiment.evaluated_after(step)
     for split in splits or [experiment.held_out] * interrupted:
         figures = {
-            name: side.evaluate(*experiment.arrays(split, side.dtype))
-            for name, side in sides.items()
+            name: backend.evaluate(*experiment.arrays(split, backend.dtype))
+            for name, backend in backends.items()
         }
         loss = {name: loss for name, (loss, _) in figures.items()}
         accuracy = {name: accuracy for name, (_, accuracy) in figures.items()}

@@ -20,18 +20,18 @@ TRANSPOSED = {"fc.weight", "fc1.weight", "fc2.weight", "W1", "W2"}
 class Conventions:
     """How the file counts; the defaults are PyTorch's."""
 
-    reduction: Literal["mean", "sum"] = "mean"  # of a cross-entropy that is not told
+    reduction: Literal["mean", "sum"] = "mean"  # of a cross-entropy that is not options
     weights: Literal["out-in", "in-out"] = "out-in"  # the shape of a linear layer's weight
     l2_half: bool = False  # λ stands for the penalty λ‖p‖², where PyTorch's is (λ/2)‖p‖²
 
     def adapt(self, subject: str, call: Call) -> Call:
         """The call, with what the file takes for given told to the reference."""
-        told: dict[str, Any] = {}
+        options: dict[str, Any] = {}
         if subject in REDUCES and "reduction" not in call.options:
-            told["reduction"] = self.reduction
+            options["reduction"] = self.reduction
         if self.l2_half and "weight_decay" in call.options:
-            told["weight_decay"] = 2 * call.options["weight_decay"]
-        return replace(call, reference_options=told)
+            options["weight_decay"] = 2 * call.options["weight_decay"]
+        return replace(call, reference_options=options)
 
     def args(self, subject: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments as the file wants them."""

@@ -109,7 +109,7 @@ class Operation:
     examples: tuple[Mapping[str, Any], ...]  # options at which the gradient check looks
     at: Mapping[str, int]  # the sizes at which it looks
     values: Literal["any", "off zero", "distinct"]  # what keeps the inputs away from kinks
-    least: int  # rows below which it has no gradient, or none that rounding leaves
+    least: int  # rows below which it has no gradient, or only one that is lost in rounding
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 """The entries of the models, the optimizers and the loops.
 
 Probed are a few steps, a partial last batch, decay, another lr. Each step starts from weights of
-its own, on either side, so that a wrong step does not spoil the ones after it.
+its own, on either backend, so that a wrong step does not spoil the ones after it.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Weight files: safetensors with PyTorch's state_dict names and layouts, one file for both sides.
+"""Weight files: safetensors with PyTorch's state_dict names and layouts, one for both backends.
 
 What is loaded fits the model in every name, shape and dtype, or none of it is.
 """
@@ -59,15 +59,15 @@ def load(path: Path, like: Mapping[str, ndarray]) -> dict[str, ndarray]:
     found = read(path, 4 * sum(array.nbytes for array in like.values()) + EXTRA)
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
         raise InputError(f"load: {path} holds a {type(found).__name__}, expected a state_dict")
-    faults = [f"{name} is missing" for name in like if name not in found]
-    faults += [f"{name} is unexpected" for name in sorted(found) if name not in like]
-    faults += [
-        f"{name} {fault}"
+    problems = [f"{name} is missing" for name in like if name not in found]
+    problems += [f"{name} is unexpected" for name in sorted(found) if name not in like]
+    problems += [
+        f"{name} {problem}"
         for name, array in like.items()
-        if name in found and (fault := misfit(found[name], array))
+        if name in found and (problem := problem_with(found[name], array))
     ]
-    if faults:
-        raise InputError(f"load: {path} does not fit the model: {'; '.join(faults)}")
+    if problems:
+        raise InputError(f"load: {path} does not fit the model: {'; '.join(problems)}")
     return {name: np.array(found[name].detach().resolve_neg().numpy()) for name in like}
 
 
@@ -109,7 +109,7 @@ def check_archive(content: bytes, limit: int) -> None:
             raise tensorfile.DamagedError("is damaged: its checksum does not match")
 
 
-def misfit(tensor: Any, array: ndarray) -> str:
+def problem_with(tensor: Any, array: ndarray) -> str:
     """What keeps `tensor` from taking the place of `array`, or nothing."""
     if not isinstance(tensor, torch.Tensor):
         return f"is a {type(tensor).__name__}, expected a tensor"

@@ -66,9 +66,9 @@ def check_file(
                 if any(isinstance(value, tuple) for value in pair.options.values()):
                     unchecked.append(f"{pair}: no pairs, such as {reason}")
                 else:
-                    parts.append(Part(str(pair), fault=str(reason)))
-            except (BadCaseError, TypeError, ValueError) as fault:
-                parts.append(Part(str(pair), fault=str(fault)))
+                    parts.append(Part(str(pair), error=str(reason)))
+            except (BadCaseError, TypeError, ValueError) as error:
+                parts.append(Part(str(pair), error=str(error)))
     finally:
         student.close()
     if not parts and words(loaded):
@@ -79,7 +79,7 @@ def check_file(
             "linear_backward"
         )
     if words(loaded):
-        parts.insert(0, Part(path.name, fault=words(loaded)))
+        parts.insert(0, Part(path.name, error=words(loaded)))
     return parts, list(dict.fromkeys(unchecked))
 
 

@@ -2,7 +2,7 @@
 
 The scalar is <f(x), G> with a drawn G; a plain sum would be blind where outputs sum to a constant,
 as softmax's do. For each input x one random direction u is tried first: the slope along u, by two
-evaluations of f at any size of x (and three that tell how far it may be off), against <g, u>. Only
+evaluations of f at any size of x (and three that measure its error), against <g, u>. Only
 where these disagree are the elements looked at, and the wrong ones named.
 
 What a direction sees: among n elements of similar size the error of one is diluted by √n, while the
@@ -27,12 +27,12 @@ from parity.gradients.guards import (
     as_float64,
     as_output,
     check_finite,
-    fault_of,
+    error_of,
     unchanging,
 )
 from parity.gradients.slopes import Probe, draw, inner
 from parity.system import html
-from parity.tolerance import allowance, index_of, spelled, worst_element
+from parity.tolerance import allowance, element_name, index_of, worst_element
 
 __all__ = ["Element", "GradcheckResult", "InputCheck", "Part", "gradcheck"]
 
@@ -116,7 +116,7 @@ class Part:
 
     name: str
     result: GradcheckResult | None = None
-    fault: str = ""
+    error: str = ""
 
     @property
     def ok(self) -> bool:
@@ -195,9 +195,9 @@ def gradcheck(
 
     checks = []
     for i, (name, x) in enumerate(named.items()):
-        fault = fault_of(name, gradients[i], named)
-        if fault:
-            checks.append(InputCheck(name, x.shape, "fail", fault))
+        error = error_of(name, gradients[i], named)
+        if error:
+            checks.append(InputCheck(name, x.shape, "fail", error))
             continue
         before, after = inputs[:i], inputs[i + 1 :]
         probe = Probe(
@@ -244,13 +244,13 @@ def by_differences(
     check = replace(check, elements=tuple(elements))
     wrong = sum(not element.kink for element in elements)
     if wrong:
-        message = f"{told(name, elements[0])}; wrong: {wrong} of {looked} elements looked at"
+        message = f"{describe(name, elements[0])}; wrong: {wrong} of {looked} elements looked at"
         return replace(check, verdict="fail", message=message)
     if elements:
         message = (
-            f"{spelled(name, elements[0].index)} = {elements[0].gradient!r} is at a kink, where "
-            f"another convention would differ; at a kink: {len(elements)} of {looked} elements "
-            "looked at, and none is wrong"
+            f"{element_name(name, elements[0].index)} = {elements[0].gradient!r} is at a kink, "
+            "where another convention would differ; "
+            f"at a kink: {len(elements)} of {looked} elements looked at, and none is wrong"
         )
         return replace(check, verdict="kink", message=message)
     if slope.agrees:
@@ -329,7 +329,7 @@ def by_autograd(
     worst = Element(
         index, float(probe.gradient[index]), float(reference[index]), SAME * largest, kink=False
     )
-    message = f"{told(check.name, worst)} by autograd; wrong: {wrong.sum()} of {wrong.size}"
+    message = f"{describe(check.name, worst)} by autograd; wrong: {wrong.sum()} of {wrong.size}"
     return replace(check, verdict="fail", message=message, elements=(worst, *check.elements))
 
 
@@ -343,10 +343,10 @@ def autograd(
     return [gradient.numpy() for gradient in torch_impl.functional.autograd(mirror, *tensors)]
 
 
-def told(name: str, element: Element) -> str:
-    """What an element is and what it should be."""
+def describe(name: str, element: Element) -> str:
+    """What an element is, and what it should be."""
     return (
-        f"{spelled(name, element.index)} = {element.gradient!r}, but should be "
+        f"{element_name(name, element.index)} = {element.gradient!r}, but should be "
         f"{element.expected!r} ± {element.tolerance:.1e}"
     )
 

@@ -1,4 +1,4 @@
-"""What a gradient check will not take: it says so before it compares."""
+"""What a gradient check refuses, before it compares."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,9 +8,9 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from parity.errors import BadCaseError
-from parity.tolerance import first_element, spelled
+from parity.tolerance import element_name, first_element
 
-__all__ = ["as_float64", "as_output", "check_finite", "fault_of", "unchanging"]
+__all__ = ["as_float64", "as_output", "check_finite", "error_of", "unchanging"]
 
 
 def as_float64(name: str, x: Any) -> Float[ndarray, "..."]:
@@ -36,10 +36,10 @@ def as_output(output: Any) -> Float[ndarray, "..."]:
 
 
 def check_finite(name: str, x: Float[ndarray, "..."]) -> None:
-    """Raise BadCaseError if an element is NaN or infinite: NaN on both sides is no agreement."""
+    """Raise BadCaseError if an element is NaN or infinite: NaN in both is not agreement."""
     if not np.isfinite(x).all():
         index = first_element(~np.isfinite(x))
-        raise BadCaseError(f"{spelled(name, index)} = {x[index]}, which compares nothing")
+        raise BadCaseError(f"{element_name(name, index)} = {x[index]}, which compares nothing")
 
 
 def unchanging(what: str, function: Callable[..., Any], arguments: Mapping[str, ndarray]) -> Any:
@@ -51,13 +51,13 @@ def unchanging(what: str, function: Callable[..., Any], arguments: Mapping[str, 
         if changed.any():
             index = first_element(changed)
             raise BadCaseError(
-                f"{what} changed its argument: {spelled(name, index)} was {before[name][index]} "
-                f"and became {array[index]}"
+                f"{what} changed its argument: {element_name(name, index)} was "
+                f"{before[name][index]} and became {array[index]}"
             )
     return value
 
 
-def fault_of(name: str, gradient: Any, inputs: Mapping[str, ndarray]) -> str:
+def error_of(name: str, gradient: Any, inputs: Mapping[str, ndarray]) -> str:
     """What is wrong with a gradient at first sight, or nothing; raises BadCaseError for an alias.
 
     An optimizer's step would write through an alias into what the gradient was computed from.
@@ -73,5 +73,5 @@ def fault_of(name: str, gradient: Any, inputs: Mapping[str, ndarray]) -> str:
             raise BadCaseError(f"the gradient of {name} lies in the memory of {other}")
     if not np.isfinite(gradient).all():
         index = first_element(~np.isfinite(gradient))
-        return f"{spelled(name, index)} = {np.asarray(gradient)[index]}, but should be finite"
+        return f"{element_name(name, index)} = {np.asarray(gradient)[index]}, but should be finite"
     return ""

@@ -59,7 +59,7 @@ def check_model(
         try:
             parts.append(Part(name, check()))
         except BadCaseError as error:
-            parts.append(Part(name, fault=str(error)))
+            parts.append(Part(name, error=str(error)))
         on_part(parts[-1])
 
     note(LOSS, lambda: check_loss(logits, labels, seed))

@@ -11,7 +11,7 @@ from parity.errors import InputError
 from parity.pictures.saving import Picture
 from parity.predict.answers import Answers
 from parity.system import files
-from parity.system.palette import NAMES, SIDES
+from parity.system.palette import BACKENDS, NAMES
 
 __all__ = ["check_writable", "confusion_picture", "digit_picture", "mistakes_picture"]
 
@@ -28,23 +28,23 @@ def check_writable(path: Path | None) -> None:
 
 
 def digit_picture(title: str, image: ndarray, answers: Answers) -> Picture:
-    """The image (1, 784) and, beside it, both sides' probabilities as bars."""
+    """The image (1, 784) and, beside it, both backends' probabilities as bars."""
     figure = Picture(figsize=(10, 5), layout="constrained")
     figure.suptitle(title, fontsize=16)
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
     show(left, image[0])
     classes = np.arange(answers.probabilities["numpy"].shape[1])
-    for (side, probabilities), offset in zip(
+    for (backend, probabilities), offset in zip(
         answers.probabilities.items(), (-0.2, 0.2), strict=True
     ):
         right.barh(
             classes + offset,
             100 * probabilities[0],
             height=0.4,
-            color=SIDES[side],
+            color=BACKENDS[backend],
             edgecolor="white",
-            hatch=HATCHES[side],
-            label=NAMES[side],
+            hatch=HATCHES[backend],
+            label=NAMES[backend],
         )
     right.set(xlabel="probability, %", ylabel="class", xlim=(0, 100), yticks=classes)
     right.set_ylim(len(classes) - 0.5, -0.5)
@@ -59,7 +59,7 @@ def digit_picture(title: str, image: ndarray, answers: Answers) -> Picture:
 def mistakes_picture(
     title: str, images: ndarray, labels: ndarray, answers: Answers, wrong: ndarray
 ) -> Picture:
-    """The first images (N, 784) at the indices `wrong`, with what both sides take them for."""
+    """The first images (N, 784) at the indices `wrong`, with what both backends take them for."""
     shown = wrong[: ROWS * COLUMNS]
     columns = min(COLUMNS, max(len(shown), 1))
     rows = -(-len(shown) // columns) or 1
@@ -77,17 +77,17 @@ def mistakes_picture(
 
 
 def caption(answers: Answers, index: int, label: int) -> str:
-    """The true label, and what each side answers with which probability."""
+    """The true label, and what each backend answers with which probability."""
     lines = [f"it is {label}, image {index}"]
-    for side, name in NAMES.items():
-        answer, confidence = answers.classes[side][index], answers.confidence[side][index]
+    for backend, name in NAMES.items():
+        answer, confidence = answers.classes[backend][index], answers.confidence[backend][index]
         lines.append(f"{name}: {answer}, {confidence:.1%}")
     return "\n".join(lines)
 
 
 def confusion_picture(title: str, confusion: dict[str, ndarray]) -> Picture:
-    """How often each digit was taken for each; one panel if both sides' counts are the same."""
-    panels = {NAMES[side]: counts for side, counts in confusion.items()}
+    """How often each digit was taken for each; one panel if both backends' counts are the same."""
+    panels = {NAMES[backend]: counts for backend, counts in confusion.items()}
     if np.array_equal(confusion["numpy"], confusion["torch"]):
         panels = {"NumPy and PyTorch alike": confusion["numpy"]}
     figure = Picture(figsize=(9 * len(panels), 8.6), layout="constrained")

@@ -17,7 +17,7 @@ from parity.pictures.style import KIND_STYLES, smoothed
 from parity.pictures.training import weight_images
 from parity.system import files, html
 from parity.system.html import Line
-from parity.system.palette import NAMES, SIDES
+from parity.system.palette import BACKENDS, NAMES
 
 __all__ = ["check_page", "compare_page", "options", "save", "sweep_page"]
 
@@ -48,16 +48,16 @@ def compare_page(result: CompareResult, command: str) -> str:
             "Accuracy",
             [
                 Line(
-                    f"{NAMES[side]}, {split}",
+                    f"{NAMES[backend]}, {split}",
                     [point.step for point in result.curve(split)],
-                    [100 * point.accuracy[side] for point in result.curve(split)],
-                    SIDES[side],
-                    WIDTHS[side],
-                    DASHES[side],
-                    0.5 if side == "numpy" else 1.0,
+                    [100 * point.accuracy[backend] for point in result.curve(split)],
+                    BACKENDS[backend],
+                    WIDTHS[backend],
+                    DASHES[backend],
+                    0.5 if backend == "numpy" else 1.0,
                 )
                 for split in (result.experiment.held_out, "training")
-                for side in NAMES
+                for backend in NAMES
                 if result.curve(split)
             ],
             x_label="step",
@@ -91,7 +91,7 @@ def compare_page(result: CompareResult, command: str) -> str:
         result.epochs_as_html(),
         "<h2>Weights</h2>",
         html.picture(
-            as_png(weight_images({n: s.weights() for n, s in result.sides.items()}), dpi=90),
+            as_png(weight_images({n: s.weights() for n, s in result.backends.items()}), dpi=90),
             "the weights of the first layer as images",
         ),
         *misclassified(result),
@@ -117,23 +117,29 @@ def divergence(result: CompareResult) -> list[str]:
 
 
 def loss_lines(result: CompareResult) -> list[Line]:
-    """Training loss of both sides, and the held-out loss at its checkpoints."""
+    """Training loss of both backends, and the held-out loss at its checkpoints."""
     lines = []
     curve = result.curve(result.experiment.held_out)
-    for side, name in NAMES.items():
-        losses = np.array([step.loss[side] for step in result.steps])
+    for backend, name in NAMES.items():
+        losses = np.array([step.loss[backend] for step in result.steps])
         where, means = smoothed(losses)
-        opacity = 0.5 if side == "numpy" else 1.0
-        raw = Line("", 1 + np.arange(len(losses)), losses, SIDES[side], 0.6, opacity=0.2)
+        opacity = 0.5 if backend == "numpy" else 1.0
+        raw = Line("", 1 + np.arange(len(losses)), losses, BACKENDS[backend], 0.6, opacity=0.2)
         mean = Line(
-            f"{name}, training", 1 + where, means, SIDES[side], WIDTHS[side], DASHES[side], opacity
+            f"{name}, training",
+            1 + where,
+            means,
+            BACKENDS[backend],
+            WIDTHS[backend],
+            DASHES[backend],
+            opacity,
         )
         points = Line(
             f"{name}, {curve[0].split}",
             [point.step for point in curve],
-            [point.loss[side] for point in curve],
-            SIDES[side],
-            1.6 if side == "numpy" else 0.8,
+            [point.loss[backend] for point in curve],
+            BACKENDS[backend],
+            1.6 if backend == "numpy" else 0.8,
             points=True,
         )
         lines += [raw, mean, points]
@@ -153,16 +159,20 @@ def allowance_map(result: CompareResult) -> str:
 
 
 def misclassified(result: CompareResult) -> list[str]:
-    """The first held-out images that either side gets wrong, with both answers."""
+    """The first held-out images that either backend gets wrong, with both answers."""
     experiment, split = result.experiment, result.experiment.held_out
     images, labels = experiment.arrays(split, experiment.settings.dtype)
-    answers = {name: side.predict(images).argmax(axis=1) for name, side in result.sides.items()}
+    answers = {
+        name: backend.predict(images).argmax(axis=1) for name, backend in result.backends.items()
+    }
     wrong = np.flatnonzero(np.any([answer != labels for answer in answers.values()], axis=0))
     shown = [
         html.image(
             images[index].reshape(28, 28),
             f"image {index}: it is {labels[index]}\n"
-            + "\n".join(f"{NAMES[side]}: {answer[index]}" for side, answer in answers.items()),
+            + "\n".join(
+                f"{NAMES[backend]}: {answer[index]}" for backend, answer in answers.items()
+            ),
         )
         for index in wrong[:SHOWN]
     ]
@@ -179,16 +189,16 @@ def sweep_page(title: str, cells: Sequence[Cell], command: str) -> str:
             f"Held-out {metric}: NumPy broad, PyTorch dashed",
             [
                 Line(
-                    name if side == "numpy" else "",
+                    name if backend == "numpy" else "",
                     [point.step / cell.steps * cell.epochs for point in cell.curve],
-                    [factor * getattr(point, metric)[side] for point in cell.curve],
+                    [factor * getattr(point, metric)[backend] for point in cell.curve],
                     shade,
-                    WIDTHS[side],
-                    DASHES[side],
-                    0.5 if side == "numpy" else 1.0,
+                    WIDTHS[backend],
+                    DASHES[backend],
+                    0.5 if backend == "numpy" else 1.0,
                 )
                 for cell, name, shade in zip(cells, names, shades, strict=True)
-                for side in NAMES
+                for backend in NAMES
             ],
             x_label="epoch",
             y_label=label,
@@ -201,8 +211,8 @@ def sweep_page(title: str, cells: Sequence[Cell], command: str) -> str:
         (
             name,
             f"{cell.steps:,}",
-            *(f"{cell.curve[-1].loss[side]:.4g}" if cell.curve else "" for side in NAMES),
-            *(f"{cell.curve[-1].accuracy[side]:.2%}" if cell.curve else "" for side in NAMES),
+            *(f"{cell.curve[-1].loss[backend]:.4g}" if cell.curve else "" for backend in NAMES),
+            *(f"{cell.curve[-1].accuracy[backend]:.2%}" if cell.curve else "" for backend in NAMES),
             cell.stopped or cell.in_short,
         )
         for cell, name in zip(cells, names, strict=True)

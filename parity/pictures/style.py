@@ -9,9 +9,9 @@ from numpy import ndarray
 from parity.comparison.steps import KINDS
 from parity.system.palette import AMBER, BLUE, GREEN, GREY, NAMES, ORANGE, PINK
 
-__all__ = ["DIVERGENCE", "HORIZON", "KIND_STYLES", "SIDES", "legend_below", "smoothed"]
+__all__ = ["DIVERGENCE", "HORIZON", "KIND_STYLES", "BACKENDS", "legend_below", "smoothed"]
 
-SIDES: dict[str, dict[str, Any]] = {  # a broad line, so that the other shows on it
+BACKENDS: dict[str, dict[str, Any]] = {  # a broad line, so that the other shows on it
     "numpy": {"label": NAMES["numpy"], "color": BLUE, "linewidth": 5, "alpha": 0.55},
     "torch": {"label": NAMES["torch"], "color": ORANGE, "linewidth": 1.4, "linestyle": "--"},
 }

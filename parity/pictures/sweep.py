@@ -76,11 +76,11 @@ def sweep_curves(title: str, cells: Sequence[Cell]) -> Picture:
 
 
 def plot_cell(axes: Axes, cell: Cell, metric: str, factor: float, style: Style) -> None:
-    """Both sides' figures over the epochs; nothing for a cell that was stopped at once."""
+    """Both backends' figures over the epochs; nothing for a cell that was stopped at once."""
     epochs = [point.step / cell.steps * cell.epochs for point in cell.curve]
     numpy, torch = (
-        [factor * getattr(point, metric)[side] for point in cell.curve]
-        for side in ("numpy", "torch")
+        [factor * getattr(point, metric)[backend] for point in cell.curve]
+        for backend in ("numpy", "torch")
     )
     every = max(1, len(epochs) // 8)
     axes.plot(epochs, numpy, markevery=every, **BROAD | style)

@@ -10,22 +10,22 @@ from numpy import ndarray
 from parity.comparison.result import CompareResult
 from parity.pictures.saving import Picture
 from parity.pictures.style import (
+    BACKENDS,
     DIVERGENCE,
     HORIZON,
     KIND_STYLES,
-    SIDES,
     legend_below,
     smoothed,
 )
 
 __all__ = ["training_curves", "weight_images"]
 
-TILES = 10  # weights that are shown of each side
+TILES = 10  # weights that are shown of each backend
 SIDE = 28
 
 
 def training_curves(result: CompareResult) -> Picture:
-    """Loss and accuracy of both sides, the allowance used at each step, and the weights learned."""
+    """Loss and accuracy of both backends, the allowance used at each step, and the weights."""
     figure = Picture(figsize=(11, 11.5), layout="constrained")
     figure.suptitle(f"{result.title}\n{result.in_short}", fontsize=15)
     parts: Any = figure.subfigures(2, 1, height_ratios=(3.6, 1))
@@ -43,7 +43,7 @@ def training_curves(result: CompareResult) -> Picture:
     legend_below(loss, 2)
     legend_below(accuracy, 2)
     legend_below(allowance, 7)
-    plot_weights(images, {name: side.weights() for name, side in result.sides.items()})
+    plot_weights(images, {name: backend.weights() for name, backend in result.backends.items()})
     return figure
 
 
@@ -59,13 +59,13 @@ def mark(axes: Axes, result: CompareResult, named: bool) -> None:
 def plot_loss(axes: Axes, result: CompareResult) -> None:
     """Training loss, smoothed with each step's own faint behind it, and held-out loss as points."""
     curve = result.curve(result.experiment.held_out)
-    for side, style in SIDES.items():
-        losses = np.array([step.loss[side] for step in result.steps])
+    for backend, style in BACKENDS.items():
+        losses = np.array([step.loss[backend] for step in result.steps])
         numbers = 1 + np.arange(len(losses))
         axes.plot(numbers, losses, color=style["color"], linewidth=0.5, alpha=0.15)
         where, means = smoothed(losses)
         axes.plot(1 + where, means, **style | {"label": f"{style['label']}, training"})
-        plot_points(axes, curve, side, "loss", 1.0, f"{style['label']}, {curve[0].split}")
+        plot_points(axes, curve, backend, "loss", 1.0, f"{style['label']}, {curve[0].split}")
     axes.set(title="Loss: training smoothed, each step faint", ylabel="cross-entropy", ylim=0)
 
 
@@ -73,9 +73,9 @@ def plot_accuracy(axes: Axes, result: CompareResult) -> None:
     """Accuracy on held-out images as training goes on, and on the training images if known."""
     for split in (result.experiment.held_out, "training"):
         curve = result.curve(split)
-        for side, style in SIDES.items() if curve else ():
+        for backend, style in BACKENDS.items() if curve else ():
             label = f"{style['label']}, {split}"
-            plot_points(axes, curve, side, "accuracy", 100.0, label, joined=True)
+            plot_points(axes, curve, backend, "accuracy", 100.0, label, joined=True)
     axes.set(title="Accuracy", ylabel="right answers, %")
 
 
@@ -85,23 +85,23 @@ MARKERS = {"numpy": "o", "torch": "x"}
 def plot_points(
     axes: Axes,
     curve: Any,
-    side: str,
+    backend: str,
     metric: str,
     factor: float,
     label: str,
     joined: bool = False,
 ) -> None:
     """A checkpoint each: NumPy's as rings, PyTorch's as crosses in them; training images dotted."""
-    style = SIDES[side]
+    style = BACKENDS[backend]
     training = curve[0].split == "training"
     axes.plot(
         [point.step for point in curve],
-        [factor * getattr(point, metric)[side] for point in curve],
+        [factor * getattr(point, metric)[backend] for point in curve],
         color=style["color"],
         linestyle=(":" if training else style.get("linestyle", "-")) if joined else "",
         linewidth=style["linewidth"] / 2 if joined else 0,
-        marker=None if training else MARKERS[side],
-        markersize=8 if side == "numpy" else 5,
+        marker=None if training else MARKERS[backend],
+        markersize=8 if backend == "numpy" else 5,
         markerfacecolor="none",
         alpha=0.8,
         label=label,
@@ -131,14 +131,14 @@ def weight_images(weights: Mapping[str, Mapping[str, ndarray]]) -> Picture:
 
 
 def plot_weights(figure: Any, weights: Mapping[str, Mapping[str, ndarray]]) -> None:
-    """A row of tiles for each side: what each of the first units looks for."""
-    tiles = {side: first_layer(state) for side, state in weights.items()}
+    """A row of tiles for each backend: what each of the first units looks for."""
+    tiles = {backend: first_layer(state) for backend, state in weights.items()}
     count = min(len(images) for images in tiles.values())
     name = next(iter(next(iter(weights.values()))))
     figure.suptitle(f"{name}, the first {count}: purple adds, orange takes away", fontsize=12)
     limit = max(float(np.abs(images).max()) for images in tiles.values())
-    for axes, (side, images) in zip(figure.subplots(len(tiles), 1), tiles.items(), strict=True):
-        axes.set_ylabel(SIDES[side]["label"])
+    for axes, (backend, images) in zip(figure.subplots(len(tiles), 1), tiles.items(), strict=True):
+        axes.set_ylabel(BACKENDS[backend]["label"])
         axes.imshow(in_a_row(images[:count]), cmap="PuOr", vmin=-limit, vmax=limit)
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)

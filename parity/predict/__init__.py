@@ -1,1 +1,1 @@
-"""Use of a trained model: its weights in a file, its answers, its mistakes."""
+"""Use of a trained model: its weights in a file, its answers, the misclassified images."""

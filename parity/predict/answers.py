@@ -1,4 +1,4 @@
-"""What both sides answer when they hold the same trained weights, and whether they agree."""
+"""The answers of both backends with the same trained weights, and whether they agree."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ class Answers:
 
     probabilities: dict[str, ndarray]  # (N, C) of "numpy" and "torch"
     parity: bool
-    max_difference: float  # between the two sides' probabilities
+    max_difference: float  # between the two backends' probabilities
 
     @property
     def classes(self) -> dict[str, ndarray]:
@@ -49,13 +49,13 @@ def check_settings(settings: Settings) -> None:
 
 
 def ask(experiment: Experiment, weights: dict[str, ndarray], images: ndarray) -> Answers:
-    """Give both sides the same weights and the same images (N, 784)."""
+    """Give both backends the same weights and the same images (N, 784)."""
     recipe, settings = experiment.recipe, experiment.settings
     numpy = NumpyBackend(recipe, settings.dtype, settings.seed)
     theirs = TorchBackend(recipe, settings.dtype, settings.seed, settings.device)
     exact = TorchBackend(recipe, "float64", settings.seed, settings.device)
-    for side in (numpy, theirs, exact):
-        side.load(weights)
+    for backend in (numpy, theirs, exact):
+        backend.load(weights)
     images = images.astype(settings.dtype)
     logits = {"numpy": numpy.predict(images), "torch": theirs.predict(images)}
     truth = exact.predict(images.astype(np.float64))

@@ -13,7 +13,7 @@ __all__ = ["Findings", "confusion_matrix", "find"]
 
 @dataclass(frozen=True)
 class Findings:
-    """The images that either side gets wrong, and the counts of every answer, by side."""
+    """The images that either backend gets wrong, and the counts of every answer, by side."""
 
     answers: Answers
     labels: ndarray  # (N,)
@@ -24,13 +24,13 @@ class Findings:
     def accuracy(self) -> dict[str, float]:
         """The share of right answers, by side."""
         return {
-            side: float((classes == self.labels).mean())
-            for side, classes in self.answers.classes.items()
+            backend: float((classes == self.labels).mean())
+            for backend, classes in self.answers.classes.items()
         }
 
     @property
     def prediction_agreement(self) -> float:
-        """The share of images to which both sides give the same answer."""
+        """The share of images to which both backends give the same answer."""
         numpy, torch = self.answers.classes.values()
         return float((numpy == torch).mean())
 
@@ -42,8 +42,8 @@ def find(answers: Answers, labels: Int[ndarray, " N"]) -> Findings:
     surest = np.argsort(-answers.confidence["numpy"][wrong], kind="stable")
     num_classes = answers.probabilities["numpy"].shape[1]
     confusion = {
-        side: confusion_matrix(labels, classes, num_classes)
-        for side, classes in answers.classes.items()
+        backend: confusion_matrix(labels, classes, num_classes)
+        for backend, classes in answers.classes.items()
     }
     return Findings(answers, labels, wrong[surest], confusion)
 

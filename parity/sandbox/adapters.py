@@ -102,7 +102,7 @@ def bind(function: Callable[..., Any], required: int, options: dict[str, Any]) -
 
 
 def arrays_of(value: Any, outputs: int) -> Arrays:
-    """`value` as so many arrays; raises BadResult for what is none."""
+    """`value` as so many arrays; raises BadResult if it is not an array."""
     if value is None:
         raise BadResult(NOTHING)
     if outputs == 1:

@@ -12,7 +12,13 @@ __all__ = ["escaped", "loaded", "outcomes"]
 
 Outcome = dict[str, Any]
 
-WORDS = {"raised", "bad_result", "unsupported", "borrowed", "misfit"}  # one says what happened
+WORDS = {
+    "raised",
+    "bad_result",
+    "unsupported",
+    "borrowed",
+    "layout_error",
+}  # one says what happened
 LONGEST = 20_000  # characters of a message that are kept
 
 

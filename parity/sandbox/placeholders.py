@@ -128,7 +128,7 @@ class Seen(importlib.abc.MetaPathFinder):
         return None
 
     def find_distributions(self, context: DistributionFinder.Context) -> Iterable[Distribution]:
-        """What these packages tell about themselves, for those that ask for their own version."""
+        """The metadata of these packages, for files that ask for a version."""
         paths = DistributionFinder.Context(name=context.name, path=[*set(self.folders.values())])
         return MetadataPathFinder.find_distributions(paths)
 

@@ -1,4 +1,4 @@
-"""Runs requests on the code under check: loads it, limits its time, puts its faults into words."""
+"""Runs requests on the code under check: loads it, limits its time, describes its errors."""
 
 import contextlib
 import copy
@@ -93,7 +93,7 @@ class Session:
         ]
 
     def read_by(self, plan: dict[str, Any]) -> dict[str, Any]:
-        """Read the file by a layout from here on; tells the operations that it has."""
+        """Read the file by a layout from here on; returns the operations that it has."""
         self.map = plan["file"]
 
         def run() -> list[Any]:
@@ -181,7 +181,7 @@ class Session:
         if frames and frames[-1].filename == self.map:
             if "'NoneType'" in words:
                 return {"bad_result": NOTHING}
-            return {"misfit": words, "line": frames[-1].lineno or 0, "traceback": trace}
+            return {"layout_error": words, "line": frames[-1].lineno or 0, "traceback": trace}
         lines = [place(frame) for frame in frames if self.is_students(frame.filename)]
         return {"raised": words + (f" ({lines[-1]})" if lines else ""), "traceback": trace}
 

@@ -246,11 +246,11 @@ def blamed(outcome: dict[str, Any], layout: Layout | None) -> dict[str, Any]:
 
     Raises InputError where the line is one of the user's own map.
     """
-    if "misfit" not in outcome or layout is None:
+    if "layout_error" not in outcome or layout is None:
         return outcome
     if not layout.shipped:
-        raise InputError(f"{layout.file}, line {outcome['line']}: {outcome['misfit']}")
-    words = f"does not fit the layout {layout.name}, which {outcome['misfit']}"
+        raise InputError(f"{layout.file}, line {outcome['line']}: {outcome['layout_error']}")
+    words = f"does not fit the layout {layout.name}, which {outcome['layout_error']}"
     return {**raised(words), "traceback": outcome.get("traceback", "")}
 
 

@@ -19,7 +19,7 @@ REAL = re.compile(r"[<>|=][fiub]\d{1,2}")  # a dtype of real numbers, as NumPy s
 
 
 class Malformed(ValueError):  # noqa: N818 - said of a line, not of the program
-    """The line is none that `encode` writes; the message says in what way."""
+    """The line was not written by `encode`; the message says why."""
 
 
 def encode(value: Any) -> str:
@@ -28,7 +28,7 @@ def encode(value: Any) -> str:
 
 
 def decode(line: str | bytes) -> Any:
-    """What was encoded; raises Malformed for a line that is none of ours."""
+    """What was encoded; raises Malformed if `encode` did not write the line."""
     try:
         return unpack(json.loads(line))
     except RecursionError:

@@ -139,11 +139,11 @@ def check_writable(path: Path | None, option: str) -> None:
     if path is None:
         return
     try:
-        fault = obstacle(path)
+        problem = obstacle(path)
     except OSError as error:  # a name that is too long, links in a circle, a full disk, ...
-        fault = error.strerror
-    if fault:
-        raise InputError(f"{option}: cannot write {path}: {fault}")
+        problem = error.strerror
+    if problem:
+        raise InputError(f"{option}: cannot write {path}: {problem}")
 
 
 def obstacle(path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""How many cores the arithmetic uses: the same on both sides."""
+"""How many threads the arithmetic uses: the same in both backends."""
 
 from threadpoolctl import threadpool_limits
 

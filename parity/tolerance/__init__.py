@@ -1,10 +1,9 @@
-"""How close is equal: one table, one rule, perturbed runs, the worst element.
+"""What counts as equal: one table, one rule, perturbed runs, and the worst element.
 
-Everybody who judges closeness calls this room: comparison, check, gradcheck, predict, benchmarks
-and the tests.
+Used wherever results are compared: comparison, check, gradcheck, predict, benchmarks and tests.
 """
 
-from parity.tolerance.elements import first_element, index_of, spelled, worst_element
+from parity.tolerance.elements import element_name, first_element, index_of, worst_element
 from parity.tolerance.rule import allowance, distance, is_close, scale_of
 
 __all__ = [
@@ -14,6 +13,6 @@ __all__ = [
     "index_of",
     "is_close",
     "scale_of",
-    "spelled",
+    "element_name",
     "worst_element",
 ]

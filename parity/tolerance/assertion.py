@@ -6,7 +6,7 @@ import numpy as np
 from numpy import ndarray
 
 from parity.errors import BadCaseError
-from parity.tolerance.elements import spelled, worst_element
+from parity.tolerance.elements import element_name, worst_element
 from parity.tolerance.rule import allowance, distance, is_close, scale_of
 
 __all__ = ["assert_close"]
@@ -82,7 +82,7 @@ def assert_close(
     error = abs(float(mine[index]) - float(exact[index]))
     raise AssertionError(
         f"{name} is not close: {wrong.sum()} of {wrong.size} elements ({wrong.mean():.1%}) differ\n"
-        f"  worst: {spelled(name, index)} = {mine[index]}, expected {exact[index]}\n"
+        f"  worst: {element_name(name, index)} = {mine[index]}, expected {exact[index]}\n"
         f"  off by {error:.3e}, allowed {allowed:.3e} ({mine.dtype})"
     )
 

@@ -1,11 +1,11 @@
-"""Which element of a tensor it is."""
+"""Find an element of a tensor, and name it."""
 
 import numpy as np
 from numpy import ndarray
 
 from parity.tolerance.rule import is_close
 
-__all__ = ["Index", "first_element", "index_of", "spelled", "worst_element"]
+__all__ = ["Index", "first_element", "index_of", "element_name", "worst_element"]
 
 Index = tuple[int, ...]
 
@@ -30,6 +30,6 @@ def index_of(flat: int, shape: tuple[int, ...]) -> Index:
     return tuple(int(i) for i in np.unravel_index(flat, shape))
 
 
-def spelled(name: str, index: Index) -> str:
+def element_name(name: str, index: Index) -> str:
     """weight[3, 1], or weight for the empty index."""
     return f"{name}[{', '.join(map(str, index))}]" if index else name

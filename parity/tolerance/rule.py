@@ -1,4 +1,4 @@
-"""The one rule of how close is equal.
+"""The one rule for what counts as equal.
 
 A result is right if its largest absolute difference from the reference, which is PyTorch's result
 in float64, is at most

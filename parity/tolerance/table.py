@@ -1,4 +1,4 @@
-"""The one table: how large a difference rounding alone may make, and when nothing can be told.
+"""The one table: how large a difference rounding may cause, and when nothing can be concluded.
 
 The differences are relative to a tensor's scale, the largest absolute value of the reference.
 """

@@ -91,7 +91,7 @@ def trained(recipe: str, data: str) -> Trained:
     schedule = {} if data == "digits" else {"batch_size": 64, "epochs": 2, **SHORT[recipe]}
     experiment = experiment_of(recipe, data=data, **schedule)
     weights = {
-        name: array.copy() for name, array in train(experiment, "numpy").side.weights().items()
+        name: array.copy() for name, array in train(experiment, "numpy").backend.weights().items()
     }
     settings = experiment.settings
     sides = {

@@ -1,4 +1,4 @@
-"""What `parity check` takes for right, and what it tells of a wrong result."""
+"""What `parity check` accepts, and what it reports about a wrong result."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +11,10 @@ from numpy import ndarray
 
 from parity.checking.judging import (
     Expected,
-    Misfit,
+    Mismatch,
     as_arrays,
     expect,
-    find_misfit,
+    find_mismatch,
     precision,
     single_call,
 )
@@ -127,8 +127,8 @@ def test_numbers_are_held_to_the_precision_they_have(
 
 @pytest.mark.parametrize(("dtype", "fits"), [("float32", True), ("float64", False), (None, False)])
 def test_a_precision_that_is_asked_for_comes_first(dtype: str | None, fits: bool) -> None:
-    misfit = find_misfit([np.array([1 + 1e-7])], expected([1.0]), dtype)
-    assert (misfit is None) is fits
+    mismatch = find_mismatch([np.array([1 + 1e-7])], expected([1.0]), dtype)
+    assert (mismatch is None) is fits
 
 
 def relu(*args: Any) -> Expected:
@@ -206,36 +206,36 @@ def test_options_are_passed_on() -> None:
 # What is told
 
 
-def told(*arrays: Any, right: Expected) -> Misfit | None:
-    return find_misfit([None if it is None else np.array(it) for it in arrays], right)
+def judge(*arrays: Any, right: Expected) -> Mismatch | None:
+    return find_mismatch([None if it is None else np.array(it) for it in arrays], right)
 
 
 def test_nothing_is_told_of_what_is_right() -> None:
-    assert told([1.0], [2.0], right=expected([1.0], [2.0])) is None
+    assert judge([1.0], [2.0], right=expected([1.0], [2.0])) is None
 
 
 def test_a_shape_is_told_before_a_value() -> None:
-    assert told([5.0], [2.0, 2.0], right=expected([1.0], [2.0])) == Misfit(
+    assert judge([5.0], [2.0, 2.0], right=expected([1.0], [2.0])) == Mismatch(
         "shape", 1, (), (2,), (1,)
     )
 
 
 def test_half_precision_is_told() -> None:
-    misfit = told(np.ones(2, np.float16), right=expected([1.0, 1.0]))
-    assert misfit == Misfit("dtype", 0, (), np.dtype("float16"), "float32 or float64")
+    mismatch = judge(np.ones(2, np.float16), right=expected([1.0, 1.0]))
+    assert mismatch == Mismatch("dtype", 0, (), np.dtype("float16"), "float32 or float64")
 
 
 @pytest.mark.parametrize("wrong", [[9.0, 9.0], [9.0]])
 def test_what_is_left_out_is_not_looked_at(wrong: list[float]) -> None:
     """But what comes after it is."""
-    misfit = told(None, wrong, right=expected([1.0], [1.0, 2.0]))
-    assert misfit is not None
-    assert misfit.output == 1
+    mismatch = judge(None, wrong, right=expected([1.0], [1.0, 2.0]))
+    assert mismatch is not None
+    assert mismatch.output == 1
 
 
 def test_as_many_arrays_as_there_are_outputs() -> None:
     with pytest.raises(ValueError, match="zip"):
-        told([1.0], right=expected([1.0], [2.0]))
+        judge([1.0], right=expected([1.0], [2.0]))
 
 
 @pytest.mark.parametrize(
@@ -252,11 +252,11 @@ def test_as_many_arrays_as_there_are_outputs() -> None:
 def test_the_number_that_is_farthest_off_is_told(
     got: Any, right: Any, index: tuple[int, ...]
 ) -> None:
-    misfit = told(got, right=expected(right))
+    mismatch = judge(got, right=expected(right))
     at: Callable[[Any], Any] = lambda value: np.array(value)[index]  # noqa: E731
-    assert misfit is not None
-    assert (misfit.kind, misfit.output, misfit.index) == ("values", 0, index)
-    np.testing.assert_equal((misfit.got, misfit.expected), (at(got), at(right)))
+    assert mismatch is not None
+    assert (mismatch.kind, mismatch.output, mismatch.index) == ("values", 0, index)
+    np.testing.assert_equal((mismatch.got, mismatch.expected), (at(got), at(right)))
 
 
 @pytest.mark.parametrize("value", [X, [X], (X,)])

@@ -53,8 +53,8 @@ def test_compare_writes_the_json_of_the_contract(run: Run) -> None:
     assert (answer["recipe"], answer["data"], answer["dtype"]) == ("logistic", "digits", "float32")
     assert (answer["seed"], answer["device"], answer["steps"]) == (3, "cpu", 26)
     assert set(answer["max_difference"]) == {"logits", "loss", "gradients", "weights"}
-    for by_side in ("accuracy", "loss", "seconds"):
-        assert set(answer[by_side]) == {"numpy", "torch"}
+    for by_backend in ("accuracy", "loss", "seconds"):
+        assert set(answer[by_backend]) == {"numpy", "torch"}
     assert answer["prediction_agreement"] == 1
     assert answer["published"] == []
 

@@ -1,4 +1,4 @@
-"""Lock-step on the embedded digits: parity holds, and every planted fault is found and named."""
+"""Lock-step on the embedded digits: parity holds, and every planted error is found and named."""
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -45,7 +45,7 @@ def test_parity_holds_one_image_at_a_time(recipe: str, lr: float, dtype: str) ->
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_both_sides_learn_the_same(recipe: str) -> None:
+def test_both_backends_learn_the_same(recipe: str) -> None:
     lr = 0.003 if RECIPES[recipe].optimizer == "Adam" else 0.1  # at 0.01 all units may die
     choices = {
         "seed": 1,
@@ -127,7 +127,7 @@ def test_models_that_agree_before_the_copy_are_a_bad_case(monkeypatch: pytest.Mo
     monkeypatch.setattr(NumpyBackend, "weights", lambda self: weights)
     monkeypatch.setattr(TorchBackend, "weights", lambda self: weights)
     with pytest.raises(
-        BadCaseError, match=r"before it was copied the same on both sides: fc1.weight"
+        BadCaseError, match=r"before it was copied the same on both backends: fc1.weight"
     ):
         lockstep_of(experiment)
 
@@ -170,13 +170,13 @@ def test_weights_in_shared_memory_are_a_bad_case(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("step", [1, 3])
-@pytest.mark.parametrize("side", [NumpyBackend, TorchBackend])
+@pytest.mark.parametrize("backend", [NumpyBackend, TorchBackend])
 @pytest.mark.parametrize("which", ["images", "labels", "batches"])
 def test_a_run_that_writes_into_its_inputs_is_a_bad_case(
-    monkeypatch: pytest.MonkeyPatch, which: str, side: Any, step: int
+    monkeypatch: pytest.MonkeyPatch, which: str, backend: Any, step: int
 ) -> None:
     """All runs are given the same arrays, so that all would go wrong alike."""
-    train = side.steps
+    train = backend.steps
 
     def writing(
         self: Any,
@@ -192,12 +192,12 @@ def test_a_run_that_writes_into_its_inputs_is_a_bad_case(
                 inputs["batches"] = batch
                 yield batch
 
-        for outcome in train(self, images, labels, noted(), first):
-            if outcome.number == step and self.dtype == "float32":
+        for training_step in train(self, images, labels, noted(), first):
+            if training_step.number == step and self.dtype == "float32":
                 inputs[which][:] = 0
-            yield outcome
+            yield training_step
 
-    monkeypatch.setattr(side, "steps", writing)
+    monkeypatch.setattr(backend, "steps", writing)
     message = (
         f"step {step}: the inputs are not what they were before the first step, and every run is "
         "given the same"
@@ -246,7 +246,7 @@ def test_an_unknown_recipe_is_refused() -> None:
 def test_a_jump_at_a_kink_is_told_from_a_wrong_gradient(
     monkeypatch: pytest.MonkeyPatch, resync: bool
 ) -> None:
-    """A ReLU on the other side of zero is drift; the same net with a wrong gradient is not."""
+    """A ReLU on the other backend of zero is drift; the same net with a wrong gradient is not."""
     experiment = small("cnn-adam", train_size=1000, batch_size=128, epochs=2, weight_decay=0.0)
     assert compare(experiment, resync=resync).first_divergence is None
     exact = convolution.convolve_backward

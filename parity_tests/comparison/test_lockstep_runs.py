@@ -11,7 +11,7 @@ from numpy_impl import optim
 from parity.backends import TorchBackend
 from parity.comparison.compare import lockstep_of
 from parity.comparison.lockstep import Lockstep
-from parity.comparison.reproduce import Case
+from parity.comparison.reproduce import Reproduction
 from parity.comparison.steps import Comparison, Key, StepReport
 from parity.recipes import RECIPES
 from parity_tests.experiments import small
@@ -21,7 +21,7 @@ from parity_tests.experiments import small
 
 def before_step(
     number: int, recipe: str, optimizer: Literal["SGD", "Adam"] | None = None, **choices: Any
-) -> tuple[Lockstep, Case]:
+) -> tuple[Lockstep, Reproduction]:
     """A lock-step that stands before step `number`, and the case that this step is."""
     experiment = small(recipe, dtype="float64", **choices)
     if optimizer is not None:
@@ -30,7 +30,7 @@ def before_step(
     steps = lockstep.steps()
     for _ in range(1, number):
         next(steps)
-    case = lockstep.case_of(number, lockstep.batches[number - 1])
+    case = lockstep.reproduction_of(number, lockstep.batches[number - 1])
     next(steps)
     return lockstep, case
 
@@ -84,18 +84,18 @@ def test_re_synchronised_runs_hold_what_pytorch_holds(recipe: str) -> None:
     next(steps)
     torch = lockstep.backends["torch"]
     lockstep.synchronise(2)
-    for side in lockstep.backends.values():
+    for backend in lockstep.backends.values():
         for name, array in torch.weights().items():
-            np.testing.assert_array_equal(side.weights()[name], array)
+            np.testing.assert_array_equal(backend.weights()[name], array)
         for name, arrays in torch.moments().items():
-            for mine, other in zip(side.moments()[name], arrays, strict=True):
+            for mine, other in zip(backend.moments()[name], arrays, strict=True):
                 np.testing.assert_array_equal(mine, other)
 
 
 def test_nothing_is_perturbed_while_parity_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every further valid run would widen what is allowed."""
 
-    def perturbed(self: Lockstep, case: Case, drift: dict[Key, float]) -> Iterator[Any]:
+    def perturbed(self: Lockstep, case: Reproduction, drift: dict[Key, float]) -> Iterator[Any]:
         pytest.fail(f"step {case.step} was run again")
 
     monkeypatch.setattr(Lockstep, "perturbed", perturbed)
@@ -107,15 +107,15 @@ def test_the_case_of_the_first_divergence_is_kept(monkeypatch: pytest.MonkeyPatc
     lockstep = lockstep_of(small())[1]
     diverged = [report.number for report in lockstep.steps() if report.divergence is not None]
     assert diverged[0] == 2
-    assert lockstep.case is not None
-    assert lockstep.case.step == 2
+    assert lockstep.reproduction is not None
+    assert lockstep.reproduction.step == 2
 
 
 def test_a_difference_that_a_valid_run_has_too_is_drift(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault starts at the second step, and the run that has it is taken for a valid one."""
     drifts: list[dict[Key, float]] = []
 
-    def like_numpy(self: Lockstep, case: Case, drift: dict[Key, float]) -> Iterator[Any]:
+    def like_numpy(self: Lockstep, case: Reproduction, drift: dict[Key, float]) -> Iterator[Any]:
         drifts.append(drift)
         yield seen[case.step]
 
@@ -134,16 +134,18 @@ def test_a_difference_that_a_valid_run_has_too_is_drift(monkeypatch: pytest.Monk
     assert not first.drifted
     assert second.drifted is True
     assert second.divergence is None
-    assert lockstep.case is None
+    assert lockstep.reproduction is None
     reaches = [drifts[0]["step", name] for name in lockstep.numpy.weights()]
     assert all(0 < reach < 1e-5 for reach in reaches)
 
 
 @pytest.mark.parametrize(("dtype", "expected"), [("float32", 4), ("float64", 3)])
 def test_a_float32_comparison_has_a_reference(dtype: str, expected: int) -> None:
-    sides = lockstep_of(small(dtype=dtype))[1].backends
-    assert list(sides) == ["numpy", "torch", "permuted", "reference"][:expected]
-    assert [side.dtype for side in sides.values()] == [dtype, dtype, dtype, "float64"][:expected]
+    backends = lockstep_of(small(dtype=dtype))[1].backends
+    assert list(backends) == ["numpy", "torch", "permuted", "reference"][:expected]
+    assert [backend.dtype for backend in backends.values()] == [dtype, dtype, dtype, "float64"][
+        :expected
+    ]
 
 
 def test_every_run_of_pytorch_is_on_the_device() -> None:

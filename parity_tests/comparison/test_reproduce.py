@@ -35,7 +35,7 @@ def test_the_step_runs_again_from_the_file(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = diverging(recipe, monkeypatch)
-    divergence, case = result.first_divergence, result.case
+    divergence, case = result.first_divergence, result.reproduction
     assert divergence is not None
     assert case is not None
     assert (divergence.step, divergence.phase, divergence.index) == (3, "backward", (1, 5))
@@ -52,9 +52,9 @@ def test_the_snippet_is_python_that_prints_both_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = diverging("logistic", monkeypatch)
-    assert result.case is not None
+    assert result.reproduction is not None
     assert result.first_divergence is not None
-    reproduce.save(result.case, tmp_path / "case.npz")
+    reproduce.save(result.reproduction, tmp_path / "case.npz")
     exec(reproduce.snippet(result.first_divergence, tmp_path / "case.npz"), {})
     numpy, torch = map(float, capsys.readouterr().out.split())
     assert numpy - torch == pytest.approx(1, rel=1e-3)

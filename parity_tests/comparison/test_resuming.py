@@ -98,7 +98,9 @@ def test_it_goes_on_from_any_step_even_the_last(tmp_path: Path, step: int) -> No
     resumed = compare(made, checkpoints=Kept(tmp_path / "again", state))
     assert figures(resumed.steps) == figures(result.steps)
     assert figures(resumed.epochs) == figures(result.epochs)
-    assert figures(resumed.sides["numpy"].weights()) == figures(result.sides["numpy"].weights())
+    assert figures(resumed.backends["numpy"].weights()) == figures(
+        result.backends["numpy"].weights()
+    )
 
 
 def test_a_divergence_and_its_inputs_are_kept(
@@ -118,9 +120,9 @@ def test_a_divergence_and_its_inputs_are_kept(
     assert result.first_divergence is not None
     assert result.first_divergence.step == 1
     assert isinstance(result.first_divergence.index, tuple)
-    assert result.case is not None
-    assert result.case.recipe == made.recipe
-    assert figures(result.case.weights) == figures(made.initial)
+    assert result.reproduction is not None
+    assert result.reproduction.recipe == made.recipe
+    assert figures(result.reproduction.weights) == figures(made.initial)
 
 
 @pytest.mark.parametrize("impl", ["numpy", "torch"])

@@ -81,7 +81,7 @@ def test_what_is_not_finite_is_never_parity(bad: float) -> None:
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("run", ["torch", "permuted", "reference"])
 def test_what_is_not_finite_in_pytorch_is_a_bad_case(run: str, bad: float) -> None:
-    """NaN on both sides is no agreement, and an infinite error would allow every other."""
+    """NaN on both backends is no agreement, and an infinite error would allow every other."""
     exact = tensors("float64")
     broken = changed(exact, ("backward", "fc.weight"), (0, 0), bad)
     runs = dict.fromkeys(("torch", "permuted", "reference"), exact)

@@ -1,4 +1,4 @@
-"""`parity sweep`: every combination, on both sides, held to the rule of `parity compare`."""
+"""`parity sweep`: every combination, on both backends, held to the rule of `parity compare`."""
 
 import json
 import re
@@ -156,7 +156,7 @@ def test_a_cell_that_cannot_run_is_refused_before_anything_runs(
 
 
 def test_a_cell_says_up_to_where_it_agrees(run: Run) -> None:
-    """At this rate the two sides drift apart until they answer differently."""
+    """At this rate the two backends drift apart until they answer differently."""
     code, out, _ = run("tutorial", "--lr", "0.1", "10", "--epochs", "2")
     assert code == 0
     assert "parity holds in all 2 cells, up to the noise horizon of each" in out

@@ -110,9 +110,9 @@ def test_a_gradient_that_is_not_filled_is_named() -> None:
 
 
 def test_each_part_is_told_of_as_it_is_checked() -> None:
-    told: list[Part] = []
+    found: list[Part] = []
     model, mirror, images, labels = both("FeedForward")
-    assert check_model(model, mirror, images, labels, on_part=told.append) == told
+    assert check_model(model, mirror, images, labels, on_part=found.append) == found
 
 
 def test_each_gradient_is_called_by_its_name_and_compared_with_autograd() -> None:
@@ -148,7 +148,7 @@ def test_a_layer_that_proves_nothing_has_a_fault() -> None:
     mirror.conv3.bias.data[:] = torch.from_numpy(bias)
     (part, *_) = [part for part in check_model(model, mirror, images, labels) if not part.ok]
     assert part.result is None
-    assert "which compares nothing" in part.fault
+    assert "which compares nothing" in part.error
 
 
 def test_end_to_end_a_tenth_shows() -> None:
@@ -214,10 +214,10 @@ def test_the_command_on_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[s
     answer = tmp_path / "answer.json"
     assert Gradcheck(target="feedforward", batch_size=5, json=answer).run() == 0
     assert "gradients are right" in capsys.readouterr().out
-    told = json.loads(answer.read_text())
-    assert told["ok"]
-    assert [part["name"] for part in told["parts"]] == [LOSS, "fc2", "sigmoid", "fc1", END_TO_END]
-    assert [row["name"] for row in told["parts"][1]["inputs"]] == ["input", "weight", "bias"]
+    found = json.loads(answer.read_text())
+    assert found["ok"]
+    assert [part["name"] for part in found["parts"]] == [LOSS, "fc2", "sigmoid", "fc1", END_TO_END]
+    assert [row["name"] for row in found["parts"][1]["inputs"]] == ["input", "weight", "bias"]
 
 
 def test_the_command_on_a_wrong_model(
@@ -270,8 +270,8 @@ def test_the_command_on_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "gradients are wrong in relu; no verdict on linear\n" in out
     assert "linear: linear changed its argument number 1" in out
     assert "not checked: conv2d: no conv2d and no conv2d_backward in the file" in out
-    told = json.loads(answer.read_text())
-    assert {part["name"]: part["ok"] for part in told["parts"]} == {
+    found = json.loads(answer.read_text())
+    assert {part["name"]: part["ok"] for part in found["parts"]} == {
         "sigmoid": True,
         "relu": False,
         "linear": False,

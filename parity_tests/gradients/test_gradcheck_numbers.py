@@ -1,4 +1,4 @@
-"""What the gradient checker tells of what it found: the numbers, and how much it looked at."""
+"""The numbers that the gradient check reports, and how many elements it looks at."""
 
 from collections.abc import Callable
 from typing import Any

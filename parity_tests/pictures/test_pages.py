@@ -97,7 +97,7 @@ def test_the_page_of_a_comparison_has_every_tensor_and_what_was_answered_wrong()
         assert tensor in page
         assert phase in page
     assert result.in_short in page
-    answers = result.sides["numpy"].predict(result.experiment.arrays("test", "float32")[0])
+    answers = result.backends["numpy"].predict(result.experiment.arrays("test", "float32")[0])
     wrong = (answers.argmax(1) != result.experiment.arrays("test", "float32")[1]).sum()
     assert f"{wrong} of 382 test images are answered wrong" in page
     assert page.count('<figure class="digit">') == min(wrong, 24)

@@ -14,8 +14,8 @@ from numpy import ndarray
 from numpy_impl import functional as F
 from parity.comparison.compare import compare
 from parity.comparison.result import CompareResult
+from parity.pictures.style import BACKENDS as SIDE_STYLES
 from parity.pictures.style import KIND_STYLES, smoothed
-from parity.pictures.style import SIDES as SIDE_STYLES
 from parity.pictures.training import first_layer, in_a_row, training_curves, weight_images
 from parity_tests.experiments import small
 
@@ -39,9 +39,9 @@ def test_a_picture_is_a_figure_that_shows_itself(result: CompareResult) -> None:
 
 def test_training_and_held_out_figures_share_a_picture(result: CompareResult) -> None:
     legend = words(training_curves(result))
-    for side in ("NumPy", "PyTorch"):
-        assert f"{side}, training" in legend
-        assert f"{side}, test" in legend
+    for backend in ("NumPy", "PyTorch"):
+        assert f"{backend}, training" in legend
+        assert f"{backend}, test" in legend
 
 
 def test_no_legend_hides_data(result: CompareResult) -> None:
@@ -76,11 +76,11 @@ def test_the_title_and_the_lines_say_where_a_bug_shows(monkeypatch: Any) -> None
     assert "parity holds" not in text
 
 
-def test_both_sides_weights_are_drawn(result: CompareResult) -> None:
-    figure = weight_images({name: side.weights() for name, side in result.sides.items()})
+def test_both_backends_weights_are_drawn(result: CompareResult) -> None:
+    figure = weight_images({name: backend.weights() for name, backend in result.backends.items()})
     drawn = [np.asarray(axes.get_images()[0].get_array()) for axes in figure.axes]
-    for image, side in zip(drawn, result.sides.values(), strict=True):
-        weight = side.weights()["fc1.weight"]
+    for image, backend in zip(drawn, result.backends.values(), strict=True):
+        weight = backend.weights()["fc1.weight"]
         np.testing.assert_allclose(image[:, :28], weight[0].reshape(28, 28))
 
 
@@ -128,7 +128,7 @@ def nearest(colors: list[str]) -> float:
     return min(float(np.linalg.norm(one - other)) for one, other in pairs)
 
 
-@pytest.mark.parametrize("styles", [SIDE_STYLES, KIND_STYLES], ids=["sides", "kinds"])
+@pytest.mark.parametrize("styles", [SIDE_STYLES, KIND_STYLES], ids=["backends", "kinds"])
 def test_colors_differ_for_the_colour_blind_and_lines_in_style_too(styles: Any) -> None:
     assert nearest([style["color"] for style in styles.values()]) > 15
     lines = [style.get("linestyle", "-") for style in styles.values()]

@@ -71,7 +71,7 @@ def answer() -> Any:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_one_file_serves_both_sides_and_the_comparison(run: Run, dtype: str) -> None:
+def test_one_file_serves_both_backends_and_the_comparison(run: Run, dtype: str) -> None:
     quick = ("feedforward", "--dtype", dtype, "--epochs", "1")
     train = ("train", *quick, "--json", "answer.json")
     run(*train, "--impl", "torch", "--save", "a.safetensors")
@@ -92,9 +92,9 @@ def test_pytorch_alone_gives_the_answers_of_predict(run: Run, model: str) -> Non
     net.load_state_dict(safetensors.torch.load_file(model))
     image = torch.from_numpy(datasets.load("digits").test.images[7:8])
     expected = net(image).softmax(dim=1)[0].tolist()
-    for side in ("numpy", "torch"):
-        assert answer()["probabilities"][side] == pytest.approx(expected, rel=1e-5, abs=1e-9)
-        assert answer()["prediction"][side] == int(np.argmax(expected))
+    for backend in ("numpy", "torch"):
+        assert answer()["probabilities"][backend] == pytest.approx(expected, rel=1e-5, abs=1e-9)
+        assert answer()["prediction"][backend] == int(np.argmax(expected))
 
 
 def test_predict_shows_the_image_and_both_answers(run: Run, model: str) -> None:
@@ -121,7 +121,7 @@ def test_without_a_file_the_recipe_is_trained_first(run: Run) -> None:
 @pytest.mark.parametrize(
     "command", [("predict", "7", "--recipe", "feedforward"), ("mistakes", "feedforward")]
 )
-def test_sides_that_disagree_exit_with_1(
+def test_backends_that_disagree_exit_with_1(
     run: Run, model: str, monkeypatch: Any, command: tuple[str, ...]
 ) -> None:
     exact = F.sigmoid
@@ -154,8 +154,8 @@ def test_mistakes_counts_what_predict_says(run: Run, model: str) -> None:
             assert min(size(Path(line.removeprefix("picture: ")))) > 700
 
 
-def test_both_sides_mistakes_are_listed() -> None:
-    """An image that only one side gets wrong is a mistake, too, and counts as disagreement."""
+def test_both_backends_mistakes_are_listed() -> None:
+    """An image that only one backend gets wrong is a mistake, too, and counts as disagreement."""
     numpy, theirs = np.eye(3)[[0, 1, 2, 0]], np.eye(3)[[0, 2, 2, 0]]
     answers = Answers({"numpy": numpy, "torch": theirs}, False, 1.0)
     found = find(answers, np.array([0, 1, 2, 1]))

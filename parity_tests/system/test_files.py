@@ -85,28 +85,28 @@ def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_path_that_cannot_be_written_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fault(path: Path) -> str:
+    def problem(path: Path) -> str:
         with pytest.raises(InputError) as refusal:
             files.check_writable(path, "json")
         return str(refusal.value).removeprefix(f"json: cannot write {path}: ")
 
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").touch()
-    assert fault(tmp_path) == "it is a folder, expected a file"
+    assert problem(tmp_path) == "it is a folder, expected a file"
     for missing in (tmp_path / "none" / "a.json", tmp_path / "file" / "a.json"):
-        assert fault(missing) == "expected a file in a folder that is there"
+        assert problem(missing) == "expected a file in a folder that is there"
     (tmp_path / "link").symlink_to(tmp_path / "none" / "a.json")
-    assert fault(tmp_path / "link") == "expected a file in a folder that is there"
+    assert problem(tmp_path / "link") == "expected a file in a folder that is there"
 
     (tmp_path / "circle").symlink_to("circle")
-    assert fault(tmp_path / "circle") == "Too many levels of symbolic links"
-    assert fault(tmp_path / ("a" * 256)) == "File name too long"
+    assert problem(tmp_path / "circle") == "Too many levels of symbolic links"
+    assert problem(tmp_path / ("a" * 256)) == "File name too long"
     with small_disk(1000):
-        assert fault(tmp_path / "a.json") == "File too large"
+        assert problem(tmp_path / "a.json") == "File too large"
 
     monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write everywhere
-    assert fault(tmp_path / "a.json") == f"its folder {tmp_path} cannot be written to"
-    assert fault(tmp_path / "pipe") == "it cannot be written to"
+    assert problem(tmp_path / "a.json") == f"its folder {tmp_path} cannot be written to"
+    assert problem(tmp_path / "pipe") == "it cannot be written to"
 
 
 def test_the_longest_name_is_written(tmp_path: Path) -> None:
