@@ -1,5 +1,6 @@
 """What a checkpoint of a run holds, and how a run takes it up again, to the bit."""
 
+from dataclasses import replace
 from typing import Any
 
 from parity.backends import Backend
@@ -19,13 +20,14 @@ MEMORY = ("farthest", "farthest_torch", "largest")  # what a Comparison remember
 def comparison_state(lockstep: Lockstep, result: CompareResult) -> dict[str, Any]:
     """Everything that the next step of a comparison depends on, and what was found so far."""
     memory = {name: getattr(lockstep.comparison, name) for name in MEMORY}
+    case = lockstep.case and replace(lockstep.case, snapshot=None, tensors=None)
     return {
         "backends": {name: backend_state(side) for name, side in lockstep.backends.items()},
         "memory": {
             name: [[*key, value] for key, value in values.items()]
             for name, values in memory.items()
         },
-        "case": lockstep.case,
+        "case": case,
         "seconds": lockstep.seconds,
         "steps": result.steps,
         "checkpoints": result.checkpoints,

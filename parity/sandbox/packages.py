@@ -26,7 +26,7 @@ def seen(allowed: Sequence[str]) -> tuple[dict[str, str], list[Path]]:
 
 def parts(module: str) -> Iterator[tuple[str, Path]]:
     """A module's folder, and that of the libraries which lies beside it."""
-    spec = importlib.util.find_spec(module)
+    spec = importlib.util.find_spec(module) if module.isidentifier() else None
     if spec is None or spec.origin is None:
         raise InputError(f"allow: got {module}, expected a package that is installed")
     origin = Path(spec.origin)

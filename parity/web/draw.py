@@ -114,7 +114,7 @@ def images(fields: Fields) -> dict[str, Any]:
                 "index": int(index),
                 "confidence": float(confidence[index]),
                 "torch": int(classes["torch"][index]),
-                "pixels": pack(np.uint8(held_out[index].reshape(28, 28) * 255)),
+                "pixels": pack((held_out[index].reshape(28, 28) * 255).astype(np.uint8)),
             }
             for index in chosen[:SHOWN]
         ],

@@ -10,11 +10,11 @@ from numpy import ndarray
 
 import numpy_impl.functional
 from parity import datasets
-from parity.backends import NUM_CLASSES, RecipeBackend, make_backend
+from parity.backends import RecipeBackend, make_backend
 from parity.comparison.compare import lockstep_of
 from parity.comparison.train import train
 from parity.datasets.loading import resolve_root
-from parity.datasets.mnist import COLLECTIONS
+from parity.datasets.mnist import COLLECTIONS, NUM_CLASSES
 from parity.experiment.prepare import Experiment, prepare
 from parity.experiment.settings import Settings
 from parity.recipes import RECIPES

@@ -253,7 +253,7 @@ def tensor(hand: Step, torch: Step, before: Step, what: str, name: str) -> dict[
             "ulps": pack(distance.astype("f4")),
             "max_ulps": float(distance.max()),
             "of_scale": ulps_of_scale(mine, theirs),
-            "changed": pack((mine != getattr(before, kind)[name]).astype("u1")),
+            "changed": pack(np.asarray(mine != getattr(before, kind)[name], "u1")),
         }
     return answer
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import numpy as np
 import pytest
 import tyro
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -130,6 +130,9 @@ def limited(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+# What was found by it: a traceback, and all of the memory.
+@example(arguments=["check", "homework.py", "--allow", "new.safetensors"])
+@example(arguments=["sweep", "tutorial", "--epochs", str(10**12)])
 @given(arguments=command_lines())
 @settings(
     max_examples=EXAMPLES,

@@ -108,7 +108,7 @@ def test_a_divergence_and_its_inputs_are_kept(
     monkeypatch.setattr(
         F,
         "sgd_step",
-        lambda param, grad, lr, decay=0.0, **out: exact(param, -grad, lr, decay, **out),
+        lambda param, grad, lr, decay=0.0, **out: exact(param, grad, 2 * lr, decay, **out),
     )
     made = experiment("SGD", "float64")
     with pytest.raises(Killed):

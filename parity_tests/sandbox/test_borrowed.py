@@ -19,7 +19,7 @@ bubblewrapped = pytest.mark.skipif(bool(isolation.unavailable()), reason="no bub
 def sigmoid(tmp_path: Path, code: str, **options: object) -> Result:
     """The verdict on the sigmoid of a file with this code."""
     (tmp_path / "mine.py").write_text(code)
-    report = check_file(tmp_path / "mine.py", timeout=5.0, **options)  # type: ignore[arg-type]
+    report = check_file(tmp_path / "mine.py", timeout=30.0, **options)  # type: ignore[arg-type]
     (result,) = (one for one in report.results if one.name == "sigmoid")
     return result
 

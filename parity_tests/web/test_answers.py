@@ -16,7 +16,7 @@ from parity.web import draw, drawing, engine, homework, pencil, side, step
 from parity.web.fields import Fields, from_json
 from parity.web.lessons import LESSONS, mathml
 from parity.web.packing import Json, ulps, ulps_of_scale
-from parity.web.source import aligned
+from parity.web.source import aligned, side_by_side
 from parity.web.tape import PLANS, Optimizer, by_hand, in_torch
 from parity.web.training import choices_of, command_line, notebook_cell
 
@@ -105,7 +105,7 @@ def test_lines_that_correspond_stand_on_one_line() -> None:
 @pytest.mark.parametrize("module", side.NAMES)
 def test_the_sources_are_shown_whole(module: str) -> None:
     for name in side.NAMES[module]:
-        mine, theirs, rows = side.side_by_side(module, name)
+        mine, theirs, rows = side_by_side(module, name)
         numbers = [row.numpy[0] for row in rows if row.numpy]
         assert numbers == list(range(mine.first, mine.first + len(mine.text.splitlines())))
         numbers = [row.torch[0] for row in rows if row.torch]
@@ -156,7 +156,7 @@ def test_a_setting_that_makes_no_sense_is_told(given: dict[str, Any]) -> None:
 
 
 def test_a_drawing_is_centred_as_mnist_is() -> None:
-    ink = drawing.rasterised([[(30, 40), (30, 200)], [(30, 200), (90, 200)]])
+    ink = drawing.rasterised([[(30.0, 40.0), (30.0, 200.0)], [(30.0, 200.0), (90.0, 200.0)]])
     image = drawing.as_mnist(ink)
     rows, columns = np.nonzero(image)
     assert max(np.ptp(rows), np.ptp(columns)) == 19  # fitted into 20 pixels

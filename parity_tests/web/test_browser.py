@@ -73,7 +73,7 @@ def test_nothing_sticks_out_on_a_phone(page: Any, served: Served, view: str) -> 
 
 def test_the_first_view_is_there_within_a_second_and_a_half(page: Any, served: Served) -> None:
     """Once the server is warm; the best of three, for the machine may have other things to do."""
-    took = []
+    took: list[float] = []
     for _ in range(3):
         start = time.perf_counter()
         page.goto(f"{served.base}/side")
@@ -302,7 +302,7 @@ def test_a_drawn_digit_is_answered_quickly(page: Any, served: Served) -> None:
     page.mouse.up()
     page.wait_for_function("() => document.querySelector('.status, .muted').textContent")
     page.wait_for_selector(".bar.best[data-digit='1']")
-    took = []
+    took: list[float] = []
     for _ in range(5):  # each asks again: which pixels spoke for this class
         before = page.evaluate("document.querySelector('.bars').dataset.took")
         page.locator(".bar").nth(len(took)).click()
@@ -350,7 +350,12 @@ def test_a_second_try_is_beside_the_first(page: Any, served: Served) -> None:
 
 
 def test_a_notebook_that_is_chosen_is_checked(page: Any, served: Served) -> None:
-    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+    }
     cell["source"] = HOMEWORK.format("grad_output * (output > 0)")
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     page.goto(f"{served.base}/check")

@@ -93,7 +93,13 @@ WRONG = [
     ),
     Wrong(A2, "dx[x < 0] = 0", "dx[dx < 0] = 0", "relu_backward", "relu-mask-from-gradient"),
     Wrong(A2, "    dx /= N\n", "", "cross_entropy_backward", "summed-not-averaged"),
-    Wrong(A2, "dw[f] += xp", "dw[f] = xp", "conv2d_backward", None),
+    Wrong(
+        A2,
+        "dw[f] += xp",
+        "dw[f] = xp",
+        "conv2d_backward",
+        "last-example-only+last-position-only",
+    ),
     Wrong(
         A2,
         'm = config["m"] / (1 - config["beta1"] ** config["t"])',
@@ -187,7 +193,7 @@ WRONG = [
         "dLdZ.T @ self.Ones",
         "np.sum(dLdZ) * np.ones_like(self.b)",
         "linear_backward",
-        None,
+        "grad-bias-the-same-everywhere",
     ),
     Wrong(
         MYTORCH,
