@@ -163,10 +163,8 @@ def condition(dims: Mapping[str, Dims]) -> str:
 
 
 def as_arrays(result: Any) -> Any:
-    """The result, or each of a tuple, as an array; a None stays."""
-    if isinstance(result, tuple):
-        return tuple([one if one is None else np.asarray(one) for one in result])
-    return np.asarray(result)
+    """The result, or each of a tuple, as an array."""
+    return tuple(map(np.asarray, result)) if isinstance(result, tuple) else np.asarray(result)
 
 
 # --- arrays ---------------------------------------------------------------------------------------
@@ -222,8 +220,7 @@ def fitting(function: str, dims: Mapping[str, Dims], *arrays: Any) -> list[ndarr
         elif sized:
             check_shape(function, name, array.shape, expected, sizes)
     return [
-        array if array is None else array.astype(array.dtype.newbyteorder("="), copy=False)
-        for array in arrays
+        array if array is None else array.astype(array.dtype.newbyteorder("=")) for array in arrays
     ]
 
 
@@ -310,10 +307,10 @@ def check_step(function: str, step: Any) -> None:
 def check_window(
     function: str,
     input: ndarray,
+    stride: Any,
+    padding: Any = 0,
     weight: ndarray | None = None,
     kernel_size: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
     grad_output: ndarray | None = None,
 ) -> None:
     """Raise TypeError or ValueError if no window of this size slides over the images like this.
@@ -328,7 +325,7 @@ def check_window(
         stride = window if stride is None else stride
     steps = check_pair(function, "stride", stride, 1)
     margins = check_pair(function, "padding", padding, 0)
-    H, W = (size + 2 * margin for size, margin in zip(input.shape[2:], margins, strict=True))
+    H, W = input.shape[2] + 2 * margins[0], input.shape[3] + 2 * margins[1]
     if window[0] > H or window[1] > W:
         raise ValueError(
             f"{function}: input has shape {input.shape}, with its padding images of {H}x{W}, "

@@ -124,11 +124,14 @@ def test_another_byte_order_changes_nothing(name: str, dtype: str, data: st.Data
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_large_batch_gives_the_rows_of_a_small_one(dtype: type[np.floating]) -> None:
-    """Large enough to be cut into portions, of which the last is smaller."""
+@pytest.mark.parametrize(("n", "width", "out"), [(130, 900, 10), (100_100, 5, 2), (40, 900, 40)])
+def test_a_large_batch_gives_the_rows_of_a_small_one(
+    n: int, width: int, out: int, dtype: type[np.floating]
+) -> None:
+    """Some are cut into portions, of which the last is smaller; some weights are too large."""
     rng = np.random.default_rng(0)
-    inputs = {"input": uniform(rng, (130, 900), 1.0), "weight": uniform(rng, (10, 900), 1.0)}
-    call = Call("linear", inputs, {}, uniform(rng, (130, 10), 1.0)).astype(dtype)
+    inputs = {"input": uniform(rng, (n, width), 1.0), "weight": uniform(rng, (out, width), 1.0)}
+    call = Call("linear", inputs, {}, uniform(rng, (n, out), 1.0)).astype(dtype)
     if dtype == np.float64:
         assert_agreement(call)
     else:
@@ -203,6 +206,10 @@ def test_the_gradient_of_a_relu_whose_output_is_nan_is_that_of_pytorch() -> None
     call = Call("relu", {"input": np.array([np.nan, -1.0, 2.0])}, {}, np.array([3.0, 4.0, 5.0]))
     np.testing.assert_array_equal(call.backward(F)[0], [3, 0, 5])
     np.testing.assert_array_equal(call.backward(F)[0], call.backward(T)[0])
+
+
+def test_the_softmax_of_an_empty_axis_is_empty() -> None:
+    assert F.softmax(np.zeros((2, 0))).shape == (2, 0)
 
 
 def test_nan_is_passed_on() -> None:

@@ -135,6 +135,11 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         TypeError,
         "cross_entropy_backward: grad_output is NoneType, expected a number or a float array",
     ),
+    "a gradient of the loss in a list": (
+        lambda: F.cross_entropy_backward([1.0], A, INTS),
+        TypeError,
+        "cross_entropy_backward: grad_output is list, expected a number or a float array",
+    ),
     "an integer gradient of the loss": (
         lambda: F.cross_entropy_backward(np.array(1), A, INTS),
         TypeError,
@@ -486,6 +491,26 @@ def test_a_number_in_the_dimensions_is_a_size() -> None:
 def test_what_may_be_none_is_checked_if_it_is_not() -> None:
     with pytest.raises(ValueError, match=r"^add: y has shape \(4,\), expected 2 dimensions"):
         add(np.zeros((2, 2, 2)), y=np.zeros(4))
+
+
+@checked()
+def stack(
+    x: Float[np.ndarray, "N k *rest"],
+    y: Float[np.ndarray, "M k *rest"],
+    z: Float[np.ndarray, " M"],
+) -> Any:
+    """The rows of x, then those of y."""
+    return np.concatenate([x, y])
+
+
+def test_dimensions_may_end_in_any_number_of_further_ones() -> None:
+    assert stack(np.zeros((2, 3, 4)), np.zeros((5, 3, 4)), np.zeros(5)).shape == (7, 3, 4)
+    for y, expected in [
+        (np.zeros(5), r"y has shape \(5,\), expected at least 2 dimensions \(M, k, \*rest\)$"),
+        (np.zeros((5, 3)), r"y has shape .* with \*rest = \(4,\) as x has$"),
+    ]:
+        with pytest.raises(ValueError, match=f"^stack: {expected}"):
+            stack(np.zeros((2, 3, 4)), y, np.zeros(5))
 
 
 def test_what_comes_after_a_none_is_checked() -> None:
