@@ -380,7 +380,7 @@ ROWS = [
         lambda right: lambda *args: right(*(a.astype("f4") for a in args)).astype(args[0].dtype),
         "logistic", (1, "forward"), "linear", ACCEPTED, "float64"),
     Row("/255 missing", training, "steps",
-        lambda right: lambda m, o, x, y, b: right(m, o, 255 * x, y, b),
+        lambda right: lambda m, o, x, *rest: right(m, o, 255 * x, *rest),
         "logistic", (1, "forward"), "fit", None),
     Row("activation overwritten in place", F, "sigmoid", in_place,
         None, None, "sigmoid", "input-changed"),
