@@ -299,6 +299,8 @@ def check_grad_loss(function: str, grad_output: Any, input: ndarray, reduction: 
 
 def check_step(function: str, step: Any) -> None:
     """Raise ValueError if `step` is no count from 1."""
+    if type(step) is int and 1 <= step < 2**53:
+        return  # what it is at each step of a training
     if not isinstance(step, int | np.integer) or step < 1:
         raise ValueError(f"{function}: step is {step!r}, expected a count from 1")
     check_number(f"{function}: step", step)

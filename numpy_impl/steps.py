@@ -94,9 +94,9 @@ def adam_step(
     exp_avg_sq += (1 - beta2) * grad * grad
     # √v̂ + ε = (√v + ε r) / r, so that r = √(1 - β₂ᵗ) costs no pass of its own over the array.
     root = math.sqrt(1 - beta2**step)
-    update = np.sqrt(exp_avg_sq)
+    update = np.sqrt(exp_avg_sq, out=np.empty_like(param))
     update += eps * root
-    update = exp_avg / update
+    np.divide(exp_avg, update, out=update)
     update *= lr * root / (1 - beta1**step)
     return np.subtract(param, update, out=out[0]), exp_avg, exp_avg_sq
 
