@@ -83,16 +83,15 @@ def adam_step(
     """p - lr m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ); `step` t counts from 1.
 
     Returns the parameter and the running means m of the gradient and v of its square: new arrays,
-    or those of `out`, which may be `param`, `exp_avg` and `exp_avg_sq` themselves.
+    or those of `out`, which may be `param`, `exp_avg` and `exp_avg_sq` themselves. With
+    r = √(1 - β₂ᵗ) the denominator √v̂ + ε is (√v + ε r) / r: r costs no pass of its own.
     """
     beta1, beta2 = betas
-    if weight_decay:
-        grad = grad + weight_decay * param
+    grad = grad + weight_decay * param if weight_decay else grad
     exp_avg = np.multiply(beta1, exp_avg, out=out[1])
     exp_avg += (1 - beta1) * grad
     exp_avg_sq = np.multiply(beta2, exp_avg_sq, out=out[2])
     exp_avg_sq += (1 - beta2) * grad * grad
-    # √v̂ + ε = (√v + ε r) / r, so that r = √(1 - β₂ᵗ) costs no pass of its own over the array.
     root = math.sqrt(1 - beta2**step)
     update = np.sqrt(exp_avg_sq, out=np.empty_like(param))
     update += eps * root
