@@ -169,7 +169,7 @@ def table_of(cells: list["Cell"]) -> Table:
         ]
         for cell in cells
     ]
-    caption = f"loss and accuracy: of the {cells[0].split} images, after training"
+    caption = f"loss and accuracy: of the {cells[0].split} images, after the last step"
     return table(columns, rows, caption=caption)
 
 
@@ -196,7 +196,11 @@ def verdict(cells: list["Cell"]) -> str:
     extent = "up to the noise horizon of each" if drifted else "at all their steps"
     if not wrong:
         return f"[bold green]parity holds[/] in {every(len(cells))}, {extent}."
-    lines = [f"[bold red]parity holds[/] in {len(cells) - len(wrong)} of {len(cells)} cells only."]
+    if all(cell.interrupted and cell.first_divergence is None for cell in wrong):
+        lines = [f"interrupted; [bold green]parity holds[/] in the steps of {every(len(cells))}."]
+    else:
+        right = len(cells) - len(wrong)
+        lines = [f"[bold red]parity holds[/] in {right} of {len(cells)} cells only."]
     for cell in wrong:
         found = cell.first_divergence
         why = (

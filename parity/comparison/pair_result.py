@@ -44,7 +44,8 @@ class PairResult(Result):
         if found is None:
             lines = [self.success()]
         else:
-            lines = [f"parity does not hold in {self.dtype} ({steps:,} steps).", *self.told(found)]
+            extent = f"{steps:,} step{'s' * (steps != 1)}"
+            lines = [f"parity does not hold in {self.dtype} ({extent}).", *self.explained(found)]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def success(self) -> str:
@@ -65,7 +66,7 @@ class PairResult(Result):
             )
         return line
 
-    def told(self, found: Divergence) -> list[str]:
+    def explained(self, found: Divergence) -> list[str]:
         """The first divergence."""
         other = self.names.get(found.tensor)
         known = f" ({other} in NumPy)" if other not in (None, found.tensor) else ""

@@ -97,9 +97,8 @@ def verdict(result: CompareResult) -> str:
     tensors = 2 + 2 * len(result.experiment.initial)
     if result.first_divergence is not None:
         where = divergence_lines(result.first_divergence)
-        return (
-            f"{interrupted}[bold red]parity does not hold[/] in {dtype} ({steps:,} steps).\n{where}"
-        )
+        extent = f"{steps:,} step{'s' * (steps != 1)}"
+        return f"{interrupted}[bold red]parity does not hold[/] in {dtype} ({extent}).\n{where}"
     held_out, accuracy = result.experiment.held_out, result.epochs[-1].accuracy
     horizon = result.noise_horizon
     jumps = sum(step.drifted for step in result.steps)

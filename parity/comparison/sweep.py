@@ -94,15 +94,18 @@ def run_cell(
     those of this cell, whose epochs have so many steps.
     """
     experiment = prepare(recipe, replace(settings, **choices), dataset)
-    shape = (choices, experiment.num_steps, experiment.recipe.epochs, experiment.held_out)
+    epochs, split = experiment.recipe.epochs, experiment.held_out
     try:
         kept = checkpoints and checkpoints(experiment.steps_per_epoch)
         result = compare(experiment, on_step, checkpoints=kept)
     except (FloatingPointError, BadCaseError) as error:  # the other cells are still worth running
-        return Cell(*shape, stopped=str(error))
+        return Cell(choices, experiment.num_steps, epochs, split, stopped=str(error))
     return Cell(
-        *shape,
-        result.curve(experiment.held_out),
+        choices,
+        len(result.steps),
+        epochs,
+        split,
+        result.curve(split),
         result.seconds,
         result.first_divergence,
         result.noise_horizon,
