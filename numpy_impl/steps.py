@@ -4,12 +4,11 @@ Each returns the new parameter and its new state; nothing that comes in is chang
 and formulas are those of `torch.optim`.
 """
 
-import math
-
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from numpy_impl import fast
 from numpy_impl.checks import check_step, checked
 
 __all__ = ["sgd_step", "momentum_step", "rmsprop_step", "adam_step", "adamw_step"]
@@ -83,8 +82,7 @@ def adam_step(
     """p - lr m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ); `step` t counts from 1.
 
     Returns the parameter and the running means m of the gradient and v of its square: new arrays,
-    or those of `out`, which may be `param`, `exp_avg` and `exp_avg_sq` themselves. With
-    r = √(1 - β₂ᵗ) the denominator √v̂ + ε is (√v + ε r) / r: r costs no pass of its own.
+    or those of `out`, which may be `param`, `exp_avg` and `exp_avg_sq` themselves.
     """
     beta1, beta2 = betas
     grad = grad + weight_decay * param if weight_decay else grad
@@ -92,11 +90,7 @@ def adam_step(
     exp_avg += (1 - beta1) * grad
     exp_avg_sq = np.multiply(beta2, exp_avg_sq, out=out[2])
     exp_avg_sq += (1 - beta2) * grad * grad
-    root = math.sqrt(1 - beta2**step)
-    update = np.sqrt(exp_avg_sq, out=np.empty_like(param))
-    update += eps * root
-    np.divide(exp_avg, update, out=update)
-    update *= lr * root / (1 - beta1**step)
+    update = fast.adam_update(exp_avg, exp_avg_sq, step, lr, betas, eps)
     return np.subtract(param, update, out=out[0]), exp_avg, exp_avg_sq
 
 

@@ -84,7 +84,7 @@ def tanh_backward(
 def relu_backward(
     grad_output: Float[Tensor, "*shape"], output: Float[Tensor, "*shape"]
 ) -> Float[Tensor, "*shape"]:
-    """dx = dy where y > 0, else 0."""
+    """dx = dy, but 0 where y <= 0."""
     return aten.threshold_backward(grad_output, output, 0)
 
 

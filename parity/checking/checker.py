@@ -198,12 +198,12 @@ class Checker:
         }
         answers = self.student.ask(request)
         outcomes = list(starmap(sound, zip_longest(answers, outputs)))
-        stops = [at for at, one in enumerate(outcomes, 1) if "timeout" in one or ended(one)]
-        outcomes = outcomes[: stops[0] if stops else None]  # nothing came after it
+        ends = [at for at, one in enumerate(outcomes, 1) if "timeout" in one or ended(one)]
+        outcomes = outcomes[: ends[0] if ends else None]  # nothing came after it
 
         def held_against(variant: Mapping[str, Any]) -> list[Trial]:
             """The trials with PyTorch's results for what a file may do as well."""
-            told = [
+            given = [
                 replace(call, reference_options={**call.reference_options, **variant})
                 for call in calls
             ]
@@ -213,7 +213,7 @@ class Checker:
                     expect(subject, call, partial(own.results, subject.name, call)),
                     outcome,
                 )
-                for call, outcome in zip(told, outcomes, strict=False)
+                for call, outcome in zip(given, outcomes, strict=False)
             ]
 
         if len(subject.variants) == 1:

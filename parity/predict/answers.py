@@ -61,8 +61,7 @@ def ask(experiment: Experiment, weights: dict[str, ndarray], images: ndarray) ->
     truth = exact.predict(images.astype(np.float64))
     probabilities = {"numpy": F.softmax(logits["numpy"]), "torch": torch_softmax(logits["torch"])}
     agree = agrees(**logits, truth=truth) and agrees(**probabilities, truth=torch_softmax(truth))
-    difference = float(np.abs(probabilities["numpy"] - probabilities["torch"]).max())
-    return Answers(probabilities, agree, difference)
+    return Answers(probabilities, agree, distance(probabilities["numpy"], probabilities["torch"]))
 
 
 def agrees(numpy: ndarray, torch: ndarray, truth: ndarray) -> bool:

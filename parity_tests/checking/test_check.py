@@ -116,13 +116,13 @@ def test_every_mistake_of_the_catalogue_is_caught_and_named(name: str) -> None:
         [replace(call, reference_options=dict(variant)) for call in calls]
         for variant in subject.variants
     ]
-    expected = [[expect(subject, call, list) for call in told] for told in variants]
+    expected = [[expect(subject, call, list) for call in calls] for calls in variants]
     assert mistakes_of(name)
     for known in mistakes_of(name):
-        for told, exact in zip(variants, expected, strict=True):
+        for variant_calls, exact in zip(variants, expected, strict=True):
             trials = [
                 Trial(call, right, outcome(name, known, call))
-                for call, right in zip(told, exact, strict=True)
+                for call, right in zip(variant_calls, exact, strict=True)
             ]
             if any(t.arrays is None or find_mismatch(t.arrays, t.expected) for t in trials):
                 break  # with ReLU in the hidden layer, its derivative is no mistake
