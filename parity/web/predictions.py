@@ -29,7 +29,7 @@ def model_of(fields: Fields) -> engine.Trained:
 
 
 def answer(fields: Fields) -> dict[str, Any]:
-    """Probabilities of both programs for a drawing or a held-out image, and what spoke for a class."""
+    """Both programs' probabilities of a drawing or held-out image, and what spoke for a class."""
     model = model_of(fields)
     label = None
     if "image" in fields:

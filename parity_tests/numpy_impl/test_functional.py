@@ -298,6 +298,10 @@ STATES = {"sgd_step": 0, "momentum_step": 1, "rmsprop_step": 1}
 each_step = pytest.mark.parametrize("name", OPTIONS)
 
 
+def test_every_step_of_the_contract_is_here() -> None:
+    assert OPTIONS.keys() == {name for name in T.__all__ if name.endswith("_step")}
+
+
 def step_arrays(name: str, rng: np.random.Generator, shape: tuple[int, ...]) -> list[ndarray]:
     arrays = [uniform(rng, shape, 1.0) for _ in range(2 + STATES.get(name, 2))]
     if name not in ("sgd_step", "momentum_step"):

@@ -109,7 +109,9 @@ def test_every_package_has_its_room() -> None:
     assert packages | rooms - {"parity.__main__"} == set(ROOMS)
 
 
-@pytest.mark.parametrize("package", ["parity"])
+@pytest.mark.parametrize(
+    "package", ["numpy_impl", "torch_impl", "parity", "benchmarks", "maintenance"]
+)
 def test_no_two_files_import_each_other(package: str) -> None:
     """There is no circle of imports, however long."""
     files = {module_name(file): file for file in sources(package)}
