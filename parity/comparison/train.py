@@ -115,7 +115,7 @@ def evaluate(
     splits = experiment.evaluated_after(step)
     for split in splits or [experiment.held_out] * interrupted:
         figures = {
-            name: backend.evaluate(*experiment.arrays(split, backend.dtype))
+            name: backend.evaluate(experiment.portions(split, backend.dtype))
             for name, backend in backends.items()
         }
         loss = {name: loss for name, (loss, _) in figures.items()}

@@ -18,6 +18,7 @@ from parity.recipes import Recipe, find
 __all__ = ["Experiment", "changes", "prepare"]
 
 WINDOW = 64  # batches
+PORTION = 5_000  # images of an evaluation: a multiple of 1,000, see `RecipeBackend.evaluate`
 MOST_STEPS = 10_000_000  # the order of all their batches is drawn before the first
 HIDDEN = ("hidden_features", "activation")  # of a feed-forward net
 MOST_HIDDEN = 10_000  # units; with their gradients a few hundred MiB for each program
@@ -72,12 +73,21 @@ class Experiment:
 
         Yields images (n, 784) in `dtype`, labels (n,), and the batches as indices into these.
         """
-        split = self.splits["training"]
         for start in range(0, len(batches), WINDOW):
             some = batches[start : start + WINDOW]
             rows, ends = np.concatenate(some), np.cumsum([len(batch) for batch in some])
-            images = split.take(rows).astype(dtype, copy=False)
-            yield images, split.labels[rows], np.split(np.arange(len(rows)), ends[:-1])
+            indices = np.split(np.arange(len(rows)), ends[:-1])
+            yield *self.take("training", dtype, rows), indices
+
+    def portions(self, split: str, dtype: str) -> Iterator[Arrays]:
+        """A split's images and labels, some at a time: no more of them are ever in memory."""
+        for start in range(0, len(self.splits[split]), PORTION):
+            yield self.take(split, dtype, slice(start, start + PORTION))
+
+    def take(self, split: str, dtype: str, rows: ndarray | slice) -> Arrays:
+        """These images (n, 784) of a split in `dtype`, and their labels (n,)."""
+        chosen = self.splits[split]
+        return chosen.take(rows).astype(dtype, copy=False), chosen.labels[rows]
 
     def evaluated_after(self, step: int) -> list[str]:
         """The splits to evaluate on after `step` training steps; 0 is before the first."""

@@ -135,7 +135,9 @@ def evaluated(
     for split in ("training", experiment.held_out):
         images, labels = experiment.arrays(split, dtype)
         part = slice(JUDGED if split == "training" else None)
-        found = {name: side.evaluate(images[part], labels[part]) for name, side in sides.items()}
+        found = {
+            name: side.evaluate([(images[part], labels[part])]) for name, side in sides.items()
+        }
         yield {
             "kind": "point",
             "step": step,
