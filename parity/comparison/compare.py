@@ -94,12 +94,12 @@ def lockstep_of(
     recipe, settings = experiment.recipe, experiment.settings
     numpy = NumpyBackend(recipe, settings.dtype, settings.seed)
     torch = TorchBackend(recipe, settings.dtype, settings.seed, settings.device)
-    numpy.take = torch.take = lambda dtype, rows: experiment.take("training", dtype, rows)
+    numpy.take = torch.take = experiment.take
 
     def kept(case: Reproduction) -> Reproduction:
         (batch,) = case.batch
-        images, labels = experiment.take("training", settings.dtype, batch)
-        return replace(case, recipe=recipe, batch=(images, labels), tensors=None)
+        taken = experiment.take(settings.dtype, batch)
+        return replace(case, recipe=recipe, batch=taken, tensors=None)
 
     lockstep = Lockstep(
         numpy,
