@@ -91,16 +91,19 @@ def crash(name: str, moments: int, seed: int, folder: Path) -> dict[str, Any]:
     run((*arguments, *OTHER), old)
     seconds = run(arguments, new)
     lost: list[str] = []
-    counts = {"killed": 0, "ended before": 0, "resumed": 0, "old": 0, "new": 0}
+    counts = {"killed": 0, "resumed": 0, "old": 0, "new": 0}
     for share in spread(moments, random.Random(f"{name} {seed}")):
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(old, place, ignore=shutil.ignore_patterns("kept"))
-        moment = share * seconds
-        child = begin(arguments, place)
-        time.sleep(moment)
-        os.kill(child, signal.SIGKILL)
-        killed = wait(child) == -signal.SIGKILL
-        counts["killed" if killed else "ended before"] += 1
+        killed = False
+        while not killed:  # one that ended before tells how long a run takes
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(old, place, ignore=shutil.ignore_patterns("kept"))
+            moment = share * seconds
+            child = begin(arguments, place)
+            time.sleep(moment)
+            os.kill(child, signal.SIGKILL)
+            killed = wait(child) == -signal.SIGKILL
+            seconds = seconds if killed else moment
+        counts["killed"] += 1
         where = f"after {moment:.3f} s"
         for output in outputs(old):
             age = which(place / output, old / output, new / output)
@@ -108,10 +111,8 @@ def crash(name: str, moments: int, seed: int, folder: Path) -> dict[str, Any]:
                 lost.append(f"{where}: {output} is neither the old file nor the new one")
             else:
                 counts[age] += 1
-        resumed = killed and any((place / "kept").glob("step-*"))
+        resumed = any((place / "kept").glob("step-*"))
         counts["resumed"] += resumed
-        if not killed:
-            shutil.rmtree(place / "kept", ignore_errors=True)
         try:
             took = run((*arguments, "--resume", "kept") if resumed else arguments, place)
         except InputError as error:
