@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+from numpy import ndarray
+
 from parity.backends import NumpyBackend, RecipeBackend, TorchBackend
 from parity.comparison.lockstep import Lockstep, Order
 from parity.comparison.reproduce import Reproduction
@@ -65,14 +68,20 @@ def compare(
         measure(step.number)
         if result.interrupted:
             break
-    images, labels = experiment.arrays(experiment.held_out, experiment.settings.dtype)
-    numpy, torch = (backend.predict(images).argmax(axis=1) for backend in both.values())
+    numpy, torch = (answers(experiment, backend) for backend in both.values())
     result.prediction_agreement = float((numpy == torch).mean())
-    first = (answers[:FIRST].tolist() for answers in (labels, numpy, torch))
+    labels = experiment.splits[experiment.held_out].labels
+    first = (classes[:FIRST].tolist() for classes in (labels, numpy, torch))
     result.first_answers = (next(first), next(first), next(first))
     result.seconds = {name: lockstep.seconds[name] for name in both}
     result.backends, result.reproduction = both, lockstep.reproduction
     return result
+
+
+def answers(experiment: Experiment, backend: RecipeBackend) -> ndarray:
+    """The class that the backend gives each held-out image."""
+    portions = experiment.portions(experiment.held_out, backend.dtype)
+    return np.concatenate([backend.predict(images).argmax(axis=1) for images, _ in portions])
 
 
 def lockstep_of(
@@ -85,13 +94,12 @@ def lockstep_of(
     recipe, settings = experiment.recipe, experiment.settings
     numpy = NumpyBackend(recipe, settings.dtype, settings.seed)
     torch = TorchBackend(recipe, settings.dtype, settings.seed, settings.device)
-    numpy.data = torch.data = lambda dtype: experiment.arrays("training", dtype)
-    dtypes = {settings.dtype, "float64"}
+    numpy.take = torch.take = experiment.take
 
     def kept(case: Reproduction) -> Reproduction:
         (batch,) = case.batch
-        images, labels = experiment.arrays("training", settings.dtype)
-        return replace(case, recipe=recipe, batch=(images[batch], labels[batch]), tensors=None)
+        taken = experiment.take(settings.dtype, batch)
+        return replace(case, recipe=recipe, batch=taken, tensors=None)
 
     lockstep = Lockstep(
         numpy,
@@ -101,6 +109,5 @@ def lockstep_of(
         order=Order(seed=settings.seed),
         resync=resync,
         kept=kept,
-        shared=[array for dtype in dtypes for array in experiment.arrays("training", dtype)],
     )
     return {"numpy": numpy, "torch": torch}, lockstep

@@ -81,8 +81,6 @@ class Lockstep:
         that are a unit in the last place off.
     copies
         Whether the PyTorch program can be copied, and cast to float64.
-    shared
-        Arrays that every run reads, and no run may change.
     kept
         What is kept of the case of the first divergence.
     constant, zero
@@ -104,14 +102,13 @@ class Lockstep:
         order: Order | None,
         copies: tuple[bool, bool] = (True, True),
         resync: bool = False,
-        shared: Sequence[ndarray] = (),
         constant: Collection[str] = (),
         zero: Collection[str] = (),
         kept: Callable[[Reproduction], Reproduction] = lambda case: case,
         seed: int = 0,
     ) -> None:
         self.numpy, self.torch, self.batches, self.order = numpy, torch, batches, order
-        self.resync, self.shared, self.kept = resync, shared, kept
+        self.resync, self.kept = resync, kept
         can_copy, can_cast = copies
         dtype = torch.dtype
         self.backends: dict[str, Backend] = {"numpy": numpy, "torch": torch}
@@ -255,8 +252,8 @@ class Lockstep:
             yield tensors_of(self.spare, step)
 
     def fingerprint(self) -> list[int]:
-        """What changes when a run writes into the arrays that all of them are given."""
-        sums = [crc32(np.ascontiguousarray(array).data) for array in self.shared]
+        """What changes when a run writes into the batches that all of them are given."""
+        sums: list[int] = []
         map_arrays(lambda a: sums.append(crc32(np.ascontiguousarray(a).data)), list(self.batches))
         return sums
 
