@@ -15,6 +15,7 @@ from parity.cli.compare import Compare
 from parity.cli.data import Data
 from parity.cli.exits import guarded, refuse
 from parity.cli.gradcheck import Gradcheck
+from parity.cli.grade import Grade
 from parity.cli.mistakes import Mistakes
 from parity.cli.parsing import parse
 from parity.cli.predict import Predict
@@ -33,6 +34,7 @@ COMMANDS: dict[str, Any] = {
     "predict": Predict,
     "mistakes": Mistakes,
     "check": Check,
+    "grade": Grade,
     "template": Template,
     "gradcheck": Gradcheck,
     "data": Data,

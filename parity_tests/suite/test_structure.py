@@ -41,6 +41,7 @@ ROOMS = [
     "parity.comparison",
     "parity.reproduce",
     "parity.checking",
+    "parity.grading",
     "parity.predict",
     "parity.pictures",
     "parity.web",
