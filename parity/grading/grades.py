@@ -11,7 +11,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from parity.errors import InputError
+from parity.grading.alike import alike
 from parity.grading.marks import Mark, counted, marked
+from parity.grading.pages import student_page, teacher_page
 from parity.grading.settings import Grading
 from parity.grading.submissions import Submission
 from parity.grading.summary import Summary, summarised
@@ -46,19 +48,31 @@ class Grades:
             for one, answer in zip(submissions, answers, strict=True)
         ]
         modes = sorted({answer["isolation"] for answer in answers if "isolation" in answer})
-        return cls(marks, summarised(marks), grading, seed, " and ".join(modes) or "nothing ran")
+        pairs = alike(submissions, grading.template_content)
+        return cls(
+            marks, summarised(marks, pairs), grading, seed, " and ".join(modes) or "nothing ran"
+        )
 
     def write(self, folder: Path) -> None:
         """Write all files; each whole or not at all."""
-        for name, mark in zip(folder_names(self.marks), self.marks, strict=True):
+        show, names = self.grading.show, folder_names(self.marks)
+        for name, mark in zip(names, self.marks, strict=True):
             own = folder / "students" / name
             make(own)
-            jsonfile.write(own / "results.json", as_gradescope(mark, self.grading.show))
+            jsonfile.write(own / "results.json", as_gradescope(mark, show))
+            files.write(own / "report.html", student_page(mark, show).encode(), "output")
+        page = teacher_page(self.marks, names, self.summary, [self.how])
+        files.write(folder / "index.html", page.encode(), "output")
         files.write(folder / "grades.csv", as_csv(self.marks).encode(), "output")
+
+    @property
+    def how(self) -> str:
+        """What the verdicts rest on."""
+        return f"seed {self.seed}, isolation: {self.isolation}"
 
     def render(self) -> RenderableType:
         """The answer for the terminal."""
-        return Group(self.summary.render(), Text(f"seed {self.seed}, isolation: {self.isolation}"))
+        return Group(self.summary.render(), Text(self.how))
 
     def as_json(self) -> dict[str, Any]:
         """The answer for machines."""

@@ -10,6 +10,7 @@ from parity.errors import InputError
 from parity.grading.settings import Grading
 from parity.sandbox.answers import escaped
 from parity.sandbox.isolation import Isolation
+from parity.system.version import __version__
 
 __all__ = ["Job", "check_one"]
 
@@ -26,13 +27,24 @@ class Job:
     grading: Grading
     seed: int
     isolation: Isolation
+    version: str = __version__
 
 
 def check_one(job: Job) -> dict[str, Any]:
-    """The report as `parity check --json` has it, or `error`: why there is none."""
+    """The report as `parity check --json` has it, or `error`: why there is none.
+
+    Raises
+    ------
+    InputError
+        If this machine has not the isolation that is required, or another version of this package.
+    """
     from parity.checking.entry import check_file
+    from parity.sandbox import isolation
     from parity.system.threads import limit_threads
 
+    if job.version != __version__:
+        raise InputError(f"a worker has version {__version__} of this package, not {job.version}")
+    isolation.chosen(job.isolation)
     grading = job.grading
     with tempfile.TemporaryDirectory(prefix="parity-") as temporary, limit_threads():
         folder = Path(temporary).joinpath(*DEPTH)
@@ -55,6 +67,7 @@ def check_one(job: Job) -> dict[str, Any]:
             )
         except InputError as error:
             words = str(error).replace(str(folder / job.main), job.main).removeprefix("file: ")
+            words = words.replace("--map says", "map in grading.toml says")
             return {"error": escaped(words.replace(temporary, ""))}
         except Exception as error:  # a fault of the check costs one row, which says so
             return {"error": escaped(f"the check fails: {type(error).__name__}: {error}")}

@@ -49,12 +49,12 @@ class Grading:
     reduction: str = "mean"
     weights: str = "out-in"
     l2_half: bool = False
-    template: str = ""  # the file that was handed out, which does not count as copied
+    template: tuple[str, ...] = ()  # files that were handed out, which do not count as copied
     points: Mapping[str, float] = field(default_factory=dict)  # by name; empty for one each
     part: Part = Part()
     show: Show = Show()
     map_content: bytes = b""
-    template_content: bytes = b""
+    template_content: tuple[bytes, ...] = ()
 
     def share(self, status: str) -> float:
         """The share of the points that a verdict gives, in [0, 1]."""
@@ -94,21 +94,22 @@ def read_grading(path: Path | None) -> Grading:
     found: dict[str, Any] = {}
     for written, value in content.items():
         key = written.replace("-", "_")
-        if key not in plain or key in ("conventions",):
+        if key not in plain:
             names = ", ".join(key.replace("_", "-") for key in plain)
             raise InputError(f"config: {path}: {written} is no key, expected one of {names}")
         if key in tables:
             found[key] = tables[key](path, value)
-        elif key == "allow":
+        elif plain[key] is tuple[str, ...]:
             if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-                raise wrong(path, written, value, "a list of names of packages")
+                raise wrong(path, written, value, "a list of texts in quotes")
             found[key] = tuple(value)
         else:
             found[key] = typed(path, written, value, plain[key])
     grading = Grading(**found)
     check(path, grading)
-    near = {name: near_by(path, name, getattr(grading, name)) for name in ("map", "template")}
-    return Grading(**found, **{f"{name}_content": content for name, content in near.items()})
+    map_content = near_by(path, "map", grading.map) if grading.map else b""
+    template_content = tuple(near_by(path, "template", name) for name in grading.template)
+    return Grading(**found, map_content=map_content, template_content=template_content)
 
 
 def typed(path: Path, key: str, value: Any, kind: Any) -> Any:
@@ -141,8 +142,8 @@ def check(path: Path, grading: Grading) -> None:
 
 
 def near_by(path: Path, key: str, name: str) -> bytes:
-    """The content of a file that lies near grading.toml; empty if there is no name."""
-    return files.read(path.parent / name, LARGEST, f"config: {path}: {key}") if name else b""
+    """The content of a file whose path starts from the folder of grading.toml."""
+    return files.read(path.parent / name, LARGEST, f"config: {path}: {key}")
 
 
 def points_of(path: Path, table: Any) -> dict[str, float]:

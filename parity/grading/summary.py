@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import mean, median
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from parity.grading.alike import Cluster
 from parity.grading.marks import Mark
 from parity.system.console import Column, table
 
@@ -31,10 +32,11 @@ class Summary:
     mistakes: list[tuple[str, str, int]]  # name, what is wrong, how many students
     missing: list[tuple[str, int]]  # what most did not write, how many
     not_run: list[tuple[str, str, str]]  # student, file, why
+    alike: list[Cluster]  # students whose files are equal or nearly so
 
     def as_json(self) -> dict[str, Any]:
         """The answer for machines."""
-        return dict(vars(self))
+        return asdict(self)
 
     def render(self) -> RenderableType:
         """The answer for the terminal."""
@@ -54,7 +56,15 @@ class Summary:
         if self.missing:
             names = ", ".join(f"{name} ({count})" for name, count in self.missing)
             parts.append(Text(f"most did not write: {names}"))
-        parts += [Text(f"{student} ({file}): {why}") for student, file, why in self.not_run]
+        if self.not_run:
+            head = [Column("did not run", "left"), Column("why", "left")]
+            parts.append(table(head, [(f"{who}\n{file}", why) for who, file, why in self.not_run]))
+        if self.alike:
+            pairs = [
+                (", ".join(group.students), "equal" if group.least == 1 else f"{group.least:.0%}")
+                for group in self.alike
+            ]
+            parts.append(table([Column("alike, names aside", "left"), Column("")], pairs))
         return parts
 
     @property
@@ -67,8 +77,8 @@ class Summary:
         )
 
 
-def summarised(marks: Sequence[Mark]) -> Summary:
-    """The summary of at least one student's marks."""
+def summarised(marks: Sequence[Mark], alike: list[Cluster]) -> Summary:
+    """The summary of at least one student's marks, and of whose files are alike."""
     totals = [mark.total for mark in marks]
     mistakes = Counter(
         (name, what_is_wrong(mark, name))
@@ -92,6 +102,7 @@ def summarised(marks: Sequence[Mark]) -> Summary:
             for mark in marks
             if mark.problem
         ],
+        alike,
     )
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -16,6 +17,8 @@ __all__ = ["Backend", "Lost", "Pool"]
 
 Backend = Literal["loky", "dask"]
 T = TypeVar("T")
+
+WAIT = 10  # seconds for a scheduler to answer
 
 
 class Lost:
@@ -80,12 +83,55 @@ class Pool:
     @contextmanager
     def workers(self) -> Iterator[tuple[Callable[..., Any], int]]:
         """What makes calls (function, [(index, argument)]) in workers; how many run at a time."""
+        if self.backend == "dask":
+            with cluster(self.scheduler) as (dask, count), joblib.parallel_config(dask):
+                yield lambda *call: generator(*call, pre_dispatch=2 * count), 2 * count
+            return
         count = self.jobs or len(os.sched_getaffinity(0))
         # One process would be this one, and a file that brings it down would end the run.
         processes = max(count, 2)
         options: dict[str, Any] = {"inner_max_num_threads": 1, "initializer": ignore_interrupts}
         with joblib.parallel_config("loky", n_jobs=processes, **options):
             yield lambda *call: generator(*call, n_jobs=processes, pre_dispatch=count), count
+
+
+@contextmanager
+def cluster(scheduler: str) -> Iterator[tuple[Any, int]]:
+    """A backend of joblib for the cluster, and how many threads its workers have."""
+    try:
+        from distributed import Client
+        from joblib._dask import DaskDistributedBackend
+    except ImportError as error:
+        raise InputError(
+            f"backend is dask, but {error.name} is not installed; "
+            "pip install 'numpy-torch-parity[cluster]'"
+        ) from None
+
+    class Cluster(DaskDistributedBackend):
+        """Joblib's, which waits for ever for a call whose worker was ended; here it is told."""
+
+        def submit(self, func: Any, callback: Any = None) -> Any:
+            def tell(done: Future[Any]) -> None:
+                if error := done.exception():
+                    callback(error)
+
+            future = self.apply_async(func, callback)
+            future.add_done_callback(tell)
+            return future
+
+        def retrieve_result_callback(self, out: Any) -> Any:
+            if isinstance(out, BaseException):
+                raise out
+            return super().retrieve_result_callback(out)
+
+    try:
+        client = Client(scheduler, timeout=WAIT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"scheduler: {scheduler} does not answer: {error}") from None
+    with client:
+        if not (count := sum(client.ncores().values())):
+            raise InputError(f"scheduler: {scheduler} has no workers, expected at least one")
+        yield Cluster(client=client), count
 
 
 def generator(
