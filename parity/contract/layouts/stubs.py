@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from parity.contract.layouts.layout import DERIVED, Layout
 from parity.contract.layouts.reading import reach
@@ -28,10 +29,7 @@ class Definition:
         return self.name[0].isupper()
 
     def arguments(self, method: str = "") -> str:
-        """The arguments, with a default where some calls do without; of a method if one is named.
-
-        They are called what the layout says, else what the expressions hand over for them.
-        """
+        """The arguments, of a method or of its own, with a default where some calls do without."""
         calls = self.calls[method]
         least = min(map(len, calls))
         best = min(calls, key=lambda names: (-len(names), str(names).count(UNNAMED)))
@@ -62,44 +60,50 @@ def trees(layout: Layout, operation: str) -> Iterator[tuple[ast.AST, dict[str, s
         return
     body = ast.parse(layout.source).body
     functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
-    reached = list(reach(operation, functions))
-    texts = {
-        one.name if one.name == operation else f"{one.name}({ast.unparse(one.args)})": "; ".join(
-            map(ast.unparse, one.body)
-        )
-        for one in reached
-    }
-    for user, text in texts.items():
+    texts = {}
+    for one in (reached := list(reach(operation, functions))):
+        user = operation if one.name == operation else f"{one.name}({ast.unparse(one.args)})"
+        text = "; ".join(map(ast.unparse, one.body))
         texts[user] = text.replace("student.", "").replace("return ", "")
     yield ast.Module([node for one in reached for node in one.body], []), texts
 
 
 def add_calls(one: Definition, tree: ast.AST, operation: str, alone: bool) -> None:
-    """The calls of a function or class, and of its methods, that some code makes."""
-    known = {*SUBJECTS[operation].arguments, *DERIVED.get(operation, ()), "np"}
+    """The calls of a function or class, and of its methods, that some code makes.
+
+    What an object is of that no line of the code makes is known only of a class that is `alone`.
+    """
+    variables = {*SUBJECTS[operation].arguments, *DERIVED.get(operation, ()), "np"}
     objects = {
         ast.unparse(node.targets[0])
         for node in ast.walk(tree)
         if isinstance(node, ast.Assign) and makes(node.value, one.name)
     }
+
+    def is_one(value: ast.expr) -> bool:
+        """Whether a value is an object of the class."""
+        held = isinstance(value, ast.Name) and value.id not in variables
+        helped = isinstance(value, ast.Call) and isinstance(value.func, ast.Name)
+        known = alone or ast.unparse(value) in objects
+        return makes(value, one.name) or ((held or helped) and known)
+
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
-            continue
-        method = None
         if makes(node, one.name):
             method = ""
-        elif isinstance(node.func, ast.Attribute) and one.is_class:
-            owner = node.func.value
-            held = isinstance(owner, ast.Name) and owner.id not in known
-            held = held or (isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name))
-            if makes(owner, one.name) or (held and (alone or ast.unparse(owner) in objects)):
-                method = node.func.attr
-        if method is not None:
-            one.purposes.setdefault(method, operation)
-            one.calls.setdefault(method, []).append(argument_names(node))
+        elif (
+            one.is_class
+            and isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and is_one(node.func.value)
+        ):
+            method = node.func.attr
+        else:
+            continue
+        one.purposes.setdefault(method, operation)
+        one.calls.setdefault(method, []).append(argument_names(node))
 
 
-def makes(node: ast.AST, name: str) -> bool:
+def makes(node: ast.AST, name: str) -> TypeGuard[ast.Call]:
     """Whether some code is a call of the course's function or class of this name."""
     return isinstance(node, ast.Call) and ast.unparse(node.func) in (name, f"student.{name}")
 
