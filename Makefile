@@ -5,7 +5,7 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: browser demo test lint notebooks mutants crash-test results pages benchmarks clean \
+.PHONY: browser cluster demo test lint notebooks mutants crash-test results pages benchmarks clean \
 	false-alarms layouts
 
 RESULTS := docs/results
@@ -25,6 +25,13 @@ browser: export OPENBLAS_NUM_THREADS = 1
 browser: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[browser]"
 	$(BIN)/python -m pytest -m browser $(PYTEST_FLAGS) parity_tests/web
+
+# Grading on a Dask cluster: a scheduler and two workers on this machine.
+cluster: export OMP_NUM_THREADS = 1
+cluster: export OPENBLAS_NUM_THREADS = 1
+cluster: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[cluster]"
+	$(BIN)/python -m pytest -m cluster $(PYTEST_FLAGS) parity_tests/grading
 
 lint: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lint,browser]"
@@ -88,6 +95,7 @@ pages: demo
 	cp reports/feedforward-digits-float32.png docs/demo.png
 	$(BIN)/python -m maintenance.pages
 	$(BIN)/python -m maintenance.suite_pages
+	$(BIN)/python -m maintenance.grading_page
 
 # The tables and charts of docs/benchmarks.md, on real MNIST: about half an hour on a quiet machine.
 benchmarks: $(INSTALLED)

@@ -7,12 +7,13 @@ from typing import Annotated, Literal
 import tyro
 
 from parity.cli.exits import INTERRUPTED
+from parity.cli.working import Working
 
 __all__ = ["Grade"]
 
 
 @dataclass(kw_only=True)
-class Grade:
+class Grade(Working):
     """Check the files of a whole class: points, a page for each student, a summary."""
 
     submissions: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SUBMISSIONS")]
@@ -25,12 +26,6 @@ class Grade:
     """Whether the files must run in bubblewrap, do where that is installed, or do not."""
     seed: int | None = None
     """Of the probes; by default drawn, and kept in the output folder."""
-    jobs: int = 0
-    """How many files are checked at a time; 0 for one on each core."""
-    backend: Literal["loky", "dask"] = "loky"
-    """Processes of this machine, or a Dask cluster."""
-    scheduler: str = ""
-    """The address of the cluster's scheduler, such as tcp://host:8786."""
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""
 
@@ -44,10 +39,8 @@ class Grade:
         from parity.sandbox import isolation
         from parity.system import files, jsonfile
         from parity.system.console import console, show_path, track
-        from parity.system.jobs import Pool
 
-        pool = Pool(self.jobs, self.backend, self.scheduler)
-        pool.check()
+        pool = self.pool()
         if self.seed is not None and self.seed < 0:
             raise InputError(f"seed is {self.seed}, expected at least 0")
         beside = self.submissions.resolve().parent / "grading.toml"

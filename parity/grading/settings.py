@@ -99,7 +99,7 @@ def read_grading(path: Path | None) -> Grading:
             raise InputError(f"config: {path}: {written} is no key, expected one of {names}")
         if key in tables:
             found[key] = tables[key](path, value)
-        elif plain[key] is tuple[str, ...]:
+        elif plain[key] == tuple[str, ...]:
             if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
                 raise wrong(path, written, value, "a list of texts in quotes")
             found[key] = tuple(value)

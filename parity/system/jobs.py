@@ -108,7 +108,13 @@ def cluster(scheduler: str) -> Iterator[tuple[Any, int]]:
         ) from None
 
     class Cluster(DaskDistributedBackend):
-        """Joblib's, which waits for ever for a call whose worker was ended; here it is told."""
+        """Joblib's, which waits for ever for a call whose worker was ended; here it is told.
+
+        It makes calls in this process where there is but one worker; here it does not.
+        """
+
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            return max(2, super().effective_n_jobs(n_jobs))
 
         def submit(self, func: Any, callback: Any = None) -> Any:
             def tell(done: Future[Any]) -> None:
@@ -138,7 +144,9 @@ def generator(
     function: Callable[[T], Any], calls: Sequence[tuple[int, T]], **options: Any
 ) -> Iterator[tuple[int, Any]]:
     """The indexed results as they come."""
-    parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, **options)
+    # A large array would arrive as a memory map, which is no plain array.
+    options = {"return_as": "generator_unordered", "batch_size": 1, "max_nbytes": None, **options}
+    parallel = joblib.Parallel(**options)
     return iter(parallel(joblib.delayed(indexed)(function, *call) for call in calls))
 
 
