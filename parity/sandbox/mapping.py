@@ -202,17 +202,20 @@ DERIVED: dict[tuple[str, str], Callable[[Namespace], ndarray]] = {
 }
 
 
-def mapped(plan: dict[str, Any], namespace: Namespace) -> dict[str, Mapped]:
+def mapped(plan: dict[str, Any], namespace: Namespace) -> dict[str, Callable[..., Any] | Computed]:
     """The operations of a layout that can be computed with the names of a file.
 
     `plan` is what `parity.contract.layouts.Layout.plan` makes. Of the ways to compute an operation
-    the first is taken whose names are all in the file and written.
+    the first is taken whose names are all in the file and written; else one that is not written.
     """
     own = functions_of(plan, namespace) if plan["source"] else {}
-    found = {}
+    found: dict[str, Callable[..., Any] | Computed] = {}
     for name, entry in plan["operations"].items():
         for way in entry["ways"]:
+            if not namespace.keys() >= set(way["needs"]):
+                continue
             if any(lacks(namespace, need, way["methods"]) for need in way["needs"]):
+                found[name] = unwritten
                 continue
             compute = own[name] if plan["source"] else expression(plan["file"], way, namespace)
             found[name] = Mapped(
@@ -226,6 +229,11 @@ def mapped(plan: dict[str, Any], namespace: Namespace) -> dict[str, Mapped]:
             )
             break
     return found
+
+
+def unwritten(*_args: Any, **_options: Any) -> None:
+    """Stands for an operation whose names a file has, but not written."""
+    raise NotImplementedError
 
 
 def functions_of(plan: dict[str, Any], namespace: Namespace) -> Namespace:
@@ -246,9 +254,7 @@ def expression(file: str, way: dict[str, Any], namespace: Namespace) -> Callable
 
 
 def lacks(namespace: Namespace, name: str, methods: list[str]) -> bool:
-    """Whether a name is not in the file, or is a stub there, as may be one of its methods."""
-    if name not in namespace:
-        return True
+    """Whether a name of the file is a stub, as may be one of its methods."""
     value = namespace[name]
     if isinstance(value, type) and stub_methods(value) & set(methods):
         return True

@@ -2,6 +2,11 @@
 
 recognised_by = ["Affine", "SoftmaxWithLoss", "Convolution", "Pooling"]
 conventions = {"weights": "in-out", "stability": "ordinary", "velocity": "with-lr"}
+arguments = {
+    "Pooling": "pool_h, pool_w, stride",
+    "SGD.update": "params, grads",
+    "Momentum.update": "params, grads",
+}
 
 
 def linear(input, weight, bias):
