@@ -3,9 +3,6 @@
 import sys
 from dataclasses import dataclass
 
-from parity.comparison import pair_file
-from parity.contract.template import TEMPLATE
-
 __all__ = ["Template"]
 
 
@@ -18,5 +15,8 @@ class Template:
 
     def run(self) -> int:
         """Exit code 0."""
+        from parity.comparison import pair_file
+        from parity.contract.template import TEMPLATE
+
         sys.stdout.write(pair_file.TEMPLATE if self.pair else TEMPLATE)
         return 0
