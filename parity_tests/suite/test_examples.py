@@ -1,4 +1,4 @@
-"""Every public name has an example, and every example of the docs and docstrings runs."""
+"""Every public name has an example, every example runs, and links lead somewhere."""
 
 import doctest
 import importlib
@@ -9,7 +9,8 @@ import pytest
 
 import parity
 
-API = Path(__file__).parents[2] / "docs" / "api"
+ROOT = Path(__file__).parents[2]
+API = ROOT / "docs" / "api"
 MODULES = ("functional", "nn", "models", "optim", "training")
 NAMES = [name for name in parity.__all__ if name != "__version__"]
 
@@ -41,3 +42,13 @@ def test_the_example_of_a_function_runs(name: str, unchecked: None) -> None:
 def test_every_function_is_on_the_page_of_the_library() -> None:
     text = (API / "parity.rst").read_text(encoding="utf-8")
     assert [name for name in NAMES if not re.search(rf"^\.\. auto\w+:: {name}$", text, re.M)] == []
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "CHANGELOG.md", *(f"docs/{it.name}" for it in ROOT.glob("docs/*.md"))]
+)
+def test_the_links_of_a_page_lead_to_files(page: str) -> None:
+    """As GitHub reads them; what `make docs` makes of them, it checks itself."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text)
+    assert [link for link in links if not ((ROOT / page).parent / link).is_file()] == []
