@@ -47,8 +47,8 @@ for name in parity.__all__[:2] + parity.__all__[3:]:
 
 def build(folder: Path) -> Path:
     """Build the sdist, and the wheel from it; returns the wheel."""
-    command = [sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "build", "--quiet", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True)
     (wheel,) = folder.glob("*.whl")
     return wheel
 
