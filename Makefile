@@ -5,8 +5,8 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: browser cluster demo test lint notebooks mutants crash-test results pages benchmarks clean \
-	false-alarms layouts
+.PHONY: browser cluster demo docs test lint notebooks mutants crash-test results pages benchmarks \
+	clean false-alarms layouts test-matrix test-wheel
 
 RESULTS := docs/results
 
@@ -48,6 +48,24 @@ NOTEBOOK_FLAGS ?= --check
 notebooks: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks]"
 	$(BIN)/python -m maintenance.notebooks $(NOTEBOOK_FLAGS)
+
+# The pages of docs/ and the API reference, as HTML in build/docs; a warning is an error.
+docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	$(BIN)/python -m sphinx -b html -E -q -n -W --keep-going docs build/docs
+	@echo "The pages are in build/docs/index.html"
+
+# The wheel in a new environment, away from the checkout: commands, the library, and a part of the
+# suite; all of it with WHOLE=1.
+test-wheel: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[package]"
+	$(BIN)/python -m maintenance.wheel $(if $(WHOLE),--whole)
+
+# The wheel beside each Python from 3.11 on this machine, with the pinned and with the newest NumPy
+# and PyTorch: a part of the suite. Downloads several gigabytes where there is no CPU build.
+test-matrix: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[package]"
+	$(BIN)/python -m maintenance.matrix
 
 # How strong the suite is: the code is changed in one place at a time, and the changes that no test
 # notices are shown. About a quarter of an hour. The numbers go to docs/results/mutants.json.

@@ -5,8 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from parity.datasets import DataError
-from parity.errors import BadCaseError, InputError
+from parity.errors import BadCaseError, DataError, InputError
 from parity.system.signals import Ending, ending_signals, latest
 
 __all__ = ["INTERRUPTED", "guarded", "refuse"]

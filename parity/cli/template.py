@@ -3,9 +3,6 @@
 import sys
 from dataclasses import dataclass
 
-from parity.comparison import pair_file
-from parity.contract.template import notebook, template
-
 __all__ = ["Template"]
 
 
@@ -24,6 +21,9 @@ class Template:
 
     def run(self) -> int:
         """Exit code 0."""
+        from parity.comparison import pair_file
+        from parity.contract.template import notebook, template
+
         if self.pair:
             sys.stdout.write(pair_file.TEMPLATE)
             return 0
