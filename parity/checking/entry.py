@@ -80,6 +80,8 @@ def check_file(
     if layout is not None and map is not None:
         raise InputError("map and layout are both given, expected one of them")
     from parity.contract.operations import SUBJECTS
+    from parity.system.optimizers import spare_compiler
+    from parity.system.threads import limit_threads
 
     student = FileStudent(
         path,
@@ -92,7 +94,9 @@ def check_file(
         isolated=isolation,
     )
     try:  # PyTorch loads here while the file loads there
-        report = run(student, str(path), conventions, seed, timeout, only)
+        spare_compiler()
+        with limit_threads():  # the arrays are small
+            report = run(student, str(path), conventions, seed, timeout, only)
         return replace(report, stability=stability)
     finally:
         student.close()

@@ -90,7 +90,7 @@ def run_model(kind: type[torch.nn.Module]) -> Callable[..., list[Tensor]]:
         logits = model(input)
         parameters = dict(model.named_parameters())
         last_first = [parameters[name] for name in reversed(state)]
-        grads = torch.autograd.grad(logits, last_first, grad_logits)
+        grads = torch.autograd.grad((logits * grad_logits).sum(), last_first)
         return [*state.values(), logits, *grads]
 
     return run
