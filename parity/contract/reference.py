@@ -58,6 +58,15 @@ def cross_entropy_backward(
     )
 
 
+def cross_entropy(
+    input: Tensor, target: Tensor, reduction: str = "mean", epsilon: float = 0.0
+) -> Tensor:
+    """As some courses have it, the logarithm is that of the probability and `epsilon`."""
+    if not epsilon:
+        return functional.cross_entropy(input, target, reduction)
+    return F.nll_loss(torch.log(F.softmax(input, 1) + epsilon), target, reduction=reduction)
+
+
 def run_optimizer(kind: Callable[..., torch.optim.Optimizer]) -> Callable[..., list[Tensor]]:
     """The parameters after each step, from the given `states` and `grads` of each step."""
 
