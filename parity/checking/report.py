@@ -27,6 +27,7 @@ COLOURS = {
     "timeout": "red",
     "missing": "dim",
 }
+LISTED = 12  # names in a row; of more the first ones are shown
 FINE = ("pass", "partial", "missing")
 RIGHT = ("pass", "partial")
 
@@ -124,13 +125,16 @@ class Report:
     def render(self, verbose: bool = False) -> RenderableType:
         """How the file was read, the hints of what is wrong, the table, what was not checked."""
         parts: list[RenderableType] = [Text(note) for note in self.notes]
+        parts += [Text()] if self.notes else []
         for result in self.results:
             if result.status not in FINE:
                 parts += [*paragraphs(result, verbose), Text()]
         parts.append(table_of(self.results))
         missing = [result.name for result in self.results if result.status == "missing"]
         if missing:
-            parts.append(Text(f"not written yet: {', '.join(missing)}"))
+            parts.append(
+                Text(f"not written yet: {listed(missing, LISTED if not verbose else None)}")
+            )
         parts.append(Text(self.summary()))
         if verbose and self.printed:
             parts += [Text("\nthe file printed:", style="bold"), Text(self.printed)]
@@ -199,6 +203,13 @@ def paragraphs(result: Result, verbose: bool) -> list[RenderableType]:
     return lines
 
 
+def listed(names: Sequence[str], most: int | None) -> str:
+    """The names, or the first of them and how many there are beside them."""
+    if most is None or len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
 def table_of(results: Sequence[Result]) -> Table:
     """A row for each name that is there."""
     table = Table()
@@ -217,4 +228,5 @@ def why(result: Result) -> str:
     reason = result.diagnosis or ("" if result.status in RIGHT else "not recognised")
     if result.status in ("error", "timeout", "borrowed"):
         reason = result.diagnosis or result.explanation
-    return "; ".join(filter(None, (reason, *result.remarks)))
+    remarks = result.remarks if result.status in (*FINE, "unstable") else result.notes
+    return "; ".join(filter(None, (reason, *remarks)))

@@ -113,8 +113,11 @@ def test_the_sources_are_shown_whole(module: str) -> None:
 
 
 @pytest.mark.parametrize("name", functions.NAMES["functional"])
-def test_a_known_mistake_can_be_shown(name: str) -> None:
-    """The last of each function's."""
+@pytest.mark.usefixtures("unchecked")
+def test_a_known_mistake_can_be_shown(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last of each function's, with a curve of a few steps."""
+    monkeypatch.setattr(functions, "STEPS", 3)
+    monkeypatch.setattr(functions, "STEPS_OF_CONVNET", 2)
     effect = functions.spoiled(Fields({"name": name, "mistake": len(mistakes_of(name)) - 1}))
     assert effect["numbers"].get("raises") or effect["numbers"]["output"]
     Json(effect)  # it can be sent

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from parity.contract.layouts.layout import CONVENTIONS, DERIVED, Layout, Way
+from parity.contract.layouts.layout import CONVENTIONS, Layout, Way, derived
 from parity.contract.operations import SUBJECTS
 from parity.errors import InputError
 
@@ -83,7 +83,7 @@ def variables_of(path: Path, name: str, line: int) -> set[str]:
         raise InputError(
             f"{path}, line {line}: {name} is no operation, expected one of {', '.join(mappable)}"
         )
-    return {*SUBJECTS[name].arguments, *DERIVED.get(name, ())}
+    return {*SUBJECTS[name].arguments, *derived(name)}
 
 
 def names_of(tree: ast.AST) -> tuple[set[str], set[str]]:
