@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 from parity.datasets import DataError
-from parity.errors import BadCaseError, InputError
+from parity.errors import BadCaseError, InputError, WorkerError
 from parity.system.signals import Ending, ending_signals, latest
 
 __all__ = ["INTERRUPTED", "guarded", "refuse"]
@@ -36,7 +36,7 @@ def guarded(run: Callable[[], int], program: str = "parity") -> int:
     except BadCaseError as error:
         print(f"{program}: bad case: {error}", file=sys.stderr)
         return 1
-    except FloatingPointError as error:
+    except (FloatingPointError, WorkerError) as error:
         print(f"{program}: stopped: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as ending:

@@ -24,13 +24,15 @@ def compare(
     resync: bool = False,
     on_epoch: Callable[[Epoch], object] | None = None,
     checkpoints: Checkpoints | None = None,
+    program: Callable[[Experiment], TorchBackend] | None = None,
 ) -> CompareResult:
     """Run the experiment to its end on both backends, whether they diverge or not.
 
     With `resync`, every run is given PyTorch's state after each step. `on_step` hears each step; if
     it returns something true, the run ends there and the result is marked as interrupted.
     `on_epoch` hears each epoch, and what there was of the last one if the run was interrupted. With
-    `checkpoints`, it goes on from the state in them, if there is one, and writes its own.
+    `checkpoints`, it goes on from the state in them, if there is one, and writes its own. `program`
+    makes PyTorch's program, if it is to be another than the recipe's own.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def compare(
     FloatingPointError
         If the loss is not finite; it names the step and the first tensor that is not.
     """
-    both, lockstep = lockstep_of(experiment, resync)
+    both, lockstep = lockstep_of(experiment, resync, program)
     result = CompareResult(experiment.settings.dtype, resync, experiment=experiment)
     heard = on_epoch or (lambda _: None)
 
@@ -75,8 +77,16 @@ def compare(
     return result
 
 
+def recipe_program(experiment: Experiment) -> TorchBackend:
+    """The recipe in PyTorch, in this process."""
+    settings = experiment.settings
+    return TorchBackend(experiment.recipe, settings.dtype, settings.seed, settings.device)
+
+
 def lockstep_of(
-    experiment: Experiment, resync: bool = False
+    experiment: Experiment,
+    resync: bool = False,
+    program: Callable[[Experiment], TorchBackend] | None = None,
 ) -> tuple[dict[str, RecipeBackend], Lockstep]:
     """Both backends of an experiment, and the lock-step that trains them.
 
@@ -84,14 +94,17 @@ def lockstep_of(
     """
     recipe, settings = experiment.recipe, experiment.settings
     numpy = NumpyBackend(recipe, settings.dtype, settings.seed)
-    torch = TorchBackend(recipe, settings.dtype, settings.seed, settings.device)
+    torch = (program or recipe_program)(experiment)
     numpy.data = torch.data = lambda dtype: experiment.arrays("training", dtype)
     dtypes = {settings.dtype, "float64"}
 
     def kept(case: Reproduction) -> Reproduction:
         (batch,) = case.batch
         images, labels = experiment.arrays("training", settings.dtype)
-        return replace(case, recipe=recipe, batch=(images[batch], labels[batch]), tensors=None)
+        case = replace(case, batch=(images[batch], labels[batch]))
+        if program is not None:  # another than the recipe's: its tensors are kept as they were
+            return case
+        return replace(case, recipe=recipe, tensors=None)
 
     lockstep = Lockstep(
         numpy,
