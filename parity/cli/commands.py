@@ -22,6 +22,7 @@ from parity.cli.serve import Serve
 from parity.cli.sweep import Sweep
 from parity.cli.template import Template
 from parity.cli.train import Train
+from parity.system.ranks import only_rank_0_prints
 from parity.system.version import __version__
 
 __all__ = ["main"]
@@ -44,6 +45,7 @@ DESCRIPTION = "The same classifiers by hand in NumPy and in PyTorch, compared nu
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's own); returns the exit code."""
+    only_rank_0_prints()
     return guarded(lambda: run(sys.argv[1:] if arguments is None else list(arguments)))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from parity.datasets import DataError
 from parity.errors import BadCaseError, InputError, WorkerError
+from parity.system.ranks import let_rank_0_speak
 from parity.system.signals import Ending, ending_signals, latest
 
 __all__ = ["INTERRUPTED", "guarded", "refuse"]
@@ -62,4 +63,5 @@ def drop_output() -> None:
 def refuse(message: str, program: str = "parity") -> int:
     """Say what is wrong in one line, on standard error; returns exit code 2."""
     print(f"{program}: error: {message}", file=sys.stderr)
+    let_rank_0_speak()
     return 2

@@ -8,7 +8,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -20,11 +19,11 @@ import torch.distributed as dist
 from torch import Tensor
 
 from parity.errors import InputError, WorkerError
+from parity.system.ranks import say, started_by_torchrun
 from parity.system.signals import NAMES
 
 __all__ = ["Group", "backend_of", "join"]
 
-STARTED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")  # torchrun's variables
 ROLL_CALL = 3.0  # seconds in which a process that is there answers; torchrun leaves it 30
 
 
@@ -140,9 +139,9 @@ def join(device: str, seconds: float, command: str) -> Iterator[Group]:
     """
     if seconds <= 0:
         raise InputError(f"timeout is {seconds:g}, expected more than 0 seconds")
-    if any(name not in os.environ for name in STARTED):
+    if not started_by_torchrun():
         raise InputError(f"distributed: start it as torchrun --nproc-per-node=K -m {command}")
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    local = int(os.environ["LOCAL_WORLD_SIZE"])
     if device == "cuda" and torch.cuda.device_count() < local:
         raise InputError(
             f"device is 'cuda' with {local} processes, expected a CUDA device for each; PyTorch "
@@ -154,16 +153,12 @@ def join(device: str, seconds: float, command: str) -> Iterator[Group]:
         stay(group)
     try:
         yield group
+    except WorkerError as error:
+        if rank == 1 and str(error):  # rank 0 cannot say it
+            say(f"parity: stopped: {error}")
+        raise
     finally:
         group.leave()
-
-
-def be_silent() -> None:
-    """Let this process print nothing, not even what C++ prints."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-        os.dup2(null, stream.fileno())
 
 
 def stay(group: Group) -> None:
