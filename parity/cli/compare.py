@@ -56,7 +56,8 @@ class Compare(Keeping, Settings):
             self.device, self.timeout, f"parity compare {self.recipe} --distributed"
         ) as group:
             if group.rank == 0:
-                return self.run_recipe(lambda made: DataParallel(made, group), group.size)
+                with group.leading():
+                    return self.run_recipe(lambda made: DataParallel(made, group), group.size)
             with limit_threads():
                 follow(DataParallel(prepare(self.recipe, self), group))
             return 0
@@ -79,7 +80,8 @@ class Compare(Keeping, Settings):
         from parity.system.threads import limit_threads
 
         weights.check_writable(self.save)
-        shared = f"-{processes}-processes" if processes else ""
+        many = f"{processes} process{'es' * (processes != 1)}" if processes else ""
+        shared = f"-{many.replace(' ', '-')}" if many else ""
         picture = make_folder(self.report) / f"{self.recipe}-{self.data}-{self.dtype}{shared}.png"
         start = self.load if self.load != self.save else None
         files.check_outputs(
@@ -91,8 +93,8 @@ class Compare(Keeping, Settings):
             experiment.steps_per_epoch,
         )
         console.print(report.headline(experiment))
-        if processes:
-            console.print(f"PyTorch: DistributedDataParallel, {processes} processes")
+        if many:
+            console.print(f"PyTorch: DistributedDataParallel, {many}")
         rows = report.epoch_rows(experiment)
         with limit_threads(), track("comparing", experiment.num_steps) as advance:
             result = compare(

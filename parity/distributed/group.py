@@ -19,7 +19,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from parity.errors import InputError, WorkerError
-from parity.system.ranks import say, started_by_torchrun
+from parity.system.ranks import let_rank_0_speak, say, started_by_torchrun
 from parity.system.signals import NAMES
 
 __all__ = ["Group", "backend_of", "join"]
@@ -44,7 +44,6 @@ class Group:
         self.control = dist.new_group(backend="gloo", timeout=limit)
         self.store, self.rank, self.size, self.seconds = store, rank, size, seconds
         self.device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
-        self.lost = False
 
     def tell(self, *order: Any) -> None:
         """On rank 0: let the others call a method, with arguments; nothing on the others."""
@@ -79,7 +78,6 @@ class Group:
         try:
             yield
         except RuntimeError as error:
-            self.lost = True
             stalled = time.monotonic() - start > 0.9 * self.seconds
             raise WorkerError(self.explain(stalled)) from error
 
@@ -112,14 +110,17 @@ class Group:
             return True
         return False
 
+    @contextlib.contextmanager
+    def leading(self) -> Iterator[None]:
+        """What rank 0 does while the others hear it; at the end they hear that it is the end."""
+        yield
+        self.tell()
+
     def leave(self) -> None:
-        """The last call: rank 0 lets the others go."""
+        """The last call."""
         if self.rank == 0:
-            with contextlib.suppress(RuntimeError):
+            with contextlib.suppress(RuntimeError):  # the others need not wait for a word
                 self.store.set("over", "")
-            if not self.lost:
-                with contextlib.suppress(WorkerError):
-                    self.tell()
         dist.destroy_process_group()
 
 
@@ -156,6 +157,7 @@ def join(device: str, seconds: float, command: str) -> Iterator[Group]:
     except WorkerError as error:
         if rank == 1 and str(error):  # rank 0 cannot say it
             say(f"parity: stopped: {error}")
+        let_rank_0_speak()
         raise
     finally:
         group.leave()
