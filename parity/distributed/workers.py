@@ -147,7 +147,7 @@ def work(
     """What a process does; the parent decides when Ctrl-C ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with threadpool_limits(limits=1):
+        with threadpool_limits(limits=1), np.errstate(all="ignore"):
             ring._replace(timeout=START).all_reduce(np.zeros(len(ring.mailboxes)))
             for message in chain([STARTED], part(ring, *arguments)):
                 if sender is not None:

@@ -50,7 +50,7 @@ def stop_after(step: int) -> Any:
 def main(folder: Path) -> None:
     answers: dict[str, Any] = {}
     only_rank_0_prints()
-    with join("cpu", 60, "...") as group, limit_threads():
+    with join("cpu", 60.0, "...") as group, limit_threads():
         for recipe, dtype in CHOICES:
             result = run(group, experiment(recipe, dtype))
             answers[f"{recipe} {dtype}"] = result and result.as_json()

@@ -122,7 +122,7 @@ def test_a_divergence_is_exit_code_1(
 
 
 def test_the_other_runs_of_pytorch_are_of_one_process(alone: None) -> None:
-    with join("cpu", 30, "...") as group:
+    with join("cpu", 30.0, "...") as group:
         made = experiment("logistic", "float32")
         backends = lockstep_of(made, program=lambda it: DataParallel(it, group))[1].backends
     assert [type(it) for it in list(backends.values())[1:]] == [
@@ -137,7 +137,7 @@ def test_the_case_of_a_divergence_has_the_tensors_of_all_processes(
 ) -> None:
     """One process alone could not compute them again."""
     monkeypatch.setattr(DataParallel, "share", too_large)
-    with join("cpu", 30, "...") as group:
+    with join("cpu", 30.0, "...") as group:
         result = compare(
             experiment("logistic", "float64"), program=lambda it: DataParallel(it, group)
         )
@@ -198,7 +198,7 @@ def test_gradients_on_gpus_go_by_nccl() -> None:
 def test_what_is_started_by_hand_is_refused_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "0")
     monkeypatch.delenv("MASTER_ADDR", raising=False)
-    with pytest.raises(InputError, match="torchrun"), join("cpu", 1, "..."):
+    with pytest.raises(InputError, match="torchrun"), join("cpu", 1.0, "..."):
         pass
 
 
