@@ -32,7 +32,8 @@ def compare(
     it returns something true, the run ends there and the result is marked as interrupted.
     `on_epoch` hears each epoch, and what there was of the last one if the run was interrupted. With
     `checkpoints`, it goes on from the state in them, if there is one, and writes its own. `program`
-    makes PyTorch's program, if it is to be another than the recipe's own.
+    makes PyTorch's program, if it is to be another than the recipe's own: then that is under test,
+    too, and the recipe's own is what it is measured against.
 
     Raises
     ------
@@ -113,6 +114,7 @@ def lockstep_of(
         experiment.initial,
         order=Order(seed=settings.seed),
         resync=resync,
+        alone=program is not None,
         kept=kept,
         shared=[array for dtype in dtypes for array in experiment.arrays("training", dtype)],
     )

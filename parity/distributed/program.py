@@ -67,7 +67,8 @@ class DataParallel(TorchBackend):
         mine = np.array_split(indices, self.group.size)[self.group.rank]
         input = torch.from_numpy(images[mine]).to(self.device)
         target = torch.from_numpy(labels[mine]).to(self.device)
-        logits = self.parallel(input)
+        with self.group.communicating():  # once, after the first step, the forward does
+            logits = self.parallel(input)
         loss = self.share(logits, target, len(indices))
         whole, total = self.collect(logits, loss, len(indices))
         if not math.isfinite(total):
