@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .PHONY: browser cluster demo docs test lint notebooks mutants crash-test results pages benchmarks \
-	clean false-alarms layouts test-matrix test-wheel
+	clean distributed false-alarms layouts test-matrix test-wheel
 
 RESULTS := docs/results
 
@@ -121,6 +121,11 @@ benchmarks: $(INSTALLED)
 	$(BIN)/python -m benchmarks --compile --threads 1 --json docs/benchmarks-1-thread.json
 	$(BIN)/python -m benchmarks --compile --json docs/benchmarks.json
 	$(BIN)/python -m benchmarks.page docs/benchmarks-1-thread.json docs/benchmarks.json
+
+# Every recipe on 1 to 4 processes, and what a step costs: the tables of docs/distributed.md. About
+# ten minutes on a quiet machine.
+distributed: $(INSTALLED)
+	$(BIN)/python -m maintenance.distributed
 
 clean:
 	rm -rf .venv reports build *.egg-info

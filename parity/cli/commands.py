@@ -13,6 +13,7 @@ import tyro
 
 from parity.cli.exits import guarded, refuse
 from parity.cli.parsing import parse
+from parity.system.ranks import only_rank_0_prints
 from parity.system.version import __version__
 
 __all__ = ["COMMANDS", "command", "main"]
@@ -42,6 +43,7 @@ def command(name: str) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's own); returns the exit code."""
+    only_rank_0_prints()
     return guarded(lambda: run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
