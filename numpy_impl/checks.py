@@ -336,11 +336,21 @@ def check_window(
     if grad_output is not None:
         channels = input.shape[1] if weight is None else len(weight)
         size = (H - window[0]) // steps[0] + 1, (W - window[1]) // steps[1] + 1
-        if grad_output.shape != (len(input), channels, *size):
-            raise ValueError(
-                f"{function}: grad_output has shape {grad_output.shape}, expected "
-                f"{(len(input), channels, *size)} as the output has"
-            )
+        check_output(function, grad_output, (len(input), channels, *size))
+
+
+def check_planned(function: str, grad_output: ndarray, plan: Any) -> None:
+    """Raise ValueError if the gradient has not the shape of the plan's output."""
+    check_output(function, grad_output, plan.output)
+
+
+def check_output(function: str, grad_output: ndarray, shape: tuple[int, ...]) -> None:
+    """Raise ValueError if the gradient has not the shape of the output."""
+    if grad_output.shape != shape:
+        raise ValueError(
+            f"{function}: grad_output has shape {grad_output.shape}, expected {shape} as the "
+            "output has"
+        )
 
 
 # --- tensors by name ------------------------------------------------------------------------------
