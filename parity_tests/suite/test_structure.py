@@ -141,7 +141,7 @@ def test_no_way_of_importing_is_overlooked(source: str) -> None:
 # --- the mirror ----------------------------------------------------------------------------------
 
 # PyTorch checks its own arguments, has its own convolution, and is fast without further code.
-NUMPY_ONLY = {"checks.py", "convolution.py", "fast.py", "plan.py"}
+NUMPY_ONLY = {"checks.py", "convolution.py", "fast.py", "joined.py", "plan.py"}
 
 
 def files(package: Any) -> set[str]:
