@@ -44,6 +44,8 @@ class Parameter:
 class Module:
     """What layers and models share: the walk over their parameters, and their state as a dict."""
 
+    portion: int | None = None  # of a batch that are best trained on at a time; None for all
+
     def forward(self, input: Float[ndarray, "N ..."]) -> Float[ndarray, "N ..."]:
         """The output for a batch; keeps what `backward` needs."""
         raise NotImplementedError
@@ -216,6 +218,6 @@ class CrossEntropyLoss:
         losses, self.grad = F.entropy(input, target)
         return F.reduced(losses)
 
-    def backward(self) -> Float[ndarray, "N C"]:
-        """The gradient of the loss with respect to the logits."""
-        return self.grad / len(self.grad)
+    def backward(self, share: float = 1.0) -> Float[ndarray, "N C"]:
+        """The gradient with respect to the logits of the loss, or of its share in a larger mean."""
+        return self.grad * (share / len(self.grad))

@@ -23,7 +23,7 @@ __all__ = ["Plan", "Plans", "from_memory", "to_memory"]
 Pair = tuple[int, int]
 Slices = tuple[slice, slice]
 Copies = list[tuple[ndarray, ndarray]]  # where to, and where from
-KEPT = 3  # plans of a layer: two lengths of portions, and that of an evaluation
+KEPT = 4  # plans of a layer: a batch and the last of an epoch have two lengths of portions each
 
 
 class Plan:
