@@ -144,7 +144,14 @@ def test_no_way_of_importing_is_overlooked(source: str) -> None:
 
 # PyTorch checks its own arguments, has its own convolution, is fast without further code, and has
 # torch.distributed.all_reduce.
-NUMPY_ONLY = {"checks.py", "convolution.py", "distributed.py", "fast.py"}
+NUMPY_ONLY = {
+    "checks.py",
+    "convolution.py",
+    "distributed.py",
+    "fast.py",
+    "joined.py",
+    "plan.py",
+}
 
 
 def files(package: Any) -> set[str]:
