@@ -22,7 +22,7 @@ from parity.cli.parsing import script
 from parity.errors import InputError
 from parity.system import jsonfile
 
-__all__ = ["Matrix", "interpreters", "table"]
+__all__ = ["Matrix", "counts", "interpreters", "table"]
 
 FIGURES = RESULTS / "matrix.json"
 OLDEST, NEWEST = 11, 20  # the minor versions of Python 3 that are looked for
@@ -57,11 +57,16 @@ class Matrix:
                     row = {"name": name, "versions": kind, **tested(found[name], wheel, kind)}
                     print(*row.values(), flush=True)
                     rows[name, kind] = row
-        ordered = [rows[key] for key in sorted(rows, key=lambda key: (key[0], key[1][::-1]))]
-        jsonfile.write(FIGURES, {"rows": ordered})
-        replace_block(ROOT / "docs" / "stability.md", "matrix", table())
+                    keep(rows)
         print(table())
-        return 1 if any(row["failed"] for row in ordered) else 0
+        return 1 if any(row["failed"] for row in rows.values()) else 0
+
+
+def keep(rows: dict[tuple[str, str], dict[str, Any]]) -> None:
+    """Write what is known so far, pinned before newest, and rebuild the table."""
+    ordered = [rows[key] for key in sorted(rows, key=lambda key: (key[0], key[1] == "newest"))]
+    jsonfile.write(FIGURES, {"rows": ordered})
+    replace_block(ROOT / "docs" / "stability.md", "matrix", table())
 
 
 def interpreters() -> dict[str, str]:
@@ -88,17 +93,18 @@ def tested(interpreter: str, wheel: Path, versions: str) -> dict[str, Any]:
         start = time.perf_counter()
         ended = run(Path(folder), *pytest(python, "-W", "error", "--pyargs", *PART))
         seconds = round(time.perf_counter() - start)
-    counts = {word: int(count) for count, word in re.findall(r"(\d+) (\w+)", tail(ended.stdout))}
-    failed = sum(counts.get(word, 0) for word in ("failed", "error", "errors"))
     if ended.returncode != 0:
         print(ended.stdout)
-        failed = max(failed, 1)
-    return {**installed, "passed": counts.get("passed", 0), "failed": failed, "seconds": seconds}
+    passed, failed = counts(ended.stdout)
+    failed = max(failed, int(ended.returncode != 0))
+    return {**installed, "passed": passed, "failed": failed, "seconds": seconds}
 
 
-def tail(text: str) -> str:
-    """The last line: pytest's counts."""
-    return text.strip().rpartition("\n")[2]
+def counts(output: str) -> tuple[int, int]:
+    """How many tests passed, and how many failed or had an error, by pytest's last line."""
+    line = output.strip().rpartition("\n")[2]
+    words = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", line)}
+    return words.get("passed", 0), sum(words.get(it, 0) for it in ("failed", "error", "errors"))
 
 
 def figures() -> list[dict[str, Any]]:
