@@ -42,7 +42,9 @@ def momentum_step(
 
     Returns the parameter and the velocity, which PyTorch calls `momentum_buffer`.
     """
-    velocity = momentum * momentum_buffer + grad + weight_decay * param
+    if weight_decay:
+        grad = grad + weight_decay * param
+    velocity = momentum * momentum_buffer + grad
     return param - lr * velocity, velocity
 
 
@@ -60,7 +62,8 @@ def rmsprop_step(
 
     Returns the parameter and the running mean v of the squared gradient.
     """
-    grad = grad + weight_decay * param
+    if weight_decay:
+        grad = grad + weight_decay * param
     square_avg = alpha * square_avg + (1 - alpha) * grad * grad
     return param - lr * grad / (np.sqrt(square_avg) + eps), square_avg
 
