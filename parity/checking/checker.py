@@ -293,7 +293,10 @@ class Checker:
         """What the file does not take, and what it does not have."""
         taken = {trial.call.label for trial in trials if trial.arrays is not None}
         unsupported = [
-            trial.call.label or trial.outcome["unsupported"]
+            # What a layout refuses, it says in its own words.
+            (self.student.layout and trial.outcome.get("unsupported"))
+            or trial.call.label
+            or trial.outcome["unsupported"]
             for trial in trials
             if trial.refused and not (trial.call.label and trial.call.label in taken)
         ]
