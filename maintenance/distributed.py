@@ -359,7 +359,7 @@ class Distributed:
         if started_by_torchrun() and self.folder is not None:
             compare_all(self.folder)
             return 0
-        answers = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+        answers: dict[str, Any] = {}
         if self.only in (None, "parity"):
             with TemporaryDirectory() as folder:
                 found = [compare_on(processes, Path(folder)) for processes in PROCESSES]
@@ -368,6 +368,7 @@ class Distributed:
             answers["gloo"] = {k: v for it in found for k, v in it["sums"].items()}
         if self.only in (None, "times"):
             answers |= {"ring": measure_sums(), "steps": measure_steps(), "cores": os.cpu_count()}
+        answers = (json.loads(RESULT.read_text()) if RESULT.exists() else {}) | answers
         jsonfile.write(RESULT, answers)
         if self.only in (None, "page"):
             write_page(answers)

@@ -234,7 +234,8 @@ def test_a_lost_process_is_named_in_one_line(
     tmp_path: Path, how: str, lost: int, words: str
 ) -> None:
     options = ("--timeout", "2", "--epochs", "1", "--report", str(tmp_path))
-    ended = launch(2, FAILING, how, str(lost), *options)
+    patience = 0.1 if how == "stalled" else 20.0  # that one would sleep for a minute
+    ended = launch(2, FAILING, how, str(lost), *options, patience=patience)
     speaker = ended[1 - lost]
     assert (speaker.code, speaker.err) == (1, f"parity: stopped: {words}\n")
     assert ended[1].out == ""
