@@ -247,8 +247,10 @@ def parity_table(rows: list[dict[str, Any]]) -> str:
 
 def in_short(run: dict[str, Any]) -> str:
     """Whether parity holds, and how far the gradients were apart at most."""
-    difference = f"{run['max_difference']['gradients']:.1e}"
-    return f"holds, {difference}" if run["parity"] else f"does not hold, {difference}"
+    horizon = run["noise_horizon"]
+    until = f" to step {horizon - 1}" if horizon else ""
+    said = f"holds{until}" if run["parity"] else "does not hold"
+    return f"{said}, {run['max_difference']['gradients']:.1e}"
 
 
 def sums_table(ring: Sums, gloo: Sums) -> str:
@@ -348,7 +350,7 @@ class Distributed:
     """Measure, write the result, and rebuild the tables of docs/distributed.md."""
 
     only: Literal["parity", "times", "page"] | None = None
-    """A part of it; the other figures stay."""
+    """One of the three alone; the other figures stay."""
     folder: Path | None = None
     """Where a process of torchrun writes what it found; for this command's own use."""
 
@@ -357,7 +359,7 @@ class Distributed:
         if started_by_torchrun() and self.folder is not None:
             compare_all(self.folder)
             return 0
-        answers = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+        answers: dict[str, Any] = {}
         if self.only in (None, "parity"):
             with TemporaryDirectory() as folder:
                 found = [compare_on(processes, Path(folder)) for processes in PROCESSES]
@@ -366,8 +368,10 @@ class Distributed:
             answers["gloo"] = {k: v for it in found for k, v in it["sums"].items()}
         if self.only in (None, "times"):
             answers |= {"ring": measure_sums(), "steps": measure_steps(), "cores": os.cpu_count()}
+        answers = (json.loads(RESULT.read_text()) if RESULT.exists() else {}) | answers
         jsonfile.write(RESULT, answers)
-        write_page(answers)
+        if self.only in (None, "page"):
+            write_page(answers)
         console.print(parity_table(answers["parity"]), markup=False, soft_wrap=True)
         return 0 if all(row["parity"] for row in answers["parity"]) else 1
 

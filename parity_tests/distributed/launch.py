@@ -31,8 +31,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def launch(size: int, module: str, *arguments: str) -> list[Ended]:
-    """How each process of `python -m module` ended, by rank; none is left."""
+def launch(size: int, module: str, *arguments: str, patience: float = 20.0) -> list[Ended]:
+    """How each process of `python -m module` ended, by rank; none is left.
+
+    The first to end is rank 0. The others have `patience` seconds more, as with torchrun.
+    """
     port = free_port()
     command = [sys.executable, "-m", module, *arguments]
     started = [
@@ -49,8 +52,8 @@ def launch(size: int, module: str, *arguments: str) -> list[Ended]:
     try:
         for process in started:
             try:
-                output = process.communicate(timeout=5 if ended else 90)
-            except subprocess.TimeoutExpired:  # the first has ended: torchrun would end the others
+                output = process.communicate(timeout=patience if ended else 90)
+            except subprocess.TimeoutExpired:
                 process.kill()
                 output = process.communicate()
             ended.append(Ended(process.returncode, *output))

@@ -197,6 +197,24 @@ def test_gradients_on_gpus_go_by_nccl() -> None:
     assert (backend_of("cuda"), backend_of("cpu")) == ("nccl", "gloo")
 
 
+def test_tf32_is_of_a_gpu(capsys: pytest.CaptureFixture[str]) -> None:
+    found = error_of(capsys, "cnn-adam", "--tf32")
+    assert "tf32: got device 'cpu', expected --device cuda with it" in found
+
+
+@pytest.mark.parametrize("options", [(), ("--tf32",)])
+def test_tf32_is_off_unless_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    backends = torch.backends.cudnn, torch.backends.cuda.matmul
+    for it in backends:
+        monkeypatch.setattr(it, "allow_tf32", not options)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    found = error_of(capsys, "cnn-adam", "--device", "cuda", *options)
+    assert "device is 'cuda', but PyTorch finds no CUDA device here" in found
+    assert [it.allow_tf32 for it in backends] == [bool(options)] * 2
+
+
 def test_what_is_started_by_hand_is_refused_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "0")
     monkeypatch.delenv("MASTER_ADDR", raising=False)
@@ -216,7 +234,8 @@ def test_a_lost_process_is_named_in_one_line(
     tmp_path: Path, how: str, lost: int, words: str
 ) -> None:
     options = ("--timeout", "2", "--epochs", "1", "--report", str(tmp_path))
-    ended = launch(2, FAILING, how, str(lost), *options)
+    patience = 0.1 if how == "stalled" else 20.0  # that one would sleep for a minute
+    ended = launch(2, FAILING, how, str(lost), *options, patience=patience)
     speaker = ended[1 - lost]
     assert (speaker.code, speaker.err) == (1, f"parity: stopped: {words}\n")
     assert ended[1].out == ""
