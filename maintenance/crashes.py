@@ -33,7 +33,7 @@ __all__ = ["COMMANDS", "Crashes", "crash"]
 SMALL = ("--train-size", "100", "--epochs", "3")
 KEPT = ("--checkpoint", "kept", "--every", "3")
 
-# Command lines by name; those with a --checkpoint are taken up again.
+# Command lines by name; those with a --checkpoint are taken up again. `grade` does so by itself.
 COMMANDS = {
     "train": ("train", "feedforward", "--impl", "numpy", *SMALL, *KEPT, "--save", "w.safetensors"),
     "compare": ("compare", "tutorial", *SMALL, *KEPT, "--save", "w.safetensors"),
@@ -42,17 +42,19 @@ COMMANDS = {
         *("predict", "3", "--recipe", "tutorial", *SMALL),
         *("--picture", "digit.png", "--save", "w.safetensors"),
     ),
+    "grade": ("grade", "class", "--output", "grades", "--jobs", "1", "--isolation", "none"),
 }
-OTHER = ("--seed", "1")  # of the run that the old outputs are from
+NEW, OLD = ("--seed", "0"), ("--seed", "1")  # the old outputs are from another run
+CLASS = ("np.maximum(input, 0)", "abs(input)")  # what two students hand in as ReLU
 
 
 @dataclass(kw_only=True)
 class Crashes:
-    """Kill train, compare, sweep and predict at random moments each, and count what is lost."""
+    """Kill each command at random moments, and count what is lost."""
 
     moments: int = 100
     """How often each command is killed."""
-    only: tuple[Literal["train", "compare", "sweep", "predict"], ...] = ()
+    only: tuple[Literal["train", "compare", "sweep", "predict", "grade"], ...] = ()
     """Which commands; all of them if none is named."""
     seed: int = 0
     """Draws the moments."""
@@ -86,9 +88,10 @@ class Crashes:
 
 def crash(name: str, moments: int, seed: int, folder: Path) -> dict[str, Any]:
     """Kill one command so often; returns the counts, and what was lost in words."""
-    arguments = (*COMMANDS[name], "--json", "answer.json")
+    command = (*COMMANDS[name], "--json", "answer.json")
+    arguments = (*command, *NEW)
     old, new, place = folder / "old", folder / "new", folder / "killed"
-    run((*arguments, *OTHER), old)
+    run((*command, *OLD), old)
     seconds = run(arguments, new)
     lost: list[str] = []
     counts = {"killed": 0, "resumed": 0, "old": 0, "new": 0}
@@ -105,16 +108,18 @@ def crash(name: str, moments: int, seed: int, folder: Path) -> dict[str, Any]:
             seconds = seconds if killed else moment
         counts["killed"] += 1
         where = f"after {moment:.3f} s"
-        for output in outputs(old):
+        for output in outputs(new):
             age = which(place / output, old / output, new / output)
             if age == "lost":
                 lost.append(f"{where}: {output} is neither the old file nor the new one")
             else:
                 counts[age] += 1
-        resumed = any((place / "kept").glob("step-*"))
+        parts = [*place.glob("kept/step-*"), *place.glob(f"grades/kept/{'?' * 64}.json")]
+        resumed = bool(parts)
         counts["resumed"] += resumed
+        again = ("--resume", "kept") if resumed and name != "grade" else ()
         try:
-            took = run((*arguments, "--resume", "kept") if resumed else arguments, place)
+            took = run((*arguments, *again), place)
         except InputError as error:
             lost.append(f"{where}: the run after it: {error}")
         else:
@@ -144,7 +149,10 @@ def run(arguments: tuple[str, ...], folder: Path) -> float:
 
 def begin(arguments: tuple[str, ...], folder: Path) -> int:
     """Run the command in a child of this process, in `folder`; returns its number."""
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "class").mkdir(parents=True, exist_ok=True)
+    for number, relu in enumerate(CLASS):
+        homework = f"import numpy as np\n\n\ndef relu(input):\n    return {relu}\n"
+        (folder / "class" / f"student{number}.py").write_text(homework)
     sys.stdout.flush()
     child = os.fork()
     if child:
@@ -168,13 +176,14 @@ def wait(child: int) -> int:
 def outputs(folder: Path) -> list[Path]:
     """What the command wrote there, without its checkpoints and what it printed."""
     found = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    return sorted(path for path in found if path.parts[0] not in ("kept", "output"))
+    return sorted(path for path in found if path.parts[0] not in ("kept", "output", "class"))
 
 
 def which(path: Path, old: Path, new: Path) -> str:
-    """Whether the file is the "old" one, the "new" one, or neither: "lost"."""
+    """Whether the file is the "old" one (or missing as that is), "new", or neither: "lost"."""
+    was, now = (file.read_bytes() if file.exists() else None for file in (old, path))
     try:
-        if path.read_bytes() == old.read_bytes():
+        if now == was:
             return "old"
         return "new" if meaning(path) == meaning(new) else "lost"
     except (OSError, ValueError):
@@ -192,6 +201,8 @@ def meaning(path: Path) -> Any:
     if path.suffix == ".json":
         return without_seconds(json.loads(path.read_text()))
     content = path.read_bytes()
+    if path.suffix == ".csv":
+        return content
     end = {".png": b"IEND\xaeB`\x82", ".html": b"</html>\n"}[path.suffix]
     return content.endswith(end)
 
