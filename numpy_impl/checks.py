@@ -435,6 +435,8 @@ def check_pair(function: str, name: str, value: Any, minimum: int) -> Pair:
     ValueError
         If one of the two is below `minimum`.
     """
+    if type(value) is int and value >= minimum:
+        return value, value  # what it mostly is
     both = as_pair(value)
     if len(both) != 2 or not all(isinstance(one, int | np.integer) for one in both):
         raise TypeError(f"{function}: {name} is {value!r}, expected an int or a pair of ints")

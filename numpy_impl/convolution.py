@@ -11,6 +11,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from numpy.lib.stride_tricks import sliding_window_view
 
+from numpy_impl import fast
 from numpy_impl.checks import Pair, as_pair, check_planned, check_window, checked
 from numpy_impl.plan import Plan, from_memory, to_memory
 
@@ -92,8 +93,10 @@ def avg_pool2d(
     """The mean over the window at each of its positions, side by side without a `stride`."""
     kernel, (sH, sW) = as_pair(kernel_size), as_pair(stride or kernel_size)
     images = np.ascontiguousarray(to_memory(input))  # (H, W, C, N)
-    if kernel == images.shape[:2]:
-        return from_memory(images.mean(axis=(0, 1), keepdims=True))
+    if kernel == images.shape[:2]:  # the mean of all pixels
+        pixels = images.reshape(kernel[0] * kernel[1], -1)
+        mean = fast.sum_over_batch(pixels, 1 / len(pixels))
+        return from_memory(mean.reshape(1, 1, *images.shape[2:]))
     seen = sliding_window_view(images, kernel, axis=(0, 1))[::sH, ::sW]  # (Ho, Wo, C, N, kH, kW)
     return from_memory(seen.mean(axis=(4, 5)))
 
@@ -108,10 +111,11 @@ def avg_pool2d_backward(
     """Each pixel under the window gets an equal share of the gradient of the mean."""
     (kH, kW), (sH, sW) = as_pair(kernel_size), as_pair(stride or kernel_size)
     share = to_memory(grad_output) / (kH * kW)  # (Ho, Wo, C, N)
-    if (kH, kW) == input.shape[2:]:
-        return from_memory(np.broadcast_to(share, to_memory(input).shape).copy())
-    Ho, Wo = share.shape[:2]
     grad_input = np.zeros(to_memory(input).shape, input.dtype)
+    if (kH, kW) == input.shape[2:]:
+        grad_input[...] = share
+        return from_memory(grad_input)
+    Ho, Wo = share.shape[:2]
     for i, j in np.ndindex(kH, kW):
         grad_input[i : i + sH * Ho : sH, j : j + sW * Wo : sW] += share
     return from_memory(grad_input)

@@ -21,7 +21,7 @@ from numpy.lib.stride_tricks import as_strided
 __all__ = ["Plan", "Plans", "from_memory", "to_memory"]
 
 Pair = tuple[int, int]
-Slices = tuple[slice, slice]
+Slices = tuple[slice, ...]
 Copies = list[tuple[ndarray, ndarray]]  # where to, and where from
 KEPT = 4  # plans of a layer: a batch and the last of an epoch have two lengths of portions each
 
@@ -43,6 +43,7 @@ class Plan:
         self.axes = list(zip(input[2:], padding, weight[2:], stride, strict=True))
         Ho, Wo = ((size + 2 * p - k) // s + 1 for size, p, k, s in self.axes)
         self.output = N, out, Ho, Wo
+        self.gaps = any(s > k for _, _, k, s in self.axes)  # whether no window sees some pixels
         padded = np.zeros((H + 2 * pH, W + 2 * pW, C, N), self.dtype)
         self.inside = padded[pH : pH + H, pW : pW + W]
         self.columns = np.ones((Ho, Wo, kH * kW * C + 1, N), self.dtype)  # the last row stays 1
@@ -118,10 +119,9 @@ class Plan:
         for rows, seen in copies:
             rows[...] = seen
         N, C, H, W = self.input
-        gaps = any(stride > kernel for _, _, kernel, stride in self.axes)  # no window sees them
-        images = (np.zeros if gaps else np.empty)((H, W, C, N), self.dtype)
+        images = (np.zeros if self.gaps else np.empty)((H, W, C, N), self.dtype)
         for pixels, taps, seen in grids:
-            matrix = weight[:, :, *taps].transpose(1, 3, 2, 0).reshape(C, seen.shape[2])
+            matrix = weight[taps].transpose(1, 3, 2, 0).reshape(C, seen.shape[2])
             np.matmul(matrix, seen, out=images[pixels])
         return from_memory(images)
 
@@ -141,7 +141,8 @@ class Plan:
                 copies.append((part, around[y.first + i : y.first + i + y.count]))
             for x in across:
                 seen = windows(rows[:, x.first :], (y.count, x.count), x.taps, (1, 1))
-                grids.append(((y.pixels, x.pixels), (y.through, x.through), seen))
+                taps = slice(None), slice(None), y.through, x.through
+                grids.append(((y.pixels, x.pixels), taps, seen))
         return around[above : above + Ho, left : left + Wo], copies, grids
 
 

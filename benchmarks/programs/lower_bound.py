@@ -13,14 +13,15 @@ from benchmarks.work import Work
 __all__ = ["Program"]
 
 Product = tuple[ndarray, ndarray, ndarray]  # two factors, and the memory for their product
-Way = list[Product]  # one way to compute all products of a layer
+Way = list[Product]  # one way to compute the products of a layer, or one of them
 
 
 class Program(base.Program):
     """The products only, written into memory that exists already. It does not learn.
 
-    Each layer is computed in the way that was the fastest of several at the start. A convolution
-    counts as the products of its weights with the unfolded images, without the unfolding.
+    Each is computed in the way that was the fastest of several at the start. A convolution counts
+    as its products with the unfolded images, without the unfolding, of the whole batch or of
+    portions of it, which all use the same memory.
     """
 
     def __init__(self, work: Work) -> None:
@@ -28,8 +29,8 @@ class Program(base.Program):
         self.input = ones(work.recipe.batch_size, work.images.shape[1])
         self.target = np.empty(work.recipe.batch_size, work.labels.dtype)
         convolves = work.recipe.model == "ConvNet"
-        layers = convolutions(work) if convolves else linears(work, self.input)
-        self.products = [product for ways in layers for product in min(ways, key=seconds)]
+        parts = convolutions(work) if convolves else linears(work, self.input)
+        self.products = [product for ways in parts for product in min(ways, key=seconds)]
         self.steps = self.train()
 
     def train(self) -> Iterator[None]:
@@ -78,23 +79,51 @@ def linear(
 
 
 def convolutions(work: Work) -> Iterator[list[Way]]:
-    """The ways for each layer: one wide matrix, or one matrix for each position of the kernel."""
+    """The ways for y, dW and dx of each layer: whole, or in portions that divide the batch."""
     size, N = 28, work.recipe.batch_size  # of the images, in pixels
+    counts = [count for count in (1, 2, 4, 8, 16, 32, 64) if N % count == 0 and N // count >= 16]
     for number, weight in enumerate(matrices(work)):
         size = (size + 1) // 2  # stride 2, padding 1
-        shapes = [(1, size * size * N), (size * size, N)]
-        yield [convolution(weight, count, width, number > 0) for count, width in shapes]
+        for ways in (outputs, weight_gradients, input_gradients)[: 3 if number else 2]:
+            yield [
+                way * count for count in counts or [1] for way in ways(weight, size**2, N // count)
+            ]
 
 
-def convolution(weight: ndarray, count: int, width: int, needs_input_grad: bool) -> Way:
-    """y = W u, dW = dy uᵀ and du = Wᵀ dy for each of `count` matrices u of unfolded images."""
+def outputs(weight: ndarray, positions: int, images: int) -> Iterator[Way]:
+    """y = W u for one wide matrix u of unfolded images, or one for each position of the window."""
     out, K = weight.shape
-    u, dy = ones(count, K, width), ones(count, out, width)
-    way = [
-        (weight, u, np.empty_like(dy)),
-        (dy, u.swapaxes(1, 2), np.empty((count, out, K), np.float32)),
+    for count, width in ((1, positions * images), (positions, images)):
+        yield [(weight, ones(count, K, width), ones(count, out, width))]
+
+
+def weight_gradients(weight: ndarray, positions: int, images: int) -> Iterator[Way]:
+    """dW = dy uᵀ, or its transpose, for the same matrices."""
+    out, K = weight.shape
+    for count, width in ((1, positions * images), (positions, images)):
+        u, dy = ones(count, K, width), ones(count, out, width)
+        yield [(dy, u.swapaxes(1, 2), ones(count, out, K))]
+        yield [(u, dy.swapaxes(1, 2), ones(count, K, out))]
+        yield [(u, ones(count, width, out), ones(count, K, out))]
+
+
+def input_gradients(weight: ndarray, positions: int, images: int) -> Iterator[Way]:
+    """du = Wᵀ dy for the same matrices, or dx at once.
+
+    In grids of pixels that are two apart, which the window sees through 1, 2, 2 and 4 of its 9
+    taps, dx is a product with each position of dy that they are seen from.
+    """
+    out, K = weight.shape
+    for count, width in ((1, positions * images), (positions, images)):
+        yield [(weight.T, ones(count, out, width), ones(count, K, width))]
+    yield [
+        (
+            ones(K // 9, taps * out),
+            ones(positions, taps * out, images),
+            ones(positions, K // 9, images),
+        )
+        for taps in (1, 2, 2, 4)
     ]
-    return [*way, (weight.T, dy, np.empty_like(u))] if needs_input_grad else way
 
 
 def matrices(work: Work) -> list[ndarray]:

@@ -1,6 +1,7 @@
 """The benchmark script: its results, its errors, and that it checks parity before it measures."""
 
 import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from benchmarks import charts, goals, page, phases, report
 from benchmarks.check import STEPS, compare, reference
 from benchmarks.cli import main, parse
-from benchmarks.programs import Program, load_program, program_names
+from benchmarks.programs import Program, load_program, lower_bound, program_names
 from benchmarks.report import TABLES, line_through, step_table
 from benchmarks.run import cases
 from benchmarks.work import Work
@@ -73,6 +74,19 @@ def test_the_lower_bound_is_below_the_step(answer: dict[str, Any]) -> None:
     """By the lower quartiles: where others are at work, the median is of those who waited."""
     for row in answer["rows"]:
         assert row["quartiles"]["floor"][0] < row["quartiles"]["numpy"][0]
+
+
+@pytest.mark.parametrize("batch_size", [1, 48, 100, 128])
+def test_every_way_to_compute_a_lower_bound_multiplies_the_same(batch_size: int) -> None:
+    """Whole or in portions, by positions or in one: each is all of a layer's y, dW or dx."""
+    work = work_of("cnn-adam", batch_size)
+    counts = [
+        {sum(math.prod(product.shape) * left.shape[-1] for left, _, product in way) for way in ways}
+        for ways in lower_bound.convolutions(work)
+    ]
+    layers = [196 * 16 * 9, 49 * 16 * 144, 16 * 10 * 144]  # positions, out and K
+    expected = [{batch_size * layer} for layer in layers for _ in range(3)]
+    assert counts == expected[:2] + expected[3:]
 
 
 @pytest.fixture
