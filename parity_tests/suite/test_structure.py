@@ -36,6 +36,7 @@ ROOMS = [
     "parity.backends",
     "parity.experiment",
     "parity.contract",
+    "parity.strategies",
     "parity.sandbox",
     "parity.gradients",
     "parity.comparison",
