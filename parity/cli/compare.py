@@ -1,16 +1,23 @@
 """`parity compare`: train both backends in lock-step and say whether they are the same."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from parity.cli.exits import INTERRUPTED
 from parity.cli.keeping import Keeping
 from parity.cli.outputs import Outputs
+from parity.errors import InputError
 from parity.experiment.settings import Settings
 from parity.recipes import find
+
+if TYPE_CHECKING:
+    from parity.comparison.homework import HomeworkBackend
+    from parity.experiment.prepare import Experiment
 
 __all__ = ["Compare"]
 
@@ -21,6 +28,12 @@ class Compare(Keeping, Settings):
 
     recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
     """Which system: tutorial, logistic, feedforward, linear-adam, cnn-adam; or your FILE.py."""
+    numpy: Path | None = None
+    """Compare the network of this file, which has the names of `parity template` or of a course."""
+    layout: str | None = None
+    """The course whose names that file has; by default it is recognised. `contract` for none."""
+    map: Path | None = None
+    """A layout of your own for that file: a .toml of expressions or a .py of functions."""
     resync: bool = False
     """Give both backends PyTorch's state after each step: that separates a bug from drift."""
     save: Path | None = None
@@ -35,29 +48,46 @@ class Compare(Keeping, Settings):
         if self.recipe.endswith(".py"):
             return self.run_file(Path(self.recipe))
         find(self.recipe)  # before the seconds that PyTorch takes to load
+        self.check_options()
+        from parity.comparison import report
+        from parity.experiment import weights
+        from parity.experiment.prepare import prepare
+        from parity.pictures.saving import make_folder
+        from parity.system import files
+        from parity.system.console import console
+
+        weights.check_writable(self.save)
+        whose = [self.numpy.stem] if self.numpy is not None else []
+        name = "-".join([self.recipe, *whose, self.data, self.dtype])
+        picture = make_folder(self.report) / f"{name}.png"
+        start = self.load if self.load != self.save else None
+        files.check_outputs(
+            {"save": self.save, "json": self.json, "report": picture},
+            {"load": start, "numpy": self.numpy},
+        )
+        experiment = prepare(self.recipe, self)
+        console.print(report.headline(experiment))
+        with self.homework(experiment) as homework:
+            return self.run_recipe(experiment, picture, homework)
+
+    def run_recipe(
+        self, experiment: "Experiment", picture: Path, homework: "HomeworkBackend | None"
+    ) -> int:
+        """Compare a recipe's two backends, and write what was asked for."""
         from parity.comparison import report, reproduce
         from parity.comparison.compare import compare
         from parity.experiment import weights
         from parity.experiment.checkpoints import settings_of
-        from parity.experiment.prepare import prepare
         from parity.pictures import pages, training
-        from parity.pictures.saving import make_folder, save
-        from parity.system import files, jsonfile
+        from parity.pictures.saving import save
+        from parity.system import jsonfile
         from parity.system.console import console, track
         from parity.system.threads import limit_threads
 
-        weights.check_writable(self.save)
-        picture = make_folder(self.report) / f"{self.recipe}-{self.data}-{self.dtype}.png"
-        start = self.load if self.load != self.save else None
-        files.check_outputs(
-            {"save": self.save, "json": self.json, "report": picture}, {"load": start}
-        )
-        experiment = prepare(self.recipe, self)
         kept = self.checkpoints(
             settings_of(experiment, command="compare", resync=self.resync),
             experiment.steps_per_epoch,
         )
-        console.print(report.headline(experiment))
         rows = report.epoch_rows(experiment)
         with limit_threads(), track("comparing", experiment.num_steps) as advance:
             result = compare(
@@ -66,6 +96,7 @@ class Compare(Keeping, Settings):
                 self.resync,
                 lambda epoch: rows.add(*report.epoch_row(epoch)),
                 kept,
+                homework,
             )
         outputs, trained = Outputs(kept), result.backends["numpy"]
         outputs.write("weights", self.save, lambda path: weights.save(path, trained.weights()))
@@ -89,22 +120,59 @@ class Compare(Keeping, Settings):
         outputs.finish()
         return INTERRUPTED if result.interrupted else 0 if result.parity else 1
 
+    def check_options(self) -> None:
+        """Raise InputError for options that do not go with each other."""
+        if self.layout is not None and self.map is not None:
+            raise InputError("map and layout are both given, expected one of them")
+        for name in ("layout", "map") if self.numpy is None else ():
+            if getattr(self, name) is not None:
+                raise InputError(f"{name} is given, expected --numpy FILE with it")
+        if self.numpy is not None and (self.checkpoint or self.resume):
+            raise InputError(
+                "numpy and a checkpoint are both given: the state of a file's own optimizer cannot "
+                "be kept"
+            )
+
+    @contextmanager
+    def homework(self, experiment: "Experiment") -> Iterator["HomeworkBackend | None"]:
+        """The network of the file, while it runs; None if there is no file."""
+        if self.numpy is None:
+            yield None
+            return
+        from parity.checking.entry import chooser
+        from parity.comparison.homework import HomeworkBackend
+        from parity.system.console import console
+
+        homework = HomeworkBackend(
+            self.numpy,
+            experiment.recipe,
+            self.dtype,
+            experiment.initial,
+            chooser(self.layout, self.map),
+        )
+        with closing(homework):
+            for line in homework.described():
+                console.print(line, markup=False)
+            yield homework
+
     def run_file(self, path: Path) -> int:
         """Compare the pair of programs that a file defines."""
         from parity.comparison.pair import compare_programs
         from parity.comparison.pair_file import arguments_of
-        from parity.pictures.saving import make_folder
+        from parity.pictures.pair import pair_curves
+        from parity.pictures.saving import make_folder, save
         from parity.system import jsonfile
         from parity.system.console import console
         from parity.system.threads import limit_threads
 
+        picture = make_folder(self.report) / f"{path.stem}.png"
         with limit_threads():
             result = compare_programs(resync=self.resync, **arguments_of(path))
         console.print(str(result), markup=False)
+        outputs, figure = Outputs(), pair_curves(result, path.name)
+        outputs.write("picture", picture, lambda where: save(figure, where, "report"))
         if result.reproduction is not None:
-            case = make_folder(self.report) / f"{path.stem}.npz"
-            result.save(case)
-            console.print(f"inputs: {case}", markup=False)
-        if self.json is not None:
-            jsonfile.write(self.json, result.as_json())
+            outputs.write("inputs", picture.with_suffix(".npz"), result.save)
+        outputs.write("json", self.json, lambda where: jsonfile.write(where, result.as_json()))
+        outputs.finish()
         return 0 if result.parity else 1

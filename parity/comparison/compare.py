@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from parity.backends import NumpyBackend, RecipeBackend, TorchBackend
+from parity.comparison.homework import HomeworkBackend
 from parity.comparison.lockstep import Lockstep, Order
 from parity.comparison.reproduce import Reproduction
 from parity.comparison.result import CompareResult, Epoch
@@ -24,13 +25,15 @@ def compare(
     resync: bool = False,
     on_epoch: Callable[[Epoch], object] | None = None,
     checkpoints: Checkpoints | None = None,
+    homework: HomeworkBackend | None = None,
 ) -> CompareResult:
     """Run the experiment to its end on both backends, whether they diverge or not.
 
     With `resync`, every run is given PyTorch's state after each step. `on_step` hears each step; if
     it returns something true, the run ends there and the result is marked as interrupted.
     `on_epoch` hears each epoch, and what there was of the last one if the run was interrupted. With
-    `checkpoints`, it goes on from the state in them, if there is one, and writes its own.
+    `checkpoints`, it goes on from the state in them, if there is one, and writes its own. With a
+    `homework`, that is compared in the place of `numpy_impl`.
 
     Raises
     ------
@@ -39,8 +42,9 @@ def compare(
     FloatingPointError
         If the loss is not finite; it names the step and the first tensor that is not.
     """
-    both, lockstep = lockstep_of(experiment, resync)
+    both, lockstep = lockstep_of(experiment, resync, homework)
     result = CompareResult(experiment.settings.dtype, resync, experiment=experiment)
+    result.file = str(homework.path) if homework is not None else ""
     heard = on_epoch or (lambda _: None)
 
     def measure(step: int) -> None:
@@ -76,22 +80,26 @@ def compare(
 
 
 def lockstep_of(
-    experiment: Experiment, resync: bool = False
+    experiment: Experiment, resync: bool = False, homework: HomeworkBackend | None = None
 ) -> tuple[dict[str, RecipeBackend], Lockstep]:
     """Both backends of an experiment, and the lock-step that trains them.
 
     Raises what `Lockstep` raises.
     """
     recipe, settings = experiment.recipe, experiment.settings
-    numpy = NumpyBackend(recipe, settings.dtype, settings.seed)
+    numpy: RecipeBackend = homework or NumpyBackend(recipe, settings.dtype, settings.seed)
     torch = TorchBackend(recipe, settings.dtype, settings.seed, settings.device)
     numpy.data = torch.data = lambda dtype: experiment.arrays("training", dtype)
     dtypes = {settings.dtype, "float64"}
 
-    def kept(case: Reproduction) -> Reproduction:
-        (batch,) = case.batch
+    def kept(reproduction: Reproduction) -> Reproduction:
+        (batch,) = reproduction.batch
         images, labels = experiment.arrays("training", settings.dtype)
-        return replace(case, recipe=recipe, batch=(images[batch], labels[batch]), tensors=None)
+        if homework is not None:  # what it computed is kept, for it is not there to be run again
+            return replace(reproduction, batch=(images[batch], labels[batch]))
+        return replace(
+            reproduction, recipe=recipe, batch=(images[batch], labels[batch]), tensors=None
+        )
 
     lockstep = Lockstep(
         numpy,
