@@ -96,9 +96,10 @@ class HomeworkBackend(RecipeBackend):
         self.stand_ins: list[str] = []
         written = {name for name in loaded["names"] if name in SUBJECTS and self.is_written(name)}
         recipe = self.recipe
-        self.parts, args = [recipe.model], ("class", recipe.model, model_arguments(recipe))
+        self.parts: list[str] = [recipe.model]
+        args: tuple[Any, ...] = "class", recipe.model, model_arguments(recipe)
         if recipe.model not in written:
-            names = ["linear"] + [recipe.activation] * (recipe.model == "FeedForward")
+            names = ["linear", *[str(recipe.activation)] * (recipe.model == "FeedForward")]
             self.parts = [part for name in names for part in (name, f"{name}_backward")]
             missing = [name for name in self.parts if name not in written]
             if missing or recipe.model not in LAYERS:
@@ -107,7 +108,7 @@ class HomeworkBackend(RecipeBackend):
         optimizer = recipe.optimizer if recipe.optimizer in written else ""
         if not optimizer and recipe.optimizer != "SGD":
             raise InputError(f"numpy: {self.path} has no {recipe.optimizer}, expected that class")
-        more = [*LOSS, optimizer or "sgd_step"]
+        more: list[str] = [*LOSS, optimizer or "sgd_step"]
         self.parts += [name for name in more if name in written]
         self.stand_ins = [name for name in more if name not in written]
         given = {name: value for name, value in options(recipe).items() if value}
@@ -179,15 +180,21 @@ class HomeworkBackend(RecipeBackend):
 
     def predict(self, images: ndarray) -> ndarray:
         starts = range(0, len(images), EVALUATED)
-        parts = [self.ask("predict", images[at : at + EVALUATED], outputs=1)[0] for at in starts]
-        return self.cast(np.concatenate(parts))
+        return np.concatenate([self.logits(images[at : at + EVALUATED]) for at in starts])
+
+    def logits(self, images: ndarray) -> ndarray:
+        """The logits (N, C) of some images; raises InputError for another shape."""
+        (logits,) = self.ask("predict", images, outputs=1)
+        (classes,) = list(self.shapes.values())[-1]  # of the last bias
+        if logits.shape != (len(images), classes):
+            raise InputError(
+                f"numpy: {self.path}: the logits of {len(images)} images have shape "
+                f"{logits.shape}, expected {(len(images), classes)}"
+            )
+        return self.cast(logits)
 
     def evaluate(self, images: ndarray, labels: ndarray) -> tuple[float, float]:
         logits = self.predict(images)
-        if logits.shape[:1] != labels.shape or logits.ndim != 2:
-            raise InputError(
-                f"numpy: {self.path}: the logits have shape {logits.shape} for {len(labels)} images"
-            )
         right = (logits.argmax(axis=1) == labels).mean()
         return float(F.cross_entropy(logits.astype(np.float64), labels)), float(right)
 

@@ -96,7 +96,8 @@ class Comparison:
             {"numpy": numpy, "torch": torch, "permuted": permuted, "truth": truth}
         )
         sizes, of_numpy, of_torch = apart("truth"), apart("numpy", "truth"), apart("torch", "truth")
-        of_permuted, differences = apart("permuted", "truth"), apart("numpy", "torch")
+        of_permuted = apart("permuted", "truth")
+        differences = of_numpy if not any(of_torch.values()) else apart("numpy", "torch")
         scales = self.scales(number, sizes, reference)
         losses = float(numpy[LOSS]), float(torch[LOSS])
         report = StepReport(number, dict(zip(("numpy", "torch"), losses, strict=True)))
@@ -210,12 +211,13 @@ class Comparison:
                 zip(small, np.maximum.reduceat(np.abs(flat), starts).tolist(), strict=True)
             )
             for key in large:
-                found[key] = self.distance(mine[key], 0 if theirs is None else theirs[key])
+                value = mine[key]
+                found[key] = size_of(value) if theirs is None else self.distance(value, theirs[key])
             return {key: found[key] for key in mine}
 
         return apart
 
-    def distance(self, value: ndarray, other: ndarray | int) -> float:
+    def distance(self, value: ndarray, other: ndarray) -> float:
         """The largest absolute difference of two arrays of one shape."""
         return distance(value, other, out=self.buffer(value.shape))
 
@@ -224,6 +226,11 @@ class Comparison:
         if shape not in self.scratch:
             self.scratch[shape] = np.empty(shape, self.dtype)
         return self.scratch[shape]
+
+
+def size_of(array: ndarray) -> float:
+    """The largest absolute value, NaN if there is one; 0 of an empty array."""
+    return max(float(array.max()), -float(array.min())) if array.size else 0.0
 
 
 def max_of(scales: Mapping[Key, float], phase: str) -> float:

@@ -38,7 +38,7 @@ class Trained:
         self, operations: Namespace, optimizer: str, lr: float, options: dict[str, float]
     ) -> None:
         self.operations, self.lr, self.options = operations, lr, options
-        self.optimizer = None
+        self.optimizer: Any = None
         if optimizer:
             factory = operations[optimizer]
             named = adapters.bind(factory, 2, options)
@@ -154,7 +154,7 @@ class OfFunctions(Trained):
                 known = self.known(name, input=self.sums[at - 1])
                 grad = self.call(name, grad, self.inputs[at], **known)
 
-    def known(self, name: str, **arrays: ndarray) -> dict[str, ndarray]:
+    def known(self, name: str, **arrays: ndarray) -> dict[str, Any]:
         """What a course's backward may want beyond the contract's arguments, if it is one."""
         return arrays if isinstance(self.operations[name], Computed) else {}
 

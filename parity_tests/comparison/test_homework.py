@@ -176,6 +176,7 @@ OPERATIONS = {
         ("x = 1", "has no FeedForward, expected that class, or functions"),
         (FUNCTIONS.replace("def sigmoid(", "def s("), "of these it lacks sigmoid"),
         (CLASSES.replace("g * y * (1 - y)", "[][1]"), "step 1: raises IndexError"),
+        (CLASSES.replace("return linear(self.h, w2, b2)", "return w2"), "the logits of 382 images"),
         (CLASSES.replace("= state[name]", "= p.data"), "does not take over fc1.weight"),
         (CLASSES.replace("self.h = sig", "import os; os._exit(3); sig"), "ends the process"),
         (CLASSES.replace("- self.lr * p.grad", "- p.grad[None]"), "fc1.weight has shape"),
