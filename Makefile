@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .PHONY: browser cluster demo docs test lint notebooks mutants crash-test results pages benchmarks \
-	clean distributed false-alarms layouts test-matrix test-wheel
+	clean distributed false-alarms layouts pairs test-matrix test-wheel
 
 RESULTS := docs/results
 
@@ -42,6 +42,11 @@ lint: $(INSTALLED)
 # Checks that right homework of six courses passes, with 200 seeds of the probes: about half an hour.
 layouts: $(INSTALLED)
 	PARITY_SEEDS=200 $(BIN)/python -m pytest -q parity_tests/checking/test_courses.py
+
+# Compares five pairs of programs over 500 steps, and rebuilds the table of docs/compare-your-own.md:
+# some minutes. The times are worth something on a quiet machine only.
+pairs: $(INSTALLED)
+	$(BIN)/python -m maintenance.pairs
 
 # Runs every notebook of docs/notebooks; with NOTEBOOK_FLAGS= (empty) their outputs are saved.
 NOTEBOOK_FLAGS ?= --check

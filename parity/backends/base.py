@@ -1,7 +1,7 @@
 """One face for every program that is compared: NumPy arrays in, NumPy arrays out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,10 +68,10 @@ def map_arrays(function: Any, value: Any) -> Any:
     """The value with `function` of each array; tuples, lists and dicts are walked through."""
     if isinstance(value, ndarray):
         return function(value)
+    if isinstance(value, tuple | list):  # before the slower question for a mapping
+        return type(value)([map_arrays(function, item) for item in value])
     if isinstance(value, Mapping):
         return {key: map_arrays(function, item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return type(value)(map_arrays(function, item) for item in value)  # type: ignore[call-arg]
     return value
 
 

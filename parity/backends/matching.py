@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-import numpy as np
 from numpy import ndarray
 
 from parity.errors import InputError
@@ -33,8 +33,14 @@ class Match:
         """A view of NumPy's array in PyTorch's layout; as it is if it has another shape."""
         if array.shape != self.numpy_shape:
             return array
-        turned = array.reshape([self.torch_shape[axis] for axis in self.axes])
-        return turned.transpose(np.argsort(self.axes)) if self.axes else turned
+        shape, back = self.turned
+        return array.reshape(shape).transpose(back)
+
+    @cached_property
+    def turned(self) -> tuple[Shape, Shape]:
+        """NumPy's shape with PyTorch's axes of length 1, and the axes that lead back."""
+        back = tuple(sorted(range(len(self.axes)), key=self.axes.__getitem__))
+        return tuple(self.torch_shape[axis] for axis in self.axes), back
 
     def to_numpy(self, array: ndarray) -> ndarray:
         """PyTorch's array in NumPy's layout."""

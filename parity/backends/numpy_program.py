@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy import ndarray
 from parity.backends.base import (
     Backend,
     Batch,
+    Moments,
     State,
     TrainingStep,
     call_with,
@@ -22,6 +24,7 @@ from parity.errors import InputError
 __all__ = ["NumpyProgram"]
 
 GRADIENTS = ("d{}", "grad_{}", "{}_grad", "d_{}", "g{}", "g_{}")  # usual names of W's gradient
+SCALARS = (int, float, str, bool, type(None), np.generic)
 NO_HOLDERS = (type, FunctionType, MethodType, ModuleType)
 FIELDS = ("loss", "output", "gradients", "parameters", "layers", "layer_gradients")
 
@@ -66,6 +69,9 @@ class NumpyProgram(Backend):
     gradients
         What holds the gradients, under the parameters' names or such as dW or grad_W for W, if the
         step does not return them and they do not lie beside the parameters.
+    state
+        What the optimizer keeps, by PyTorch's name of it: {"exp_avg": m, "exp_avg_sq": v}, where m
+        and v hold arrays under the parameters' names. `parity.compare(..., resync=True)` sets them.
     predict
         `predict(*inputs)` gives the output in evaluation, if `parity.compare` is given such inputs.
     ignore
@@ -97,11 +103,13 @@ class NumpyProgram(Backend):
         parameters: Any,
         *,
         gradients: Any = None,
+        state: Mapping[str, Any] | None = None,
         predict: Callable[..., Any] | None = None,
         ignore: Iterable[str] = (),
     ) -> None:
         self.train_step, self.predict, self.ignore = step, predict, set(ignore)
         self.parameters, self.gradient_holder = parameters, gradients
+        self.state = dict(state or {})
         self.matches: dict[str, Match] = {}
         self.returned: Any = None  # the gradients that the last step returned
         arrays = {name: place.get() for name, place in self.parameter_places().items()}
@@ -139,16 +147,42 @@ class NumpyProgram(Backend):
             places[it.name].set(it.to_numpy(weights[name]).astype(self.dtype))
 
     def gradients(self) -> State:
-        beside = find_arrays(self.parameters)
         given = self.returned if self.returned is not None else self.gradient_holder
         apart = {} if given is None else find_arrays(given)
-        found = {}
-        for name, it in self.matches.items():
-            names = gradient_names(it.name)
-            place = first_of(apart, [it.name, *names]) or first_of(beside, names)
-            if place is not None:
-                found[name] = it.to_torch(place.get())
-        return found
+        found = {
+            name: first_of(apart, [it.name, *gradient_names(it.name)])
+            for name, it in self.matches.items()
+        }
+        if None in found.values():
+            beside = find_arrays(self.parameters)
+            for name, it in self.matches.items():
+                found[name] = found[name] or first_of(beside, gradient_names(it.name))
+        return {
+            name: self.matches[name].to_torch(place.get())
+            for name, place in found.items()
+            if place is not None
+        }
+
+    def moments(self) -> Moments:
+        return {
+            kept: [it.to_torch(place.get()) for it, place in self.kept_places(holder)]
+            for kept, holder in self.state.items()
+        }
+
+    def load_moments(self, moments: Moments, steps: int) -> None:
+        for kept, holder in self.state.items():
+            if kept not in moments:
+                there = ", ".join(moments) or "nothing"
+                raise InputError(f"state: PyTorch's optimizer keeps {there}, no {kept!r}")
+            places = self.kept_places(holder)
+            for (it, place), array in zip(places, moments[kept], strict=True):
+                place.set(it.to_numpy(array).astype(self.dtype))
+
+    def kept_places(self, holder: Any) -> list[tuple[Match, Place]]:
+        """Where the optimizer keeps an array for each parameter that has one, in their order."""
+        places = find_arrays(holder)
+        matches = (it for it in self.matches.values() if it.name in places)
+        return [(it, places[it.name]) for it in matches]
 
     def run(self, batches: Iterable[Batch], first: int = 1) -> Iterator[TrainingStep]:
         for number, batch in enumerate(batches, start=first):
@@ -209,7 +243,7 @@ def find_arrays(
     owner: Any, prefix: str = "", seen: frozenset[int] = frozenset()
 ) -> dict[str, Place]:
     """Every float array in a dict, a list or an object, by a dotted name."""
-    if id(owner) in seen:
+    if isinstance(owner, SCALARS) or id(owner) in seen:
         return {}
     seen |= {id(owner)}
     if hasattr(owner, "named_parameters"):
@@ -238,6 +272,7 @@ def find_arrays(
     return places
 
 
+@lru_cache(maxsize=4096)  # asked for at each step
 def gradient_names(name: str) -> list[str]:
     """The usual names of the gradient of `name`, such as fc1.dW of fc1.W."""
     head, dot, last = name.rpartition(".")

@@ -1,6 +1,7 @@
 """`parity compare`: train both backends in lock-step and say whether they are the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ from parity.system.threads import allow_tf32, limit_threads
 
 if TYPE_CHECKING:
     from parity.backends import TorchBackend
+    from parity.comparison.homework import HomeworkBackend
     from parity.experiment.prepare import Experiment
 
 __all__ = ["Compare"]
@@ -28,6 +30,12 @@ class Compare(Keeping, Settings):
 
     recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
     """Which system: tutorial, logistic, feedforward, linear-adam, cnn-adam; or your FILE.py."""
+    numpy: Path | None = None
+    """Compare the network of this file, which has the names of `parity template` or of a course."""
+    layout: str | None = None
+    """The course whose names that file has; by default it is recognised. `contract` for none."""
+    map: Path | None = None
+    """A layout of your own for that file: a .toml of expressions or a .py of functions."""
     resync: bool = False
     """Give both backends PyTorch's state after each step: that separates a bug from drift."""
     tf32: bool = False
@@ -48,8 +56,7 @@ class Compare(Keeping, Settings):
         if self.recipe.endswith(".py"):
             return self.run_file(Path(self.recipe))
         find(self.recipe)  # before the seconds that PyTorch takes to load
-        if self.tf32 and self.device != "cuda":
-            raise InputError(f"tf32: got device {self.device!r}, expected --device cuda with it")
+        self.check_options()
         allow_tf32(self.tf32)
         if not self.distributed:
             return self.run_recipe()
@@ -73,33 +80,52 @@ class Compare(Keeping, Settings):
         processes: int | None = None,
     ) -> int:
         """Compare a recipe's two programs; in PyTorch another `program`, on so many processes."""
+        from parity.comparison import report
+        from parity.experiment import weights
+        from parity.experiment.prepare import prepare
+        from parity.pictures.saving import make_folder
+        from parity.system import files
+        from parity.system.console import console
+
+        weights.check_writable(self.save)
+        many = f"{processes} process{'es' * (processes != 1)}" if processes else ""
+        whose = [self.numpy.stem] if self.numpy is not None else []
+        parts = [self.recipe, *whose, self.data, self.dtype, *many.split()]
+        picture = make_folder(self.report) / f"{'-'.join(parts)}.png"
+        start = self.load if self.load != self.save else None
+        files.check_outputs(
+            {"save": self.save, "json": self.json, "report": picture},
+            {"load": start, "numpy": self.numpy},
+        )
+        experiment = prepare(self.recipe, self)
+        console.print(report.headline(experiment))
+        if many:
+            console.print(f"PyTorch: DistributedDataParallel, {many}")
+        with self.homework(experiment) as homework:
+            return self.train_both(experiment, picture, program, homework)
+
+    def train_both(
+        self,
+        experiment: "Experiment",
+        picture: Path,
+        program: "Callable[[Experiment], TorchBackend] | None",
+        homework: "HomeworkBackend | None",
+    ) -> int:
+        """Compare the two programs, and write what was asked for."""
         from parity.comparison import report, reproduce
         from parity.comparison.compare import compare
         from parity.experiment import weights
         from parity.experiment.checkpoints import settings_of
-        from parity.experiment.prepare import prepare
         from parity.pictures import pages, training
-        from parity.pictures.saving import make_folder, save
-        from parity.system import files, jsonfile
+        from parity.pictures.saving import save
+        from parity.system import jsonfile
         from parity.system.console import console, track
 
-        weights.check_writable(self.save)
-        many = f"{processes} process{'es' * (processes != 1)}" if processes else ""
-        shared = f"-{many.replace(' ', '-')}" if many else ""
-        picture = make_folder(self.report) / f"{self.recipe}-{self.data}-{self.dtype}{shared}.png"
-        start = self.load if self.load != self.save else None
-        files.check_outputs(
-            {"save": self.save, "json": self.json, "report": picture}, {"load": start}
-        )
-        experiment = prepare(self.recipe, self)
         precision = {"tf32": True} if self.tf32 else {}
         kept = self.checkpoints(
             settings_of(experiment, command="compare", resync=self.resync, **precision),
             experiment.steps_per_epoch,
         )
-        console.print(report.headline(experiment))
-        if many:
-            console.print(f"PyTorch: DistributedDataParallel, {many}")
         rows = report.epoch_rows(experiment)
         with limit_threads(), track("comparing", experiment.num_steps) as advance:
             result = compare(
@@ -109,6 +135,7 @@ class Compare(Keeping, Settings):
                 lambda epoch: rows.add(*report.epoch_row(epoch)),
                 kept,
                 program,
+                homework,
             )
         outputs, trained = Outputs(kept), result.backends["numpy"]
         outputs.write("weights", self.save, lambda path: weights.save(path, trained.weights()))
@@ -132,23 +159,64 @@ class Compare(Keeping, Settings):
         outputs.finish()
         return INTERRUPTED if result.interrupted else 0 if result.parity else 1
 
+    def check_options(self) -> None:
+        """Raise InputError for options that do not go with each other."""
+        if self.tf32 and self.device != "cuda":
+            raise InputError(f"tf32: got device {self.device!r}, expected --device cuda with it")
+        if self.distributed and self.numpy is not None:
+            raise InputError("numpy and distributed are both given, expected one of them")
+        if self.layout is not None and self.map is not None:
+            raise InputError("map and layout are both given, expected one of them")
+        for name in ("layout", "map") if self.numpy is None else ():
+            if getattr(self, name) is not None:
+                raise InputError(f"{name} is given, expected --numpy FILE with it")
+        if self.numpy is not None and (self.checkpoint or self.resume):
+            raise InputError(
+                "numpy and a checkpoint are both given: the state of a file's own optimizer cannot "
+                "be kept"
+            )
+
+    @contextmanager
+    def homework(self, experiment: "Experiment") -> Iterator["HomeworkBackend | None"]:
+        """The network of the file, while it runs; None if there is no file."""
+        if self.numpy is None:
+            yield None
+            return
+        from parity.checking.entry import chooser
+        from parity.comparison.homework import HomeworkBackend
+        from parity.system.console import console
+
+        homework = HomeworkBackend(
+            self.numpy,
+            experiment.recipe,
+            self.dtype,
+            experiment.initial,
+            chooser(self.layout, self.map),
+        )
+        with closing(homework):
+            for line in homework.described():
+                console.print(line, markup=False)
+            yield homework
+
     def run_file(self, path: Path) -> int:
         """Compare the pair of programs that a file defines."""
         if self.distributed:
             raise InputError(f"distributed: got {path}, expected a recipe")
         from parity.comparison.pair import compare_programs
         from parity.comparison.pair_file import arguments_of
-        from parity.pictures.saving import make_folder
+        from parity.pictures.pair import pair_curves
+        from parity.pictures.saving import make_folder, save
         from parity.system import jsonfile
         from parity.system.console import console
 
+        picture = make_folder(self.report) / f"{path.stem}.png"
         with limit_threads():
             result = compare_programs(resync=self.resync, **arguments_of(path))
         console.print(str(result), markup=False)
+        outputs, figure = Outputs(), pair_curves(result, path.name)
+        outputs.write("picture", picture, lambda where: save(figure, where, "report"))
         if result.reproduction is not None:
-            case = make_folder(self.report) / f"{path.stem}.npz"
-            result.save(case)
-            console.print(f"inputs: {case}", markup=False)
-        if self.json is not None:
-            jsonfile.write(self.json, result.as_json())
+            outputs.write("inputs", picture.with_suffix(".npz"), result.save)
+        outputs.write("json", self.json, lambda where: jsonfile.write(where, result.as_json()))
+        outputs.finish()
         return 0 if result.parity else 1

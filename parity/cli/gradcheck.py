@@ -177,7 +177,7 @@ def as_json(command: Gradcheck, parts: list["Part"], unchecked: list[str]) -> di
             {
                 "name": part.name,
                 "ok": part.ok,
-                "fault": part.error or None,
+                "error": part.error or None,
                 "inputs": part.result and [asdict(check) for check in part.result.inputs],
             }
             for part in parts

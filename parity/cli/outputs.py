@@ -17,9 +17,9 @@ class Outputs:
     """Files that are written one by one, the dearest first: one that fails costs no other."""
 
     def __init__(self, checkpoints: "Checkpoints | None" = None) -> None:
-        self.faults: list[InputError] = []
-        if checkpoints is not None and checkpoints.fault is not None:
-            self.faults.append(checkpoints.fault)
+        self.errors: list[InputError] = []
+        if checkpoints is not None and checkpoints.error is not None:
+            self.errors.append(checkpoints.error)
 
     def write(self, what: str, path: Path | None, writer: Callable[[Path], object]) -> None:
         """Let `writer` write to `path`, if there is one, and say so."""
@@ -28,11 +28,11 @@ class Outputs:
         try:
             writer(path)
         except InputError as error:
-            self.faults.append(error)
+            self.errors.append(error)
         else:
             show_path(what, path)
 
     def finish(self) -> None:
         """Raise InputError with all that could not be written, if anything could not."""
-        if self.faults:
-            raise InputError("; ".join(map(str, self.faults)))
+        if self.errors:
+            raise InputError("; ".join(map(str, self.errors)))

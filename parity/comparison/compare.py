@@ -7,6 +7,7 @@ import numpy as np
 from numpy import ndarray
 
 from parity.backends import NumpyBackend, RecipeBackend, TorchBackend
+from parity.comparison.homework import HomeworkBackend
 from parity.comparison.lockstep import Lockstep, Order
 from parity.comparison.reproduce import Reproduction
 from parity.comparison.result import CompareResult, Epoch
@@ -28,6 +29,7 @@ def compare(
     on_epoch: Callable[[Epoch], object] | None = None,
     checkpoints: Checkpoints | None = None,
     program: Callable[[Experiment], TorchBackend] | None = None,
+    homework: HomeworkBackend | None = None,
 ) -> CompareResult:
     """Run the experiment to its end on both backends, whether they diverge or not.
 
@@ -36,7 +38,8 @@ def compare(
     `on_epoch` hears each epoch, and what there was of the last one if the run was interrupted. With
     `checkpoints`, it goes on from the state in them, if there is one, and writes its own. `program`
     makes PyTorch's program, if it is to be another than the recipe's own: then that is under test,
-    too, and the recipe's own is what it is measured against.
+    too, and the recipe's own is what it is measured against. With a `homework`, that is compared in
+    the place of `numpy_impl`.
 
     Raises
     ------
@@ -45,8 +48,9 @@ def compare(
     FloatingPointError
         If the loss is not finite; it names the step and the first tensor that is not.
     """
-    both, lockstep = lockstep_of(experiment, resync, program)
+    both, lockstep = lockstep_of(experiment, resync, program, homework)
     result = CompareResult(experiment.settings.dtype, resync, experiment=experiment)
+    result.file = str(homework.path) if homework is not None else ""
     heard = on_epoch or (lambda _: None)
 
     def measure(step: int) -> None:
@@ -97,22 +101,23 @@ def lockstep_of(
     experiment: Experiment,
     resync: bool = False,
     program: Callable[[Experiment], TorchBackend] | None = None,
+    homework: HomeworkBackend | None = None,
 ) -> tuple[dict[str, RecipeBackend], Lockstep]:
     """Both backends of an experiment, and the lock-step that trains them.
 
     Raises what `Lockstep` raises.
     """
     recipe, settings = experiment.recipe, experiment.settings
-    numpy = NumpyBackend(recipe, settings.dtype, settings.seed)
+    numpy: RecipeBackend = homework or NumpyBackend(recipe, settings.dtype, settings.seed)
     torch = (program or recipe_program)(experiment)
     numpy.take = torch.take = experiment.take
 
-    def kept(case: Reproduction) -> Reproduction:
-        (batch,) = case.batch
-        case = replace(case, batch=experiment.take(settings.dtype, batch))
-        if program is not None:  # another than the recipe's: its tensors are kept as they were
-            return case
-        return replace(case, recipe=recipe, tensors=None)
+    def kept(reproduction: Reproduction) -> Reproduction:
+        (batch,) = reproduction.batch
+        made = replace(reproduction, batch=experiment.take(settings.dtype, batch))
+        if program is not None or homework is not None:
+            return made  # another than the recipe's: its tensors are kept as they were
+        return replace(made, recipe=recipe, tensors=None)
 
     lockstep = Lockstep(
         numpy,

@@ -1,26 +1,26 @@
-"""Where a fault lies, told by which tensors of the step are right and which are wrong."""
+"""Where a mistake lies, told by which tensors of the step are right and which are wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from parity.comparison.steps import Divergence, Key
 
-__all__ = ["Location", "locate_fault"]
+__all__ = ["Location", "locate_mistake"]
 
 OUTPUT = ".output"
 
 
 @dataclass(frozen=True)
 class Location:
-    """The layer of the first wrong tensor, and what is known about the fault."""
+    """The layer of the first wrong tensor, and what is known about the mistake."""
 
     layer: str  # PyTorch's module; empty for the whole program
     after: str  # the module whose result is the last right one, in the order of computation
     sentence: str
 
 
-def locate_fault(divergence: Divergence, used: Mapping[Key, float]) -> Location:
-    """Say between which two layers the fault of a step lies.
+def locate_mistake(divergence: Divergence, used: Mapping[Key, float]) -> Location:
+    """Say between which two layers the mistake of a step lies.
 
     Parameters
     ----------
@@ -48,17 +48,18 @@ def locate_fault(divergence: Divergence, used: Mapping[Key, float]) -> Location:
         )
     reached = f"{layer}{OUTPUT}"
     mine = [name for name in order if module_of(name) == layer and name != reached]
+    formula = own_formula(tensor, layer, mine)
     if tensor == reached:
         sentence = between(after, layer)
     elif reached in order:
-        sentence = f"The gradient that reaches {layer or 'it'} is right: {own_formula(tensor)}"
+        sentence = f"The gradient that reaches {layer or 'it'} is right: {formula}"
     elif any((phase, name) not in wrong for name in mine):
         right = next(name for name in mine if (phase, name) not in wrong)
-        sentence = f"{right} is right, so is what reaches the layer: {own_formula(tensor)}"
+        sentence = f"{right} is right, so is what reaches the layer: {formula}"
     elif len(mine) > 1:
         sentence = between(after, layer)
     else:
-        sentence = f"{between(after, layer)} Or {own_formula(tensor)}"
+        sentence = f"{between(after, layer)} Or {formula}"
     return Location(layer, after, sentence)
 
 
@@ -70,19 +71,21 @@ def forward_sentence(tensor: str, after: str) -> str:
 
 
 def between(after: str, layer: str) -> str:
-    """The fault of a gradient on its way back."""
+    """The mistake in a gradient on its way back."""
     source = after or "the loss"
     return (
-        f"The gradients are right back to {source} and wrong at {layer or 'the input'}: the fault "
-        f"lies in the backward between these two."
+        f"The gradients are right back to {source} and wrong at {layer or 'the input'}: the "
+        "mistake lies in the backward between these two. parity.gradcheck(forward, backward, "
+        "[input]) of each function between them tells which."
     )
 
 
-def own_formula(tensor: str) -> str:
-    """The fault of one gradient alone."""
+def own_formula(tensor: str, layer: str, parameters: Sequence[str]) -> str:
+    """The mistake in one gradient alone, and the check that names its elements."""
+    inputs = ", ".join(["input", *(name.rpartition(".")[2] for name in reversed(parameters))])
     return (
-        f"look at the formula of the gradient of {tensor}; "
-        "parity.gradcheck(forward, backward, inputs) of that layer names the element."
+        f"look at the formula of the gradient of {tensor}; parity.gradcheck(forward, backward, "
+        f"[{inputs}]) of {layer or 'the layer'} names the element."
     )
 
 

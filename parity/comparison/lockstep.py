@@ -7,14 +7,15 @@ Up to four runs go in step:
 
     numpy      the one under test
     torch      the one it is compared with
-    permuted   torch with each batch in another order: how far rounding alone drives two programs
+    permuted   torch with each batch in another order: how far rounding alone drives two programs;
+               of a user's pair it starts when it is needed
     reference  torch in float64, for a float32 comparison; in float64, torch is its own reference
 
 Where PyTorch's program is under test as well, because it runs on several processes, a fifth takes
 its part in the rule: `alone`, the same program in one process.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
@@ -85,11 +86,14 @@ class Lockstep:
     copies
         Whether the PyTorch program can be copied, and cast to float64.
     kept
-        What is kept of the case of the first divergence.
+        What is kept of the reproduction of the first divergence.
     alone
         Whether the PyTorch program is under test, too, and its copies are what it should be.
     constant, zero
         Names: weights that are the same before they are copied, tensors that are zero.
+    late
+        Whether the permuted run waits until NumPy is farther off than the rule allows without it,
+        and then is taken through all steps so far. Until then nothing depends on it.
 
     Raises
     ------
@@ -110,8 +114,9 @@ class Lockstep:
         alone: bool = False,
         constant: Collection[str] = (),
         zero: Collection[str] = (),
-        kept: Callable[[Reproduction], Reproduction] = lambda case: case,
+        kept: Callable[[Reproduction], Reproduction] = lambda reproduction: reproduction,
         seed: int = 0,
+        late: bool = False,
     ) -> None:
         self.numpy, self.torch, self.batches, self.order = numpy, torch, batches, order
         self.resync, self.kept = resync, kept
@@ -124,6 +129,10 @@ class Lockstep:
             self.backends["alone"] = torch.copy(dtype)
         if can_cast and dtype != "float64":
             self.backends["reference"] = torch.copy("float64")
+        # What the late run is measured by, the reference once more; and PyTorch some steps behind,
+        # which is taken on when somebody asks for the state before a step.
+        self.again = torch.copy("float64" if can_cast else dtype) if late and can_copy else None
+        self.behind = torch.copy(dtype) if late and can_copy else None
         self.seconds = dict.fromkeys(self.backends, 0.0)
         self.reproduction: Reproduction | None = None  # what reproduces the first divergence
         self.spare = torch.copy(dtype) if can_copy else None  # for perturbed runs of a step
@@ -137,6 +146,14 @@ class Lockstep:
                 start = rounded(initial, dtype, np.random.default_rng(seed))
             backend.load(start)
         self.check_that_nothing_is_shared()
+        self.permuted: Backend | None = None  # while it waits
+        self.behind_run: Iterator[TrainingStep] = iter(())
+        if self.again is not None and self.behind is not None:
+            self.again.load(initial)
+            self.behind.load(initial)
+            self.behind_run = self.behind.run(self.batches)
+            self.behind_done = 0
+            self.permuted = self.backends.pop("permuted")
 
     def steps(self) -> Iterator[StepReport]:
         """Train all runs one step after those done, compare, and yield; to the last batch.
@@ -151,17 +168,12 @@ class Lockstep:
             self.synchronise(done)
         inputs = self.fingerprint()
         left = self.batches[done:]
-        runs = {
-            name: backend.run(
-                islice(map(self.order.permuted, self.batches), done, None)
-                if name == "permuted" and self.order is not None
-                else left,
-                first=done + 1,
-            )
-            for name, backend in self.backends.items()
-        }
+        runs = {name: self.run(name, backend, done) for name, backend in self.backends.items()}
+        weights: State | None = copied(self.numpy.weights())
         for number, batch in enumerate(left, start=done + 1):
-            case = self.reproduction_of(number, batch) if self.reproduction is None else None
+            reproduction = (
+                self.reproduction_of(number, batch, weights) if weights is not None else None
+            )
             drift = dict(comparison.farthest)
             tensors = self.compute(number, runs)
             if number in (done + 1, len(self.batches)) and self.fingerprint() != inputs:
@@ -170,17 +182,63 @@ class Lockstep:
                     "every run is given the same"
                 )
             report = comparison.step(number, **tensors)
-            if report.divergence is not None and case is not None:
-                for perturbed in self.perturbed(case, drift):
+            if report.divergence is not None and self.permuted is not None:
+                runs["permuted"], drift, last = self.catch_up(number)
+                tensors["permuted"] = {key: last[key] for key in tensors["torch"]}
+                report = comparison.step(number, **tensors)
+            if report.divergence is not None and reproduction is not None:
+                for perturbed in self.perturbed(self.with_snapshot(reproduction), drift):
                     comparison.widen(perturbed, tensors["reference"])
                 report = comparison.step(number, **tensors)
-                report.drifted = True
+                report.drifted = report.drifted or report.divergence is None
                 if report.divergence is not None:
                     both = {name: deepcopy(dict(tensors[name])) for name in ("numpy", "torch")}
-                    self.reproduction = self.kept(replace(case, tensors=both, snapshot=None))
+                    self.reproduction = self.kept(
+                        replace(reproduction, tensors=both, snapshot=None)
+                    )
             yield report
             if self.resync:
                 self.synchronise(number)
+            if self.reproduction is not None:
+                weights = None
+            elif self.resync:
+                weights = copied(self.numpy.weights())
+            else:
+                found = tensors["numpy"].items()
+                weights = copied({name: array for (phase, name), array in found if phase == "step"})
+
+    def run(self, name: str, backend: Backend, done: int) -> Iterator[TrainingStep]:
+        """The steps of a run after those done."""
+        left: Iterable[Batch] = self.batches[done:]
+        if name == "permuted" and self.order is not None:
+            left = islice(map(self.order.permuted, self.batches), done, None)
+        return backend.run(left, first=done + 1)
+
+    def catch_up(
+        self, number: int
+    ) -> tuple[Iterator[TrainingStep], dict[Key, float], dict[Key, ndarray]]:
+        """Take the permuted run through all steps to this one, and allow for how far off it was.
+
+        Returns its further steps, what was allowed for before this step, and its tensors of it.
+        """
+        assert self.permuted is not None
+        assert self.again is not None
+        backends: dict[str, Backend] = {"permuted": self.permuted, "reference": self.again}
+        runs = {name: self.run(name, backend, 0) for name, backend in backends.items()}
+        past = Comparison(self.torch.dtype, self.comparison.zero)
+        for step in range(1, number + 1):
+            drift = larger(self.comparison.farthest, past.farthest)
+            steps = {name: next(run) for name, run in runs.items()}
+            tensors = {name: tensors_of(backends[name], it) for name, it in steps.items()}
+            self.put_in_order(tensors["permuted"], steps["permuted"])
+            moved, exact = (
+                {key: tensors[name][key] for key in self.comparison.scale} for name in backends
+            )
+            past.step(step, numpy=exact, torch=exact, permuted=moved, reference=exact)
+        self.comparison.farthest.update(larger(self.comparison.farthest, past.farthest))
+        self.backends["permuted"], self.permuted, self.again = self.permuted, None, None
+        self.seconds["permuted"] = 0.0
+        return runs["permuted"], drift, tensors["permuted"]
 
     def compute(
         self, number: int, runs: Mapping[str, Iterator[TrainingStep]]
@@ -198,7 +256,7 @@ class Lockstep:
         for name, step in steps.items():
             if name != "torch":
                 tensors[name] = tensors_of(self.backends[name], step)
-        if "permuted" in steps and self.order is not None:
+        if "permuted" in steps:
             self.put_in_order(tensors["permuted"], steps["permuted"])
         numpy = aligned(tensors["numpy"], torch, self.missing)
         keys = [key for key in torch if key in numpy]
@@ -217,13 +275,14 @@ class Lockstep:
     def watch_layers(self, step: TrainingStep) -> None:
         """Let PyTorch's runs keep the layers that the NumPy program shows."""
         names = dict.fromkeys([*step.layers, *step.layer_gradients])
-        for backend in (*self.backends.values(), self.spare):
+        for backend in (*self.backends.values(), self.spare, self.permuted, self.again):
             if names and isinstance(backend, TorchProgram):
                 backend.watch(names)
 
     def put_in_order(self, tensors: dict[Key, ndarray], step: TrainingStep) -> None:
         """Give outputs, and gradients of outputs, the order of the batch that was permuted."""
-        assert self.order is not None
+        if self.order is None:
+            return
         for key in [("forward", name) for name in step.output]:
             tensors[key] = self.order.restored(tensors[key])
         for phase, names in (("forward", step.layers), ("backward", step.layer_gradients)):
@@ -237,14 +296,30 @@ class Lockstep:
             backend.load(self.torch.weights())
             backend.load_moments(self.torch.moments(), step)
 
-    def reproduction_of(self, number: int, batch: Batch) -> Reproduction:
-        """What it takes to run step `number` again: the state before it, and its batch."""
-        weights, moments = deepcopy((self.numpy.weights(), self.numpy.moments()))
-        snapshot = self.torch.snapshot() if self.spare is not None else None
+    def reproduction_of(
+        self, number: int, batch: Batch, weights: State | None = None
+    ) -> Reproduction:
+        """What it takes to run step `number` again: the state before it, and its batch.
+
+        The `weights` are NumPy's at this moment, where somebody has a copy of them.
+        """
+        weights = weights or copied(self.numpy.weights())
+        moments = deepcopy(self.numpy.moments())
+        now = self.spare is not None and self.behind is None
+        snapshot = self.torch.snapshot() if now else None
         return Reproduction(self.torch.dtype, number, batch, weights, moments, snapshot)
 
+    def with_snapshot(self, reproduction: Reproduction) -> Reproduction:
+        """The reproduction with the state of PyTorch's optimizer before its step."""
+        if self.behind is None:
+            return reproduction
+        for _ in range(self.behind_done, reproduction.step - 1):
+            next(self.behind_run)
+        self.behind_done = reproduction.step - 1
+        return replace(reproduction, snapshot=self.behind.snapshot())
+
     def perturbed(
-        self, case: Reproduction, drift: Mapping[Key, float]
+        self, reproduction: Reproduction, drift: Mapping[Key, float]
     ) -> Iterator[dict[Key, ndarray]]:
         """PyTorch's runs of a step from NumPy's weights, moved by as much as they may have drifted.
 
@@ -252,13 +327,13 @@ class Lockstep:
         more than rounding, in one run and not in the other. If these runs
         jump, too, rounding explains the difference; if they do not, it is a bug.
         """
-        rng = np.random.default_rng(case.step)
+        rng = np.random.default_rng(reproduction.step)
         for _ in range(RUNS if self.spare is not None else 0):
             assert self.spare is not None
-            self.spare.restore(case.snapshot)
-            weights = case.weights.items()
+            self.spare.restore(reproduction.snapshot)
+            weights = reproduction.weights.items()
             self.spare.load({n: moved(w, drift.get(("step", n), 0.0), rng) for n, w in weights})
-            (step,) = self.spare.run([case.batch])
+            (step,) = self.spare.run([reproduction.batch])
             yield tensors_of(self.spare, step)
 
     def fingerprint(self) -> list[int]:
@@ -289,6 +364,16 @@ class Lockstep:
             for name, array in backend.weights().items():
                 if np.shares_memory(array, theirs[name]):
                     raise BadCaseError(f"{name} lies in the same memory in {one} and {other}")
+
+
+def copied(weights: State) -> State:
+    """A copy of each array."""
+    return {name: array.copy() for name, array in weights.items()}
+
+
+def larger(one: Mapping[Key, float], other: Mapping[Key, float]) -> dict[Key, float]:
+    """The larger of the two values of each key."""
+    return {key: max(one.get(key, 0.0), other.get(key, 0.0)) for key in {**one, **other}}
 
 
 def aligned(

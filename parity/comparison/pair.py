@@ -11,13 +11,13 @@ from numpy import ndarray
 
 from parity.backends import Batch, NumpyProgram, State, TorchProgram
 from parity.backends.base import cast_batch, map_arrays, named_arrays
-from parity.comparison.location import locate_fault
+from parity.comparison.location import locate_mistake
 from parity.comparison.lockstep import Lockstep, Order
 from parity.comparison.pair_result import PairResult
 from parity.comparison.reproduce import load_step
-from parity.comparison.steps import Divergence, StepReport
+from parity.comparison.steps import Divergence, StepReport, locate
 from parity.errors import BadCaseError, InputError
-from parity.tolerance import allowance, distance, scale_of, worst_element
+from parity.tolerance import allowance, distance, scale_of
 from parity.tolerance.table import HORIZON
 
 __all__ = ["compare_programs"]
@@ -74,7 +74,9 @@ def compare_programs(
         Inputs on which the trained programs' outputs are compared: `NumpyProgram(predict=...)`
         against the module in `eval()` mode.
     resync
-        Give every run PyTorch's weights after each step: each step is judged alone.
+        Give every run PyTorch's weights after each step: each step is judged alone. What PyTorch's
+        optimizer keeps goes to the other runs, too, and to NumPy if `NumpyProgram(state=...)` says
+        where.
     steps
         At most so many of the batches.
     replay
@@ -154,9 +156,15 @@ def compare_programs(
         constant=matching(constant, shapes),
         zero=matching(zero, [*shapes, *(f"{name}.output" for name in modules(program))]),
         seed=seed,
+        late=not resync,
     )
     for report in lockstep.steps():
         result.steps.append(report)
+        if resync and report.number == 1 and (lost := set(program.moments()) - set(numpy.state)):
+            result.notes.append(
+                f"resync leaves NumPy its own {', '.join(sorted(lost))}: NumpyProgram(state=...) "
+                "does not say where its optimizer keeps that"
+            )
         if on_step is not None:
             on_step(report)
         if report.divergence is not None:
@@ -166,9 +174,13 @@ def compare_programs(
     if lockstep.reproduction is not None and lockstep.reproduction.tensors is not None:
         result.reproduction, last = lockstep.reproduction, result.steps[-1]
         assert last.divergence is not None
-        result.location = locate_fault(last.divergence, last.used_by_tensor)
+        result.location = locate_mistake(last.divergence, last.used_by_tensor)
     elif result.parity:
-        result.evaluation = first_wrong(evaluated(numpy, lockstep, evaluate), len(result.steps))
+        inputs = list(evaluate)
+        result.evaluation = first_wrong(evaluated(numpy, lockstep, inputs), len(result.steps))
+        if result.evaluation[1] is not None and lockstep.permuted is not None:
+            lockstep.catch_up(len(result.steps))
+            result.evaluation = first_wrong(evaluated(numpy, lockstep, inputs), len(result.steps))
     result.seconds = {name: lockstep.seconds[name] for name in ("numpy", "torch")}
     return result
 
@@ -304,7 +316,5 @@ def first_wrong(
         if mine.shape != exact.shape:
             raise BadCaseError(f"{name} has shape {mine.shape}, PyTorch's {exact.shape}")
         if not distance(mine, exact) <= allowed:
-            index = worst_element(mine, exact)
-            values = float(mine[index]), float(theirs[index]), float(exact[index])
-            return count, Divergence(step, "evaluate", name, index, *values, tolerance=allowed)
+            return count, locate(step, ("evaluate", name), mine, theirs, exact, allowed)
     return count, None

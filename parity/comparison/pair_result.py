@@ -10,6 +10,9 @@ from parity.comparison.reproduce import save
 from parity.comparison.result import Result
 from parity.comparison.steps import KINDS, Divergence
 from parity.errors import InputError
+from parity.system.drawing import drawing
+from parity.system.html import Line
+from parity.system.palette import BACKENDS, NAMES
 from parity.tolerance import element_name
 from parity.tolerance.table import FACTOR
 
@@ -22,7 +25,7 @@ class PairResult(Result):
 
     names: dict[str, str] = field(default_factory=dict)  # PyTorch's to NumPy's, .T if transposed
     notes: list[str] = field(default_factory=list)  # what was not compared, or could not be done
-    location: Location | None = None  # of the fault behind the first divergence
+    location: Location | None = None  # of the mistake behind the first divergence
     evaluation: tuple[int, Divergence | None] = (0, None)  # outputs compared, the first wrong one
 
     @property
@@ -116,8 +119,15 @@ class PairResult(Result):
             for kind in KINDS
         )
         color = "green" if self.parity else "crimson"
+        style = f"border-left: 4px solid {color}; padding-left: 8px; white-space: pre-wrap"
+        steps = [step.number for step in self.steps]
+        lines = [
+            Line(NAMES[it], steps, [step.loss[it] for step in self.steps], BACKENDS[it], *look)
+            for it, look in (("numpy", (6.0, "", 0.5)), ("torch", (1.5, "7 5", 1.0)))
+        ]
+        curves = drawing("Loss", lines, x_label="step", marks=self.marks) if steps[1:] else ""
         return (
-            f"<pre style='border-left: 4px solid {color}; padding-left: 8px'>{escape(str(self))}"
-            "</pre><table><tr><th>tensors</th><th>largest difference</th>"
+            f"<pre style='{style}'>{escape(str(self))}</pre>{curves}"
+            "<table><tr><th>tensors</th><th>largest difference</th>"
             f"<th>allowance used</th></tr>{rows}</table>"
         )

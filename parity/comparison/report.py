@@ -6,6 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from parity.comparison.location import locate_mistake
 from parity.comparison.result import CompareResult, Epoch
 from parity.comparison.steps import KINDS, Divergence
 from parity.experiment.prepare import Experiment, changes
@@ -97,6 +98,12 @@ def verdict(result: CompareResult) -> str:
     tensors = 2 + 2 * len(result.experiment.initial)
     if result.first_divergence is not None:
         where = divergence_lines(result.first_divergence)
+        if result.file:
+            step = next(step for step in result.steps if step.divergence)
+            sentence = locate_mistake(result.first_divergence, step.used_by_tensor).sentence
+            where += (
+                f"\n{escape(sentence)}\n`parity check {escape(result.file)}` looks for the cause."
+            )
         extent = f"{steps:,} step{'s' * (steps != 1)}"
         return f"{interrupted}[bold red]parity does not hold[/] in {dtype} ({extent}).\n{where}"
     held_out, accuracy = result.experiment.held_out, result.epochs[-1].accuracy

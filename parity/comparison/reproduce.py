@@ -63,32 +63,42 @@ def called(tensor: str, program: TorchProgram) -> int:
     return (program.ended if last == "output" else program.began).get(module, 0)
 
 
-def save(case: Reproduction, path: Path) -> None:
-    """Write the case as an .npz file, which `load` reads; whole or not at all.
+def save(reproduction: Reproduction, path: Path) -> None:
+    """Write the reproduction as an .npz file, which `load` reads; whole or not at all.
 
     Raises
     ------
     InputError
         If the file cannot be written.
     """
-    arrays: dict[str, Any] = {f"weights/{name}": a for name, a in case.weights.items()}
-    for name, moments in case.moments.items():
+    arrays: dict[str, Any] = {f"weights/{name}": a for name, a in reproduction.weights.items()}
+    for name, moments in reproduction.moments.items():
         arrays |= {f"moments/{name}/{index}": array for index, array in enumerate(moments)}
-    items = case.batch.items() if isinstance(case.batch, Mapping) else enumerate(as_tuple(case))
+    items = (
+        reproduction.batch.items()
+        if isinstance(reproduction.batch, Mapping)
+        else enumerate(as_tuple(reproduction))
+    )
     arrays |= {f"batch/{name}": array for name, array in items}
-    for backend, tensors in (case.tensors or {}).items():
+    for backend, tensors in (reproduction.tensors or {}).items():
         for (phase, name), array in tensors.items():
             arrays[f"{backend}/{phase}/{name}"] = array
-    recipe = case.recipe and {k: v for k, v in asdict(case.recipe).items() if k != "published"}
-    header = json.dumps({"recipe": recipe, "dtype": case.dtype, "step": case.step})
+    recipe = reproduction.recipe and {
+        k: v for k, v in asdict(reproduction.recipe).items() if k != "published"
+    }
+    header = json.dumps({"recipe": recipe, "dtype": reproduction.dtype, "step": reproduction.step})
     content = BytesIO()
     np.savez(content, header=header, **arrays)
     files.write(path, content.getvalue(), "report")
 
 
-def as_tuple(case: Reproduction) -> tuple[Any, ...]:
+def as_tuple(reproduction: Reproduction) -> tuple[Any, ...]:
     """The batch as a tuple."""
-    return tuple(case.batch) if isinstance(case.batch, tuple | list) else (case.batch,)
+    return (
+        tuple(reproduction.batch)
+        if isinstance(reproduction.batch, tuple | list)
+        else (reproduction.batch,)
+    )
 
 
 def group(file: Any, name: str) -> dict[str, ndarray]:

@@ -120,6 +120,7 @@ class CompareResult(Result):
     """What the comparison of a recipe's two backends measured."""
 
     experiment: Experiment
+    file: str = ""  # whose network is compared, if it is not `numpy_impl`'s
     checkpoints: list[Checkpoint] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
     backends: dict[str, RecipeBackend] = field(default_factory=dict)  # as they were trained
@@ -135,7 +136,8 @@ class CompareResult(Result):
     def title(self) -> str:
         """What was compared."""
         settings = self.experiment.settings
-        return f"{self.experiment.recipe.name} on {settings.data}, {settings.dtype}"
+        whose = f" of {self.file}" if self.file else ""
+        return f"{self.experiment.recipe.name}{whose} on {settings.data}, {settings.dtype}"
 
     def __repr__(self) -> str:
         return f"<CompareResult {self.title}: {self.in_short}>"
@@ -192,6 +194,7 @@ class CompareResult(Result):
         settings, last = self.experiment.settings, self.epochs[-1]
         return {
             "recipe": self.experiment.recipe.name,
+            **({"file": self.file} if self.file else {}),
             "data": settings.data,
             "seed": settings.seed,
             "device": settings.device,

@@ -20,14 +20,16 @@ MEMORY = ("farthest", "farthest_torch", "largest")  # what a Comparison remember
 def comparison_state(lockstep: Lockstep, result: CompareResult) -> dict[str, Any]:
     """Everything that the next step of a comparison depends on, and what was found so far."""
     memory = {name: getattr(lockstep.comparison, name) for name in MEMORY}
-    case = lockstep.reproduction and replace(lockstep.reproduction, snapshot=None, tensors=None)
+    reproduction = lockstep.reproduction and replace(
+        lockstep.reproduction, snapshot=None, tensors=None
+    )
     return {
         "backends": {name: backend_state(backend) for name, backend in lockstep.backends.items()},
         "memory": {
             name: [[*key, value] for key, value in values.items()]
             for name, values in memory.items()
         },
-        "case": case,
+        "case": reproduction,
         "seconds": lockstep.seconds,
         "steps": result.steps,
         "checkpoints": result.checkpoints,

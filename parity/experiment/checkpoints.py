@@ -61,7 +61,7 @@ class Checkpoints:
         self, folder: Path, settings: Same, every: int, state: State | None = None
     ) -> None:
         self.folder, self.settings, self.every, self.state = folder, settings, every, state
-        self.fault: InputError | None = None  # why the last one could not be written
+        self.error: InputError | None = None  # why the last one could not be written
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -71,7 +71,7 @@ class Checkpoints:
     def after(self, step: int, ends: bool, state: Callable[[], State]) -> None:
         """Write the state if one is due after `step`, or if the run `ends` there.
 
-        A disk that is full costs the checkpoint, not the run: see `fault`.
+        A disk that is full costs the checkpoint, not the run: see `error`.
         """
         if ends or step % self.every == 0:
             self.write(step, state())
@@ -82,9 +82,9 @@ class Checkpoints:
         try:
             files.write(self.path(step), content, "checkpoint")
         except InputError as error:
-            self.fault = error
+            self.error = error
             return
-        self.fault = None
+        self.error = None
         older = [path for path in in_order(self.folder) if path < self.path(step)]
         for path in older[:-1]:
             path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ states its own bound, and a direction too coarse to see 0.1% of a typical elemen
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, Literal
@@ -23,7 +23,9 @@ from numpy import ndarray
 
 import torch_impl.functional
 from parity.errors import BadCaseError
+from parity.gradients.complex_numbers import InRealNumbers, real
 from parity.gradients.guards import (
+    as_argument,
     as_float64,
     as_output,
     check_finite,
@@ -127,10 +129,11 @@ class Part:
 def gradcheck(
     f: Callable[..., Any],
     backward: Callable[..., Any],
-    inputs: Sequence[Float[ndarray, "..."]],
+    inputs: Sequence[ndarray],
     *,
     names: Sequence[str] | None = None,
-    grad_output: Float[ndarray, "..."] | None = None,
+    zero: Collection[str] = (),
+    grad_output: ndarray | None = None,
     mirror: Callable[..., torch.Tensor] | None = None,
     visible: float = 1e-3,
     seed: int = 0,
@@ -140,15 +143,19 @@ def gradcheck(
     Parameters
     ----------
     f
-        `f(*inputs)` returns one array. What is not differentiable, such as class indices, is bound
-        by the caller: `lambda x: cross_entropy(x, target)`.
+        `f(*inputs)` returns one array.
     backward
-        `backward(grad_output, *inputs)` returns the gradient of the only input, or a tuple of
-        gradients in the order of the inputs.
+        `backward(grad_output, *inputs)` returns the gradient of the only input, or a tuple or list
+        of gradients in the order of the inputs: None for one that has none, such as class indices.
+        A float input without a gradient must be one on which f does not depend.
     inputs
-        Float arrays of any shape; float64 copies of them are used.
+        Float arrays of any shape; float64 copies of them are used. Integers and booleans are
+        handed over as they are. A complex array is looked at as a real one with a last axis of
+        two, real and imaginary; its gradient is PyTorch's, dL/dx + i dL/dy.
     names
         What to call the inputs; "input", or "inputs[0]", "inputs[1]" and so on if not given.
+    zero
+        The names of inputs whose gradient is meant to be zero: it has to be, and f has to be flat.
     grad_output
         G, of the shape of the output; drawn if not given.
     mirror
@@ -183,7 +190,12 @@ def gradcheck(
     rng = np.random.default_rng(seed)
     if names is None:
         names = ["input"] if len(inputs) == 1 else [f"inputs[{i}]" for i in range(len(inputs))]
-    named = {name: as_float64(name, x) for name, x in zip(names, inputs, strict=True)}
+    for name in zero:
+        if name not in names:
+            raise ValueError(f"gradcheck: zero has {name!r}, expected of {', '.join(names)}")
+    both = InRealNumbers(f, backward, mirror, inputs)
+    f, backward = both.f, both.backward
+    named = {name: as_argument(name, x) for name, x in zip(names, inputs, strict=True)}
     inputs = list(named.values())
 
     output = as_output(unchanging("f", f, named))
@@ -191,23 +203,27 @@ def gradcheck(
         raise BadCaseError("f gives another answer when it is asked again")
     if grad_output is None:
         grad_output = draw(rng, output.shape)
-    grad_output = as_float64("grad_output", grad_output)
+    grad_output = as_float64("grad_output", real(grad_output))
     if grad_output.shape != output.shape:
         raise ValueError(
             f"gradcheck: grad_output has shape {grad_output.shape}, expected {output.shape} as f's "
             "output has"
         )
     gradients = unchanging("backward", backward, {"grad_output": grad_output, **named})
-    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-    if len(gradients) != len(inputs):
-        raise ValueError(f"backward returned {len(gradients)} gradients, expected {len(inputs)}")
     references: Sequence[ndarray | None] = [None] * len(inputs)
     if mirror is not None:
-        references = autograd(mirror, grad_output, inputs)
+        moved = [gradient is not None for gradient in gradients]
+        references = autograd(both.mirror, grad_output, inputs, moved)
 
     checks = []
     for i, (name, x) in enumerate(named.items()):
-        error = error_of(name, gradients[i], named)
+        gradient = gradients[i]
+        if x.dtype.kind != "f":
+            if gradient is not None:
+                raise TypeError(f"gradcheck: {name} is {x.dtype}, expected a float array")
+            checks.append(InputCheck(name, x.shape, message=f"none, for it is {x.dtype}"))
+            continue
+        error = "" if gradient is None else error_of(name, gradient, named)
         if error:
             checks.append(InputCheck(name, x.shape, "fail", error))
             continue
@@ -215,12 +231,16 @@ def gradcheck(
         probe = Probe(
             lambda x, before=before, after=after: f(*before, x, *after),  # type: ignore[misc]
             x,
-            np.array(gradients[i]),
+            np.zeros_like(x) if gradient is None else np.array(gradient),
             grad_output,
             visible,
         )
         direction = np.asarray(draw(rng, x.shape) * probe.scale)
-        check = by_differences(name, probe, direction, rng)
+        flat = gradient is None or name in zero
+        check = by_differences(name, probe, direction, rng, flat)
+        if gradient is None and check.verdict == "fail":
+            wanted = f"should be a float64 array of shape {x.shape}: {check.message}"
+            check = replace(check, message=f"the gradient is NoneType, but {wanted}")
         reference = references[i]
         if reference is not None:
             check = by_autograd(check, probe, direction, reference)
@@ -229,13 +249,20 @@ def gradcheck(
 
 
 def by_differences(
-    name: str, probe: Probe, direction: Float[ndarray, "*shape"], rng: np.random.Generator
+    name: str,
+    probe: Probe,
+    direction: Float[ndarray, "*shape"],
+    rng: np.random.Generator,
+    flat: bool = False,
 ) -> InputCheck:
-    """One direction over all of x first; element by element only where that fails."""
+    """One direction over all of x first; element by element only where that fails.
+
+    Where f is meant to be `flat` in x, a gradient of zero is no bad case.
+    """
     slope = probe.slope(direction)
     if slope.tolerance == np.inf:
         raise BadCaseError(f"f is not finite next to {name}, which compares nothing")
-    if slope.agrees and not slope.trusted and not slope.bent:
+    if slope.agrees and not slope.trusted and not slope.bent and not flat:
         raise BadCaseError(
             f"the gradient of {name} is about zero, which compares nothing: its slope along a "
             f"random direction is {slope.difference:.1e}, and rounding makes up to "
@@ -246,11 +273,11 @@ def by_differences(
         probe.x.shape,
         difference=slope.difference,
         analytic=slope.analytic,
-        error=abs(slope.analytic - slope.difference) / slope.typical,
-        tolerance=slope.tolerance / slope.typical,
-        sensitivity=2 * slope.tolerance * math.sqrt(probe.x.size) / slope.typical,
+        error=ratio(abs(slope.analytic - slope.difference), slope.typical),
+        tolerance=ratio(slope.tolerance, slope.typical),
+        sensitivity=ratio(2 * slope.tolerance * math.sqrt(probe.x.size), slope.typical),
     )
-    if slope.agrees and slope.trusted:
+    if slope.agrees and (slope.trusted or flat):
         return check
     looked, elements = scan(probe, rng, slope.wanted)
     check = replace(check, elements=tuple(elements))
@@ -348,11 +375,22 @@ def by_autograd(
 def autograd(
     mirror: Callable[..., torch.Tensor],
     grad_output: Float[ndarray, "..."],
-    inputs: Sequence[Float[ndarray, "..."]],
-) -> list[ndarray]:
-    """The gradients of `inputs` that autograd finds for `mirror`."""
-    tensors = [torch.from_numpy(array.copy()) for array in (grad_output, *inputs)]
-    return [gradient.numpy() for gradient in torch_impl.functional.autograd(mirror, *tensors)]
+    inputs: Sequence[ndarray],
+    moved: Sequence[bool],
+) -> list[ndarray | None]:
+    """The gradients that autograd finds for `mirror` of the inputs that are `moved`."""
+    tensors = [torch.from_numpy(array.copy()) for array in inputs]
+    variable = [tensor for tensor, chosen in zip(tensors, moved, strict=True) if chosen]
+
+    def of_variables(*values: torch.Tensor) -> torch.Tensor:
+        given = iter(values)
+        return mirror(
+            *(next(given) if chosen else x for x, chosen in zip(tensors, moved, strict=True))
+        )
+
+    upstream = torch.from_numpy(grad_output.copy())
+    found = iter(torch_impl.functional.autograd(of_variables, upstream, *variable))
+    return [next(found).numpy() if chosen else None for chosen in moved]
 
 
 def describe(name: str, element: Element) -> str:

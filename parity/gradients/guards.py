@@ -8,9 +8,20 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from parity.errors import BadCaseError
+from parity.gradients.complex_numbers import real
 from parity.tolerance import element_name, first_element
 
-__all__ = ["as_float64", "as_output", "check_finite", "error_of", "unchanging"]
+__all__ = ["as_argument", "as_float64", "as_output", "check_finite", "error_of", "unchanging"]
+
+
+def as_argument(name: str, x: Any) -> ndarray:
+    """A copy of an input: integers and booleans as they are, others in float64.
+
+    Complex numbers get a last axis of two. Raises as `as_float64` does.
+    """
+    return (
+        x.copy() if isinstance(x, ndarray) and x.dtype.kind in "iub" else as_float64(name, real(x))
+    )
 
 
 def as_float64(name: str, x: Any) -> Float[ndarray, "..."]:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy import ndarray
 
-from parity.comparison.result import CompareResult
+from parity.comparison.result import CompareResult, Result
 from parity.pictures.saving import Picture
 from parity.pictures.style import (
     BACKENDS,
@@ -47,7 +47,7 @@ def training_curves(result: CompareResult) -> Picture:
     return figure
 
 
-def mark(axes: Axes, result: CompareResult, named: bool) -> None:
+def mark(axes: Axes, result: Result, named: bool) -> None:
     """Lines where rounding alone begins to drive valid runs apart, and where a bug shows."""
     for name, step in result.marks.items():
         style = HORIZON if name == "noise horizon" else DIVERGENCE
@@ -109,12 +109,13 @@ def plot_points(
     )
 
 
-def plot_allowance(axes: Axes, result: CompareResult) -> None:
+def plot_allowance(axes: Axes, result: Result) -> None:
     """NumPy's error over what the rule allows, by kind, at each step: parity is below 1."""
     numbers = [step.number for step in result.steps]
     for kind, style in KIND_STYLES.items():
         used = np.array([step.used[kind] for step in result.steps])
-        axes.plot(numbers, np.where(used > 0, used, np.nan), linewidth=1.2, **style)
+        point = "." if len(numbers) == 1 else None
+        axes.plot(numbers, np.where(used > 0, used, np.nan), linewidth=1.2, marker=point, **style)
     axes.axhline(1, color="black", linewidth=2, label="limit")
     axes.set(
         title="How much of the allowed difference is used",

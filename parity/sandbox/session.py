@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from parity.sandbox import adapters, loading, mapping, placeholders
+from parity.sandbox import adapters, loading, mapping, placeholders, training
 from parity.sandbox.adapters import NOTHING
 from parity.sandbox.stand_ins import stand_in
 
@@ -135,6 +135,8 @@ class Session:
             stub = self.operations.get(subject)
             if callable(stub) and loading.is_stub(stub):
                 raise NotImplementedError
+            if subject in training.VERBS:
+                return training.VERBS[subject](self.operations, *args)
             return adapters.call(self.operations, subject, args, options, outputs)
 
         outcome = self.guarded(run, seconds)

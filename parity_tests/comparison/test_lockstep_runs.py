@@ -112,7 +112,7 @@ def test_the_case_of_the_first_divergence_is_kept(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_difference_that_a_valid_run_has_too_is_drift(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fault starts at the second step, and the run that has it is taken for a valid one."""
+    """The mistake starts at the second step, and the run that has it is taken for a valid one."""
     drifts: list[dict[Key, float]] = []
 
     def like_numpy(self: Lockstep, case: Reproduction, drift: dict[Key, float]) -> Iterator[Any]:

@@ -62,7 +62,7 @@ def test_one_element_off_by_a_thousandth_is_named(key: Key, dtype: str) -> None:
     assert report.divergence.numpy == pytest.approx(1.001 * exact[key][index], rel=1e-6)
 
 
-def test_of_several_faults_the_first_computed_is_named() -> None:
+def test_of_several_mistakes_the_first_computed_is_named() -> None:
     numpy = changed(tensors("float64"), ("step", "fc.bias"), (0,), 2)
     numpy = changed(numpy, ("backward", "fc.weight"), (1, 2), 2)
     divergence = compare(numpy).divergence

@@ -154,7 +154,7 @@ def test_a_full_disk_costs_the_checkpoint_and_not_the_run(
     with monkeypatch.context() as patch:
         patch.setattr(files, "write", full)
         kept.after(2, False, lambda: 2)
-    assert "No space left" in str(kept.fault)
+    assert "No space left" in str(kept.error)
     assert resume(tmp_path, SETTINGS, ()) == 1
     kept.after(3, False, lambda: 3)
-    assert kept.fault is None
+    assert kept.error is None

@@ -140,7 +140,7 @@ def test_the_seed_draws_the_directions_of_all_parts() -> None:
     assert not {*zero} & {*one}
 
 
-def test_a_layer_that_proves_nothing_has_a_fault() -> None:
+def test_a_layer_that_proves_nothing_has_an_error() -> None:
     """Behind a ReLU that lets nothing through there is no gradient."""
     model, mirror, images, labels = both("ConvNet")
     bias = np.full_like(model.conv3.bias.data, -1e3)
@@ -278,7 +278,7 @@ def test_the_command_on_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str
     }
 
 
-def test_an_output_of_another_shape_is_a_fault_and_the_rest_is_checked(
+def test_an_output_of_another_shape_is_an_error_and_the_rest_is_checked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = (

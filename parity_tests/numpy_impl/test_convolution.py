@@ -14,10 +14,10 @@ from numpy import ndarray
 from numpy_impl import nn
 from numpy_impl.convolution import make_plan
 from numpy_impl.plan import Plan
+from parity.strategies import CALLS, Call
 from parity_tests import naive
 from parity_tests.assertions import assert_close
 from parity_tests.implementation import functional as F
-from parity_tests.strategies import CALLS, Call
 
 
 def pair(value: Any) -> tuple[int, int]:

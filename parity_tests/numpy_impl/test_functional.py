@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy import ndarray
 
+from parity.strategies import CALLS, Call, seeds, sizes, uniform
 from parity.tolerance.table import BASE
 from parity_tests.assertions import assert_as_accurate, assert_close, assert_derivative
 from parity_tests.implementation import functional as F
-from parity_tests.strategies import CALLS, Call, seeds, sizes, uniform
 from torch_impl import functional as T
 
 each_operation = pytest.mark.parametrize("name", CALLS)

@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from numpy_impl import functional as F
 from numpy_impl import models, nn
+from parity.strategies import seeds, sizes, uniform
 from parity_tests.assertions import assert_as_accurate, assert_close, assert_derivative, error
 from parity_tests.model_pairs import (
     ARGUMENTS,
@@ -20,7 +21,6 @@ from parity_tests.model_pairs import (
     independent_models,
     weights,
 )
-from parity_tests.strategies import seeds, sizes, uniform
 
 each_model = pytest.mark.parametrize("name", ARGUMENTS)
 

@@ -17,9 +17,9 @@ from torch.testing._internal.common_methods_invocations import op_db
 from torch.testing._internal.opinfo.core import SampleInput
 
 from parity.contract.operations import OPERATIONS
+from parity.strategies import Call
 from parity.tolerance.table import BASE
 from parity_tests.implementation import functional as F
-from parity_tests.strategies import Call
 from torch_impl import functional as T
 
 # By name in `op_db`: the names of the arguments that a sample gives by position after `input`.

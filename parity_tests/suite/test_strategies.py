@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.vendor.pretty import pretty
 
-from parity_tests.strategies import CALLS
+from parity.strategies import CALLS
 
 
 @pytest.mark.parametrize("name", CALLS)

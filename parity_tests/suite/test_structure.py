@@ -37,6 +37,7 @@ ROOMS = [
     "parity.experiment",
     "parity.distributed",
     "parity.contract",
+    "parity.strategies",
     "parity.sandbox",
     "parity.gradients",
     "parity.comparison",

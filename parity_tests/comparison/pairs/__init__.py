@@ -1,1 +1,1 @@
-"""Pairs of programs as a user would write them, with faults to plant; none is a recipe's model."""
+"""Pairs of programs as a user would write them, with mistakes to plant; none is a recipe's."""

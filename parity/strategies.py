@@ -1,14 +1,13 @@
-"""Calls of every operation of the contract, with drawn shapes, scales and seeds.
+"""Hypothesis strategies: calls of the contract's operations, with drawn shapes, scales and seeds.
 
-The shapes and the options are those of its entry in the contract. What is drawn are the arguments
-of `made`, so that an example shrinks fast, and one that fails is printed as the lines that make it
-again.
+The shapes and the options are those of an operation's entry in the contract. What is drawn are the
+arguments of `made`, so that an example shrinks fast, and one that fails is printed as the lines
+that make it again. This module needs Hypothesis.
 """
 
 import inspect
 import random
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,9 @@ import torch_impl.functional
 from parity.contract.calls import cast
 from parity.contract.operations import OPERATIONS
 from parity.contract.subject import AXIS, Given, Operation, shape_of
+from parity.errors import InputError
+
+__all__ = ["CALLS", "Call", "calls", "made", "seeds", "sizes", "uniform"]
 
 seeds = st.integers(0, 2**32 - 1)
 scales = st.sampled_from([1e-3, 1.0, 3.0])
@@ -27,24 +29,36 @@ sizes = st.integers(3, 7)  # one number alone may cancel to nothing, and then ha
 batch_sizes = st.integers(1, 7) | st.sampled_from([64, 65, 127])
 
 SNIPPET = """
-from parity_tests.strategies import made
-from numpy_impl import functional as F
+from parity.strategies import made
 from torch_impl import functional as T
-call = {source}
-print(call.forward(F), call.forward(T), sep="\\n")
-print(call.backward(F), call.backward(T), sep="\\n")
+call = {source}  # compare with call.forward(yours), call.backward(yours)
+print(call.forward(T), call.backward(T), sep="\\n")
 """
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a forward, and the gradient of its output, with which the backward is called."""
+    """A call of a forward, and the gradient of its output, with which the backward is called.
+
+    Attributes
+    ----------
+    name
+        Of the operation, such as "linear"; its backward is `linear_backward`.
+    inputs
+        Float64 arrays that gradients are taken of, by name, in the order of the gradients.
+    options
+        What else is given, by name: a stride, an axis, class indices.
+    grad_output
+        Of the shape of the output.
+    source
+        The expression that makes the call.
+    """
 
     name: str
-    inputs: dict[str, ndarray]  # what gradients are taken of
+    inputs: dict[str, ndarray]
     options: dict[str, Any]
     grad_output: ndarray
-    source: str = ""  # the expression that makes it
+    source: str = ""
 
     def astype(self, dtype: Any) -> "Call":
         """The same numbers, rounded to `dtype`."""
@@ -56,12 +70,15 @@ class Call:
             source=f'{self.source}.astype("{np.dtype(dtype)}")',
         )
 
-    def forward(self, functional: ModuleType) -> ndarray:
-        """The output of `numpy_impl.functional` or `torch_impl.functional`."""
+    def forward(self, functional: Any) -> ndarray:
+        """The output of the function of this name in a module, or in anything with attributes.
+
+        `torch_impl.functional` is given tensors, any other arrays.
+        """
         return self._run(functional, self.name, {**self.inputs, **self.options})[0]
 
-    def backward(self, functional: ModuleType) -> tuple[ndarray, ...]:
-        """The gradients of `inputs`, in order."""
+    def backward(self, functional: Any) -> tuple[ndarray, ...]:
+        """The gradients of `inputs`, in order, by the backward in a module."""
         name = f"{self.name}_backward"
         known = {"grad_output": self.grad_output, **self.inputs, **self.options}
         parameters = inspect.signature(getattr(functional, name)).parameters
@@ -71,9 +88,7 @@ class Call:
         gradients = self._run(functional, name, arguments)
         return gradients[: len(self.inputs)]  # a call without bias gets a gradient for it, too
 
-    def _run(
-        self, functional: ModuleType, name: str, arguments: dict[str, Any]
-    ) -> tuple[ndarray, ...]:
+    def _run(self, functional: Any, name: str, arguments: dict[str, Any]) -> tuple[ndarray, ...]:
         function = getattr(functional, name)
         if functional is not torch_impl.functional:
             result = function(**arguments)
@@ -96,6 +111,7 @@ class Call:
 
 
 def uniform(rng: np.random.Generator, shape: tuple[int, ...], scale: float) -> ndarray:
+    """Numbers in [-scale, scale]."""
     return rng.uniform(-scale, scale, shape)
 
 
@@ -159,7 +175,7 @@ def sizes_of(operation: Operation) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def options_of(
-    operation: Operation, required: tuple[str, ...], drawn: dict[str, Any]
+    operation: Operation, required: frozenset[str], drawn: dict[str, Any]
 ) -> st.SearchStrategy[dict[str, Any]]:
     """Values for its options; those that have a default may be left out."""
     given: dict[str, st.SearchStrategy[Any]] = {}
@@ -187,7 +203,7 @@ def calls_of(operation: Operation) -> st.SearchStrategy[Call]:
         random.setstate(state)
         return replace(call, source=source)
 
-    required = operation.forward.required
+    required = frozenset(operation.forward.required)
     return sizes_of(operation).flatmap(
         lambda drawn: st.builds(
             build, seeds, st.just(drawn), scales, options_of(operation, required, drawn)
@@ -196,6 +212,7 @@ def calls_of(operation: Operation) -> st.SearchStrategy[Call]:
 
 
 def shapes(max_dims: int) -> st.SearchStrategy[tuple[int, ...]]:
+    """Shapes of one dimension or more."""
     return st.lists(sizes, min_size=1, max_size=max_dims).map(tuple)
 
 
@@ -208,3 +225,33 @@ def pairs(low: int, high: int) -> st.SearchStrategy[Any]:
 CALLS: dict[str, st.SearchStrategy[Call]] = {
     name: calls_of(operation) for name, operation in OPERATIONS.items()
 }
+
+
+def calls(name: str) -> st.SearchStrategy[Call]:
+    """Calls of the operation of this name.
+
+    Parameters
+    ----------
+    name
+        Of an operation of the contract, such as "linear" or "conv2d".
+
+    Raises
+    ------
+    InputError
+        If there is no such operation.
+
+    Examples
+    --------
+    >>> import numpy_impl.functional as mine
+    >>> import torch_impl.functional as truth
+    >>> from hypothesis import given
+    >>> import parity
+    >>> from parity.strategies import calls
+    >>> @given(calls("sigmoid"))
+    ... def test_sigmoid(call):
+    ...     parity.assert_close(call.forward(mine), call.forward(truth))
+    >>> test_sigmoid()
+    """
+    if name not in CALLS:
+        raise InputError(f"calls: got {name!r}, expected one of {', '.join(CALLS)}")
+    return CALLS[name]

@@ -1,0 +1,281 @@
+"""The options of `parity.compare`, and what it does without if a program lacks something."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy import ndarray
+from torch import nn
+
+import parity
+from parity import reproduce
+from parity.comparison import pair
+from parity.comparison.lockstep import Lockstep
+from parity.comparison.reproduce import Reproduction
+from parity.errors import InputError
+from parity.tolerance import table
+
+RNG = np.random.default_rng(0)
+BATCHES = [(RNG.standard_normal((6, 4)), RNG.standard_normal((6, 3))) for _ in range(4)]
+
+
+class Linear:
+    """A linear layer trained by hand, by plain SGD or with momentum."""
+
+    def __init__(self, dtype: str = "float64", factor: float = 1.0, momentum: float = 0.0) -> None:
+        rng = np.random.default_rng(1)
+        self.params = {"weight": rng.standard_normal((3, 4)), "bias": rng.standard_normal(3)}
+        self.params = {name: array.astype(dtype) for name, array in self.params.items()}
+        self.velocity = {name: np.zeros_like(array) for name, array in self.params.items()}
+        self.factor, self.momentum = factor, momentum
+
+    def step(self, x: ndarray, t: ndarray) -> Any:
+        y = x @ self.params["weight"].T + self.params["bias"]
+        dy = 2 * (y - t) / y.size
+        grads = {"weight": dy.T @ x, "bias": self.factor * dy.sum(0)}
+        for name, grad in grads.items():
+            self.velocity[name] = self.momentum * self.velocity[name] + grad
+            self.params[name] -= 0.1 * self.velocity[name]
+        return y, ((y - t) ** 2).mean(), grads
+
+    def program(self, **options: Any) -> parity.NumpyProgram:
+        return parity.NumpyProgram(self.step, self.params, **options)
+
+
+def net(model: nn.Module | None = None, momentum: float = 0.0, **more: Any) -> Any:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = model or nn.Linear(4, 3)
+    sgd = torch.optim.SGD(model.parameters(), lr=0.1, momentum=momentum)
+    return parity.TorchProgram(model, nn.MSELoss(), sgd, **more)
+
+
+# --- where the weights come from -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["torch", "numpy"])
+def test_weights_from(source: Any) -> None:
+    linear, theirs = Linear(), net()
+    before = {
+        "numpy": linear.params["weight"].copy(),
+        "torch": theirs.model.weight.detach().numpy().astype(np.float64),
+    }
+    x, t = BATCHES[0]
+    loss = ((x @ before[source].T + bias_of(source, linear, theirs) - t) ** 2).mean()
+    result = parity.compare(linear.program(), theirs, BATCHES, weights_from=source)
+    result.assert_parity()
+    assert result.steps[0].loss["torch"] == pytest.approx(loss, rel=1e-6)
+
+
+def bias_of(source: str, linear: Linear, theirs: Any) -> ndarray:
+    bias = linear.params["bias"] if source == "numpy" else theirs.model.bias.detach().numpy()
+    return np.array(bias, np.float64)
+
+
+# --- a step from a file --------------------------------------------------------------------------
+
+
+def test_a_step_is_replayed_from_a_file(tmp_path: Path) -> None:
+    result = parity.compare(Linear(factor=0.5).program(), net(), BATCHES)
+    result.save(tmp_path / "step.npz")
+    again = parity.compare(Linear(factor=0.5).program(), net(), [], replay=tmp_path / "step.npz")
+    found, expected = again.first_divergence, result.first_divergence
+    assert found is not None
+    assert expected is not None
+    assert (found.phase, found.tensor) == (expected.phase, expected.tensor) == ("backward", "bias")
+    assert found.numpy == pytest.approx(expected.numpy, rel=1e-12)
+    numpy, theirs = reproduce.load(tmp_path / "step.npz")
+    assert np.allclose(2 * numpy["backward", "bias"], theirs["backward", "bias"])
+
+
+def test_a_replayed_step_that_was_mended_holds(tmp_path: Path) -> None:
+    parity.compare(Linear(factor=0.5).program(), net(), BATCHES).save(tmp_path / "step.npz")
+    parity.compare(Linear().program(), net(), [], replay=tmp_path / "step.npz").assert_parity()
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"replay: got .*absent\.npz"):
+        parity.compare(Linear().program(), net(), [], replay=tmp_path / "absent.npz")
+
+
+def test_what_holds_has_no_step_to_save(tmp_path: Path) -> None:
+    result = parity.compare(Linear().program(), net(), BATCHES)
+    with pytest.raises(InputError, match="no step went wrong"):
+        result.save(tmp_path / "step.npz")
+
+
+# --- what it does without ------------------------------------------------------------------------
+
+
+class Uncopied(nn.Linear):
+    def __deepcopy__(self, memo: Any) -> Any:
+        raise TypeError("it holds a handle")
+
+
+class SingleOnly(nn.Linear):
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if input.dtype == torch.float64:
+            raise RuntimeError("there is no kernel for Double")
+        return super().forward(input)
+
+
+class Ordered(nn.Linear):
+    """The loss depends on the order of the batch."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return super().forward(input) * torch.linspace(1, 2, len(input))[:, None]
+
+
+def notes(model: nn.Module, dtype: str = "float32") -> str:
+    result = parity.compare(Linear(dtype).program(), net(model), BATCHES)
+    result.assert_parity()
+    return " ".join(result.notes)
+
+
+def test_a_program_that_cannot_be_copied() -> None:
+    said = notes(Uncopied(4, 3))
+    assert "cannot be copied (it holds a handle)" in said
+    assert "NumPy is allowed the base tolerance alone" in said
+
+
+def test_a_program_that_cannot_be_copied_in_another_dtype() -> None:
+    with pytest.raises(InputError, match="is float32 and cannot be copied as float64"):
+        parity.compare(Linear("float64").program(), net(Uncopied(4, 3)), BATCHES)
+
+
+def test_a_program_that_does_not_run_in_float64() -> None:
+    said = notes(SingleOnly(4, 3))
+    assert "does not run in float64 (there is no kernel for Double)" in said
+    assert "its float32 run is the reference" in said
+
+
+def test_a_batch_that_cannot_be_permuted() -> None:
+    linear = Linear("float32")
+    weights = np.linspace(1, 2, 6, dtype=np.float32)[:, None]
+
+    def step(x: ndarray, t: ndarray) -> Any:
+        y = (x @ linear.params["weight"].T + linear.params["bias"]) * weights
+        dy = 2 * (y - t) / y.size * weights
+        grads = {"weight": dy.T @ x, "bias": dy.sum(0)}
+        for name, grad in grads.items():
+            linear.params[name] -= np.float32(0.1) * grad
+        return y, ((y - t) ** 2).mean(), grads
+
+    theirs = net(Ordered(4, 3))
+    result = parity.compare(parity.NumpyProgram(step, linear.params), theirs, BATCHES)
+    result.assert_parity()
+    assert "a batch in another order gives another result" in " ".join(result.notes)
+
+
+# --- each step alone -----------------------------------------------------------------------------
+
+
+def test_resync_gives_numpy_the_momentum() -> None:
+    """A wrong velocity at one step is wrong there alone, for the next has PyTorch's."""
+    linear = Linear(momentum=0.9)
+    result = parity.compare(
+        linear.program(state={"momentum_buffer": linear.velocity}),
+        net(momentum=0.9),
+        BATCHES,
+        resync=True,
+    )
+    result.assert_parity()
+    assert not result.notes
+
+
+def test_the_velocity_is_that_of_pytorch() -> None:
+    linear, theirs = Linear(momentum=0.9), net(momentum=0.9)
+
+    def spoil(report: Any) -> None:
+        if report.number == 2:
+            linear.velocity["weight"] = linear.velocity["weight"] + 1.0  # mended by the resync
+
+    program = linear.program(state={"momentum_buffer": linear.velocity})
+    parity.compare(program, theirs, BATCHES, resync=True, on_step=spoil).assert_parity()
+
+
+def test_resync_says_what_numpy_keeps_to_itself() -> None:
+    linear = Linear(momentum=0.9)
+    result = parity.compare(linear.program(), net(momentum=0.9), BATCHES, resync=True)
+    assert "resync leaves NumPy its own momentum_buffer" in " ".join(result.notes)
+
+
+def test_a_state_that_pytorch_does_not_keep() -> None:
+    linear = Linear()
+    program = linear.program(state={"exp_avg": linear.velocity})
+    with pytest.raises(InputError, match="keeps nothing, no 'exp_avg'"):
+        parity.compare(program, net(), BATCHES, resync=True)
+
+
+# --- the runs that rounding is measured by -------------------------------------------------------
+
+
+def compared(
+    monkeypatch: pytest.MonkeyPatch, late: bool, dtype: str = "float32", momentum: float = 0.0
+) -> Lockstep:
+    """The lock-step of a comparison whose permuted run goes along from the start, or does not."""
+    made: list[Lockstep] = []
+
+    class Kept(Lockstep):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **{**options, "late": late})
+            made.append(self)
+
+    monkeypatch.setattr(pair, "Lockstep", Kept)
+    mine, theirs = Linear(dtype, momentum=momentum).program(), net(momentum=momentum)
+    parity.compare(mine, theirs, BATCHES).assert_parity()
+    return made[0]
+
+
+def test_the_permuted_run_waits_until_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "permuted" not in compared(monkeypatch, late=True).backends
+
+
+def test_without_a_base_tolerance_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(table.BASE, "float64", 1e-18)
+    lockstep = compared(monkeypatch, late=True, dtype="float64")
+    assert "permuted" in lockstep.backends
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_late_run_allows_for_what_an_early_one_does(
+    dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = compared(monkeypatch, late=False, dtype=dtype)
+    late = compared(monkeypatch, late=True, dtype=dtype)
+    late.catch_up(len(BATCHES))
+    assert late.comparison.farthest == early.comparison.farthest
+
+
+def test_the_state_before_a_step_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    lockstep = compared(monkeypatch, late=True, dtype="float64", momentum=0.9)
+    asked = Reproduction("float64", 4, BATCHES[3], {}, {})
+    optimizer, _, _ = lockstep.with_snapshot(asked).snapshot
+    alone = net(momentum=0.9).copy("float64")
+    list(alone.run(BATCHES[:3]))
+    for name, state in alone.optimizer.state_dict()["state"].items():
+        assert torch.equal(optimizer["state"][name]["momentum_buffer"], state["momentum_buffer"])
+
+
+# --- what is suggested, and what is shown ---------------------------------------------------------
+
+
+def test_a_wrong_gradient_names_its_check() -> None:
+    result = parity.compare(Linear(factor=0.5).program(), net(), BATCHES)
+    assert "parity.gradcheck(forward, backward, [input, weight, bias])" in str(result)
+
+
+def test_a_notebook_shows_the_curves_and_the_divergence() -> None:
+    linear = Linear()
+
+    def from_the_third(report: Any) -> None:
+        linear.factor = 1.0 if report.number < 2 else 0.5
+
+    result = parity.compare(linear.program(), net(), BATCHES, on_step=from_the_third)
+    shown = result._repr_html_()
+    assert result.marks["first divergence"] == 3
+    assert shown.count("<path") == 4 + 2 * len(result.marks)  # curves and marks, and their keys
+    assert "first divergence" in shown
+    assert "<svg" not in parity.compare(Linear(factor=0.5).program(), net(), BATCHES)._repr_html_()
