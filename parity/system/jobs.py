@@ -18,6 +18,7 @@ Backend = Literal["loky", "dask"]
 T = TypeVar("T")
 
 WAIT = 10  # seconds for a scheduler to answer
+MOST = 4  # processes for each core; hundreds would take all memory
 
 
 class Lost:
@@ -44,8 +45,12 @@ class Pool:
 
     def check(self) -> None:
         """Raise InputError for options that make no sense together."""
-        if self.jobs < 0:
-            raise InputError(f"jobs is {self.jobs}, expected at least 1, or 0 for all cores")
+        cores = joblib.cpu_count()
+        if not 0 <= self.jobs <= MOST * cores:
+            raise InputError(
+                f"jobs is {self.jobs}, expected 1 to {MOST * cores} on {cores} cores, or 0 for one "
+                "for each"
+            )
         if (self.backend == "dask") != bool(self.scheduler):
             raise InputError(
                 f"scheduler is {self.scheduler!r} and backend is {self.backend!r}, expected "

@@ -40,6 +40,7 @@ def test_no_calls_are_no_results() -> None:
     ("jobs", "backend", "scheduler", "words"),
     [
         (-1, "loky", "", "jobs is -1"),
+        (100_000, "loky", "", "jobs is 100000, expected 1 to"),
         (0, "dask", "", "--backend dask --scheduler ADDRESS"),
         (0, "loky", "tcp://here:1", "--backend dask --scheduler ADDRESS"),
     ],
