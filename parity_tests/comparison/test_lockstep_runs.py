@@ -41,7 +41,11 @@ def before_step(
 def test_a_perturbed_run_without_drift_is_the_step_itself(
     recipe: str, optimizer: Literal["SGD", "Adam"]
 ) -> None:
-    """Wherever the optimizer's running means lie in memory: those of wide layers as (in, out)."""
+    """Wherever the optimizer's running means lie in memory: those of wide layers as (in, out).
+
+    Rounding moves a weight, by more where Adam divides by a small root; a running mean in the wrong
+    place would by about the learning rate.
+    """
     lockstep, case = before_step(3, recipe, optimizer)
     expected = lockstep.torch.weights()
     runs = list(lockstep.perturbed(case, {}))
@@ -49,7 +53,7 @@ def test_a_perturbed_run_without_drift_is_the_step_itself(
     for run in runs:
         for name, array in expected.items():
             moved = np.abs(run["step", name] - array).max()
-            assert 0 < moved < 1e-12
+            assert 0 < moved < 1e-9
 
 
 @pytest.mark.parametrize("drift", [1e-6, 1e-2])
