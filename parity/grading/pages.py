@@ -48,7 +48,7 @@ def teacher_page(
         f"<p><b>{escape(summary.in_short)}</b></p>",
         html.table(("points", "students", ""), bars, words=True),
     ]
-    tables = [
+    tables: list[tuple[str, Sequence[str], Sequence[Sequence[object]]]] = [
         ("Mistakes", ("name", "mistake", "students"), summary.mistakes),
         ("Most did not write", ("name", "students"), summary.missing),
         ("Files that did not run", ("student", "file", "why"), summary.not_run),

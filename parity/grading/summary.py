@@ -45,7 +45,7 @@ class Summary:
             (points, f"{count}", bar(count, self.students)) for points, count in self.distribution
         ]
         parts.append(table([Column("points"), Column("students"), Column("", "left")], bars))
-        tables = [
+        tables: list[tuple[list[Column], list[tuple[str, ...]]]] = [
             (
                 [Column("students"), Column("name", "left"), Column("mistake", "left")],
                 [(f"{count}", name, what) for name, what, count in self.mistakes],
@@ -67,7 +67,7 @@ class Summary:
         return Group(*parts)
 
     @property
-    def alike_in_words(self) -> list[tuple[str, str]]:
+    def alike_in_words(self) -> list[tuple[str, ...]]:
         """The students of each group, and how alike their files are."""
         return [
             (", ".join(group.students), "equal" if group.least == 1 else f"{group.least:.0%}")
