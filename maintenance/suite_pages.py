@@ -1,10 +1,12 @@
-"""Rebuild the tables of docs/suite.md: `python -m maintenance.suite_pages`.
+"""Rebuild the tables of docs/suite.md, and of docs/grading.md: `python -m maintenance.suite_pages`.
 
-The table of the mutants is made from docs/results/mutants.json, which `make mutants` writes.
+The table of the mutants is made from docs/results/mutants.json, which `make mutants` writes, and
+that of the class from docs/results/classroom.json, which `make classroom` writes.
 """
 
 import json
 
+from maintenance import classroom
 from maintenance.pages import RESULTS, ROOT, markdown_table, replace_block
 from parity_tests.checking.homework.table import HEADER, verdicts
 from parity_tests.numpy_impl.test_pytorch_samples import OPERATORS, tally
@@ -39,8 +41,17 @@ def samples_table() -> str:
     return markdown_table(("operator in `op_db`", "samples that run", "left out"), rows)
 
 
+def classroom_table() -> str:
+    """What a class was graded (see `maintenance.classroom`), by the kind of file, and the costs."""
+    figures = json.loads((RESULTS / "classroom.json").read_text())
+    kinds = markdown_table(classroom.HEADER, map(classroom.row, figures["kinds"]))
+    costs = [(key, f"{figures[key]:,}") for key in classroom.COSTS if key in figures]
+    return f"{kinds}\n\n{markdown_table(('of the whole class', ''), costs)}"
+
+
 def main() -> None:
     """Rebuild every table."""
+    replace_block(ROOT / "docs" / "grading.md", "classroom", classroom_table())
     page = ROOT / "docs" / "suite.md"
     replace_block(page, "mutants", mutants_table())
     replace_block(page, "samples", samples_table())
