@@ -28,8 +28,12 @@ NEAR = 0.8  # of Jaccard's measure
 # A shingle that more students than this have, and more than this share of them, does not count.
 COMMON, COMMON_SHARE = 10, 0.1
 
-# Names that mean the same in every file.
-KNOWN = {*dir(builtins), *dir(np), *dir(np.ndarray), "axis", "keepdims", "np"} - {"input"}
+# Names that mean the same in every file: of variables, attributes, and arguments of calls.
+KNOWN: dict[type[ast.AST], tuple[str, set[str]]] = {
+    ast.Name: ("id", {*dir(builtins), "np"} - {"input"}),
+    ast.Attribute: ("attr", {*dir(np), *dir(np.ndarray)}),
+    ast.keyword: ("arg", {"axis", "keepdims", "dtype"}),
+}
 
 Shingles = frozenset[int]
 
@@ -147,9 +151,9 @@ def word(node: ast.AST) -> str:
     """What of a node is no matter of taste."""
     if isinstance(node, ast.Constant):
         return "" if isinstance(node.value, str | bytes) else f" {node.value!r}"
-    names = {ast.Name: "id", ast.Attribute: "attr", ast.keyword: "arg"}
-    name = getattr(node, names.get(type(node), ""), "")
-    return f" {name}" if name in KNOWN else ""
+    field, known = KNOWN.get(type(node), ("", set()))
+    name = getattr(node, field, "")
+    return f" {name}" if name in known else ""
 
 
 def children(node: ast.AST) -> Iterator[ast.AST]:

@@ -1,7 +1,7 @@
 """Points: what each verdict of a submission is worth."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from parity.checking.checker import Result
@@ -61,4 +61,5 @@ def marked(
 
 def result_of(answer: Mapping[str, Any]) -> Result:
     """The verdict that JSON holds."""
-    return Result(**{k: tuple(v) if isinstance(v, list) else v for k, v in answer.items()})
+    lists = {key: tuple(answer[key]) for key in ("unchecked", "notes")}
+    return replace(Result(answer["name"], answer["status"]), **{**answer, **lists})

@@ -48,18 +48,11 @@ def teacher_page(
         f"<p><b>{escape(summary.in_short)}</b></p>",
         html.table(("points", "students", ""), bars, words=True),
     ]
-    tables = [
+    tables: list[tuple[str, Sequence[str], Sequence[Sequence[object]]]] = [
         ("Mistakes", ("name", "mistake", "students"), summary.mistakes),
         ("Most did not write", ("name", "students"), summary.missing),
         ("Files that did not run", ("student", "file", "why"), summary.not_run),
-        (
-            "Files that are alike",
-            ("students", "similarity"),
-            [
-                (", ".join(group.students), "equal" if group.least == 1 else f"{group.least:.0%}")
-                for group in summary.alike
-            ],
-        ),
+        ("Files that are alike", ("students", "similarity"), summary.alike_in_words),
     ]
     for title, header, rows in tables:
         if rows:

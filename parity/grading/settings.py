@@ -108,6 +108,7 @@ def read_grading(path: Path | None) -> Grading:
     grading = Grading(**found)
     check(path, grading)
     map_content = near_by(path, "map", grading.map) if grading.map else b""
+    check_names(path, grading)
     template_content = tuple(near_by(path, "template", name) for name in grading.template)
     return Grading(**found, map_content=map_content, template_content=template_content)
 
@@ -139,6 +140,24 @@ def check(path: Path, grading: Grading) -> None:
             raise wrong(path, key, getattr(grading, key), f"one of {', '.join(choices)}")
     if grading.file and PurePosixPath(grading.file).suffix not in (".py", ".ipynb"):
         raise wrong(path, "file", grading.file, "the name of a .py or .ipynb file")
+
+
+def check_names(path: Path, grading: Grading) -> None:
+    """Raise InputError if the map is wrong, or a name counts that the layout has not."""
+    from parity.contract.layouts import layout_named, read_map
+
+    if grading.map:
+        layout = read_map(path.parent / grading.map)
+    elif grading.layout not in ("", "contract"):
+        layout = layout_named(grading.layout)
+    else:
+        return
+    for name in grading.points:
+        if name not in layout.operations:
+            raise InputError(
+                f"config: {path}: points.{name}: {layout.name} has no {name}, expected some of "
+                f"{', '.join(layout.operations)}"
+            )
 
 
 def near_by(path: Path, key: str, name: str) -> bytes:

@@ -162,7 +162,7 @@ def unwrapped(found: Contents) -> Contents:
     """Without the one folder that a zip has around everything, if that is no student's."""
     tops = {name.partition("/")[0] for name in found}
     inside = {name.partition("/")[2] for name in found}
-    if len(tops) == 1 and "" not in inside and not MOODLE.fullmatch(*tops):
+    if len(tops) == 1 and "" not in inside and not any(map(MOODLE.fullmatch, tops)):
         return {name.partition("/")[2]: content for name, content in found.items()}
     return found
 

@@ -17,7 +17,7 @@ __all__ = ["Summary", "summarised"]
 
 BINS = 10
 BAR = 30  # characters of the longest bar
-SHOWN = 12  # mistakes in the terminal
+SHOWN = 12  # rows of a table in the terminal
 
 
 @dataclass(frozen=True)
@@ -39,33 +39,40 @@ class Summary:
         return asdict(self)
 
     def render(self) -> RenderableType:
-        """The answer for the terminal."""
-        return Group(*self.parts())
-
-    def parts(self) -> list[RenderableType]:
         """A line of figures, and a table for whatever there is."""
         parts: list[RenderableType] = [Text(self.in_short), Text()]
         bars = [
             (points, f"{count}", bar(count, self.students)) for points, count in self.distribution
         ]
         parts.append(table([Column("points"), Column("students"), Column("", "left")], bars))
-        if self.mistakes:
-            columns = [Column("students"), Column("name", "left"), Column("mistake", "left")]
-            rows = [(f"{count}", name, what) for name, what, count in self.mistakes[:SHOWN]]
-            parts.append(table(columns, rows))
+        tables: list[tuple[list[Column], list[tuple[str, ...]]]] = [
+            (
+                [Column("students"), Column("name", "left"), Column("mistake", "left")],
+                [(f"{count}", name, what) for name, what, count in self.mistakes],
+            ),
+            (
+                [Column("did not run", "left"), Column("why", "left")],
+                [(f"{student}\n{file}", why) for student, file, why in self.not_run],
+            ),
+            ([Column("alike, names aside", "left"), Column("")], self.alike_in_words),
+        ]
+        for columns, rows in tables:
+            if rows:
+                parts.append(table(columns, rows[:SHOWN]))
+            if len(rows) > SHOWN:
+                parts.append(Text(f" and {len(rows) - SHOWN} more in index.html\n"))
         if self.missing:
             names = ", ".join(f"{name} ({count})" for name, count in self.missing)
             parts.append(Text(f"most did not write: {names}"))
-        if self.not_run:
-            head = [Column("did not run", "left"), Column("why", "left")]
-            parts.append(table(head, [(f"{who}\n{file}", why) for who, file, why in self.not_run]))
-        if self.alike:
-            pairs = [
-                (", ".join(group.students), "equal" if group.least == 1 else f"{group.least:.0%}")
-                for group in self.alike
-            ]
-            parts.append(table([Column("alike, names aside", "left"), Column("")], pairs))
-        return parts
+        return Group(*parts)
+
+    @property
+    def alike_in_words(self) -> list[tuple[str, ...]]:
+        """The students of each group, and how alike their files are."""
+        return [
+            (", ".join(group.students), "equal" if group.least == 1 else f"{group.least:.0%}")
+            for group in self.alike
+        ]
 
     @property
     def in_short(self) -> str:

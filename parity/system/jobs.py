@@ -1,6 +1,5 @@
 """Many calls of one function: on the cores of this machine, or on a Dask cluster; by joblib."""
 
-import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -72,13 +71,23 @@ class Pool:
                         for index, result in results:
                             waiting.remove(index)
                             yield index, result
-                except worker_ended():
+                except self.ended():
                     if len(batch) > 1:
                         suspects = count
                         continue
                     waiting.remove(batch[0])
                     yield batch[0], Lost
                 suspects = max(suspects - 1, 0)
+
+    def ended(self) -> type[BaseException]:
+        """What is raised where a worker process ended."""
+        if self.backend == "dask":
+            from distributed.scheduler import KilledWorker
+
+            return KilledWorker
+        from joblib.externals.loky.process_executor import BrokenProcessPool
+
+        return BrokenProcessPool
 
     @contextmanager
     def workers(self) -> Iterator[tuple[Callable[..., Any], int]]:
@@ -87,7 +96,7 @@ class Pool:
             with cluster(self.scheduler) as (dask, count), joblib.parallel_config(dask):
                 yield lambda *call: generator(*call, pre_dispatch=2 * count), 2 * count
             return
-        count = self.jobs or len(os.sched_getaffinity(0))
+        count = self.jobs or joblib.cpu_count()
         # One process would be this one, and a file that brings it down would end the run.
         processes = max(count, 2)
         options: dict[str, Any] = {"inner_max_num_threads": 1, "initializer": ignore_interrupts}
@@ -107,7 +116,7 @@ def cluster(scheduler: str) -> Iterator[tuple[Any, int]]:
             "pip install 'numpy-torch-parity[cluster]'"
         ) from None
 
-    class Cluster(DaskDistributedBackend):
+    class Cluster(DaskDistributedBackend):  # type: ignore[misc] - joblib has no types
         """Joblib's, which waits for ever for a call whose worker was ended; here it is told.
 
         It makes calls in this process where there is but one worker; here it does not.
@@ -169,14 +178,3 @@ def indexed(function: Callable[[T], Any], index: int, argument: T) -> tuple[int,
 def ignore_interrupts() -> None:
     """Ctrl-C goes to all processes of a terminal; the first of them ends the others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def worker_ended() -> tuple[type[BaseException], ...]:
-    """What is raised where a worker process ended."""
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
-    try:
-        from distributed.scheduler import KilledWorker
-    except ImportError:
-        return (BrokenProcessPool,)
-    return BrokenProcessPool, KilledWorker

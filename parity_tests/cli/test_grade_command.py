@@ -2,11 +2,17 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from parity.cli import main
 from parity.cli.grade import Grade
 
 RELU = "import numpy as np\ndef relu(input):\n    return np.maximum(input, 0)\n"
@@ -61,3 +67,83 @@ def test_the_json_holds_the_seed_and_the_summary(graded: Path) -> None:
     assert answer["seed"] == 7
     assert answer["summary"]["students"] == 4
     assert [one["points"] for one in answer["students"]] == [2, 0, 0, 2]
+
+
+def test_each_student_has_a_page_with_the_words_of_the_check(graded: Path) -> None:
+    page = (graded / "out" / "students" / "Bob" / "report.html").read_text()
+    assert "Bob: 0 of 3 points" in page
+    assert "output" in page
+    assert "hint:" not in page  # as grading.toml wants it
+    index = (graded / "out" / "index.html").read_text()
+    assert 'href="students/Ann_Lee/report.html"' in index
+
+
+def test_new_points_take_no_new_check(graded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parity.system.jobs.Pool.run", lambda *_: iter(()))
+    (graded / "grading.toml").write_text(CONFIG.replace("relu = 2", "relu = 4"))
+    assert grade(graded, output=graded / "out") == 0
+    assert [row["points"] for row in rows(graded)] == ["4", "0", "0", "4"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the file looks for its worker in /proc")
+def test_a_file_that_ends_its_worker_is_one_error(tmp_path: Path) -> None:
+    killer = (
+        "import os, signal\n"
+        "def relu(input):\n"
+        "    status = open(f'/proc/{os.getppid()}/status').read()\n"
+        "    os.kill(int(status.split('PPid:')[1].split()[0]), signal.SIGKILL)\n"
+    )
+    (tmp_path / "subs").mkdir()
+    for student, code in {"ann": RELU, "bob": killer, "cy": f"{RELU}\n"}.items():
+        (tmp_path / "subs" / f"{student}.py").write_text(code)
+    (tmp_path / "grading.toml").write_text("[points]\nrelu = 1\n")
+    assert grade(tmp_path, isolation="none") == 0
+    assert [row["relu"] for row in rows(tmp_path)] == ["pass", "error", "pass"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["nowhere"], "submissions: got nowhere, expected a folder"),
+        (["subs", "--seed", "-1"], "seed is -1, expected at least 0"),
+        (["subs", "--jobs", "-1"], "jobs is -1"),
+        (["subs", "--backend", "dask"], "scheduler is ''"),
+        (["subs", "--config", "none.toml"], "config: got none.toml, expected a file"),
+        (["subs", "--output", "subs/ann.py"], "output: cannot make subs/ann.py"),
+    ],
+)
+def test_bad_input_is_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "subs").mkdir()
+    (tmp_path / "subs" / "ann.py").write_text(RELU)
+    assert main(["grade", *options, "--isolation", "auto"]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_an_interrupted_run_keeps_what_is_graded(tmp_path: Path) -> None:
+    (tmp_path / "subs").mkdir()
+    (tmp_path / "subs" / "ann.py").write_text(RELU)
+    slow = "import time\ndef relu(input):\n    time.sleep(600)\n"
+    (tmp_path / "subs" / "bob.py").write_text(slow)
+    (tmp_path / "grading.toml").write_text("timeout = 600\n[points]\nrelu = 1\n")
+    command = [sys.executable, "-m", "parity", "grade", "subs", "--isolation", "auto"]
+    with subprocess.Popen(
+        [*command, "--jobs", "1"], cwd=tmp_path, stderr=subprocess.DEVNULL
+    ) as run:
+        while run.poll() is None and len(list(tmp_path.glob("grades/kept/*.json"))) < 2:
+            time.sleep(0.05)
+        for _ in range(2):  # the first waits for the check that is at work
+            run.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+    assert run.returncode == 130
+    assert len(list(tmp_path.glob("grades/kept/*.json"))) == 2  # the seed and ann
+    assert not (tmp_path / "grades" / "grades.csv").exists()

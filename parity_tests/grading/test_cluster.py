@@ -82,7 +82,7 @@ def test_the_grades_are_those_of_this_machine(scheduler: str, tmp_path: Path) ->
         (tmp_path / "subs" / f"{student}.py").write_text(code)
     for name, where in (("here", {}), ("there", {"backend": "dask", "scheduler": scheduler})):
         command = Grade(submissions=tmp_path / "subs", output=tmp_path / name, seed=3, jobs=2)
-        assert Grade(**{**vars(command), "isolation": "auto", **where}).run() == 0  # type: ignore[arg-type]
+        assert Grade(**{**vars(command), "isolation": "auto", **where}).run() == 0
     assert rows(tmp_path / "here") == rows(tmp_path / "there")
     assert [row[2] for row in rows(tmp_path / "there")[1:]] == ["1", "0", "0", "0", "0"]
 

@@ -54,6 +54,10 @@ WRONG = {
     "an unknown reduction": ("reduction = 'none'", "reduction is 'none', expected one of mean"),
     "a file of another kind": ("file = 'a.txt'", "file is 'a.txt', expected the name of a .py"),
     "both": ("layout = 'contract'\nmap = 'm.toml'", "map and layout are both given"),
+    "a name that the layout has not": (
+        "layout = 'dlsys-hw0'\n[points]\nconv2d = 1",
+        "points.conv2d: dlsys-hw0 has no conv2d, expected some of",
+    ),
     "a map that is not there": ("map = 'm.toml'", "expected a file that is there"),
     "points that are no table": ("points = 3", r"points is 3, expected a table"),
     "no points": ("[points]", "points is {}, expected a table"),
@@ -80,6 +84,8 @@ def test_what_is_wrong_is_one_line_that_names_the_key(
 
 def test_a_map_is_read_from_beside_the_file(tmp_path: Path) -> None:
     (tmp_path / "map.toml").write_text('relu = "rectify(input)"')
+    with pytest.raises(InputError, match=r"points\.linear: map has no linear"):
+        read(tmp_path, 'map = "map.toml"\n[points]\nlinear = 1')
     grading = read(tmp_path, 'map = "map.toml"')
     assert grading.map_content == b'relu = "rectify(input)"'
 
