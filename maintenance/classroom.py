@@ -26,6 +26,7 @@ from parity.grading.run import Kept
 from parity.grading.settings import read_grading
 from parity.grading.submissions import read_submissions
 from parity.sandbox.guard import resident
+from parity.sandbox.isolation import Isolation
 from parity.system import jsonfile
 from parity.system.console import Column, console, table
 from parity_tests.sandbox.test_hostile import marked
@@ -34,7 +35,7 @@ __all__ = ["COSTS", "HEADER", "Classroom", "outcome", "row"]
 
 GRADING = 'allow = ["jaxtyping"]\nmemory-mb = 2048\n'
 RIGHT = ("pass", "partial")
-ISOLATION = "required"
+ISOLATION: Isolation = "required"
 COSTS = (
     "files",
     "seconds",
@@ -166,9 +167,7 @@ def cluster() -> Iterator[str]:
     """The address of a Dask scheduler of this machine that has two worker processes."""
     from distributed import LocalCluster
 
-    with LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=2, threads_per_worker=1, dashboard_address=None
-    ) as local:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local:
         yield local.scheduler_address
 
 

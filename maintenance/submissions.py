@@ -31,8 +31,10 @@ __all__ = ["MARK", "Handed", "handed_in"]
 
 MARK = "parity-classroom"  # in the command line of what a file leaves running
 
-WRONG_IN_ANY_WAY = ("fail", "unstable", "error")
-HARMED = ("error", "timeout", "fail")
+Ways = tuple[str, ...]  # the verdicts that may come
+
+WRONG_IN_ANY_WAY: Ways = ("fail", "unstable", "error")
+HARMED: Ways = ("error", "timeout", "fail")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Handed:
     kind: str
     files: dict[str, str]  # by name
     right: frozenset[str] = frozenset()  # the names that are right
-    wrong: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the verdicts that may come
+    wrong: dict[str, Ways] = field(default_factory=dict)
     named: dict[str, str] = field(default_factory=dict)  # the mistakes that should be called so
     either: frozenset[str] = frozenset()  # the names that a mistake elsewhere in the file reaches
 
@@ -60,7 +62,7 @@ def handed_in(count: int) -> list[Handed]:
     return [*known[:: int(step) + 1], *catalogue(40)[:2]][:count]
 
 
-def alone(kind: str, code: str, wrong: dict[str, tuple[str, ...]], named: str = "") -> Handed:
+def alone(kind: str, code: str, wrong: dict[str, Ways], named: str = "") -> Handed:
     """A single file, of whose names these are wrong."""
     names = {node.name for node in ast.parse(code).body if hasattr(node, "name")}
     right = frozenset(names & SUBJECTS.keys() - wrong.keys())
