@@ -5,8 +5,8 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: browser cluster demo docs test lint notebooks mutants crash-test results pages benchmarks \
-	clean distributed false-alarms layouts pairs test-matrix test-wheel
+.PHONY: browser classroom cluster demo docs test lint notebooks mutants crash-test results pages \
+	benchmarks clean distributed false-alarms layouts pairs test-matrix test-wheel
 
 RESULTS := docs/results
 
@@ -92,6 +92,15 @@ crash-test: export OPENBLAS_NUM_THREADS = 1
 crash-test: $(INSTALLED)
 	$(BIN)/python -m maintenance.crashes --moments 100 --json $(RESULTS)/crashes.json
 	$(BIN)/python -m maintenance.robustness
+
+# A class of 200: right and wrong files, stubs, hostile files and cheats, graded on this machine and
+# on a Dask cluster of it. About half an hour of one core.
+classroom: export OMP_NUM_THREADS = 1
+classroom: export OPENBLAS_NUM_THREADS = 1
+classroom: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[cluster]"
+	$(BIN)/python -m maintenance.classroom --json $(RESULTS)/classroom.json
+	$(BIN)/python -m maintenance.suite_pages
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Making .venv and installing NumPy, PyTorch and the tests' packages into it (once, some minutes)"

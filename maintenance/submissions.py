@@ -6,8 +6,8 @@ All of it is data that the tests have already; nothing is listed here a second t
 import ast
 import inspect
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -15,10 +15,10 @@ import torch
 import numpy_impl
 import parity.checking.catalogue
 from parity.checking.catalogue import CATALOGUE, Mistake, mistakes_of
-from parity.contract.layouts import LAYOUTS, Layout, layout_named
+from parity.contract.layouts import LAYOUTS, layout_named
 from parity.contract.operations import SUBJECTS
 from parity.contract.template import template
-from parity_tests.checking.courses.wrong import COURSES, WRONG, right_file
+from parity_tests.checking.courses.wrong import COURSES, WRONG, Wrong, right_file
 from parity_tests.checking.homework import loops, single
 from parity_tests.checking.homework.network import FUNCTIONS, network
 from parity_tests.checking.homework.pairs import PAIRS
@@ -31,8 +31,10 @@ __all__ = ["MARK", "Handed", "handed_in"]
 
 MARK = "parity-classroom"  # in the command line of what a file leaves running
 
-WRONG_IN_ANY_WAY = ("fail", "unstable", "error")
-HARMED = ("error", "timeout", "fail")
+Ways = tuple[str, ...]  # the verdicts that may come
+
+WRONG_IN_ANY_WAY: Ways = ("fail", "unstable", "error")
+HARMED: Ways = ("error", "timeout", "fail")
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ class Handed:
     kind: str
     files: dict[str, str]  # by name
     right: frozenset[str] = frozenset()  # the names that are right
-    wrong: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the verdicts that may come
+    wrong: dict[str, Ways] = field(default_factory=dict)
     named: dict[str, str] = field(default_factory=dict)  # the mistakes that should be called so
+    either: frozenset[str] = frozenset()  # the names that a mistake elsewhere in the file reaches
 
 
 def handed_in(count: int) -> list[Handed]:
@@ -59,7 +62,7 @@ def handed_in(count: int) -> list[Handed]:
     return [*known[:: int(step) + 1], *catalogue(40)[:2]][:count]
 
 
-def alone(kind: str, code: str, wrong: dict[str, tuple[str, ...]], named: str = "") -> Handed:
+def alone(kind: str, code: str, wrong: dict[str, Ways], named: str = "") -> Handed:
     """A single file, of whose names these are wrong."""
     names = {node.name for node in ast.parse(code).body if hasattr(node, "name")}
     right = frozenset(names & SUBJECTS.keys() - wrong.keys())
@@ -78,7 +81,7 @@ def right() -> Iterator[Handed]:
         if row.diagnosis is None:
             yield alone("right", HELPERS + row.code, {})
     for course in COURSES:
-        yield of_course("right", course, right_file(course).read_text(encoding="utf-8"))
+        yield of_course("right", course, Wrong(course, "", "", "", None))
 
 
 def known_mistakes() -> Iterator[Handed]:
@@ -91,24 +94,32 @@ def known_mistakes() -> Iterator[Handed]:
         wrong = {pair.name: WRONG_IN_ANY_WAY}
         yield alone("two mistakes at once", HELPERS + pair.code, wrong, pair.diagnosis)
     for one in WRONG:
-        yield of_course("a mistake in a course", one.course, one.source(), one.name, one.diagnosis)
+        yield of_course("a mistake in a course", one.course, one)
 
 
-def of_course(
-    kind: str, course: str, code: str, name: str = "", diagnosis: str | None = None
-) -> Handed:
-    """A file of a course, of whose operations one may be wrong."""
-    defined = {node.name for node in ast.parse(code).body if hasattr(node, "name")}
-    names = written(layout_named(course), defined)
-    wrong = {name: WRONG_IN_ANY_WAY} if name else {}
-    named = {name: diagnosis} if diagnosis else {}
-    return Handed(kind, {"homework.py": code}, frozenset(names - {name}), wrong, named)
+def of_course(kind: str, course: str, one: Wrong) -> Handed:
+    """The right file of a course, or with a mistake in one of its operations.
+
+    Other operations that are computed with the same function may be wrong, or not.
+    """
+    text = right_file(course).read_text(encoding="utf-8")
+    defined = {node.name: node for node in ast.parse(text).body if hasattr(node, "name")}
+    names = computed_with(course, set(defined))
+    if not one.name:
+        return Handed(kind, {"homework.py": text}, names)
+    line = text[: text.index(one.right)].count("\n") + 1
+    spoiled = {n for n, node in defined.items() if node.lineno <= line <= (node.end_lineno or 0)}
+    either = names - computed_with(course, defined.keys() - spoiled) - {one.name}
+    named = {one.name: one.diagnosis} if one.diagnosis else {}
+    wrong = {one.name: WRONG_IN_ANY_WAY}
+    files = {"homework.py": one.source()}
+    return Handed(kind, files, names - either - {one.name}, wrong, named, either)
 
 
-def written(layout: Layout, defined: set[str]) -> set[str]:
-    """The operations that a layout computes with some names."""
-    operations = layout.operations.items()
-    return {name for name, ways in operations if any(way.needs <= defined for way in ways)}
+def computed_with(course: str, defined: Set[str]) -> frozenset[str]:
+    """The operations that a layout computes with some names, in the first way that it has."""
+    operations = layout_named(course).operations.items()
+    return frozenset(name for name, ways in operations if ways[0].needs <= defined)
 
 
 def catalogue(count: int) -> list[Handed]:
@@ -192,9 +203,12 @@ def harm() -> Iterator[Handed]:
         for line in test_hostile.NONSENSE.values()
     ]
     for body in bodies:
+        # What comes through the pipe after nonsense is nonsense, too.
+        either = frozenset({"relu"} if "os.write(fd" in body else ())
         lines = "".join(f"    {line}\n" for line in body.splitlines())
         code = f"{test_hostile.HEAD}{test_hostile.RIGHT}def sigmoid(x):\n{lines}"
-        yield alone("hostile", code, {"sigmoid": HARMED})
+        one = alone("hostile", code, {"sigmoid": HARMED})
+        yield replace(one, right=one.right - either, either=either)
 
 
 def cheats() -> Iterator[Handed]:

@@ -1,12 +1,13 @@
-"""Rebuild the tables of docs/suite.md and docs/stability.md: `python -m maintenance.suite_pages`.
+"""Rebuild the tables of some pages: `python -m maintenance.suite_pages`.
 
-The table of the mutants is made from docs/results/mutants.json, which `make mutants` writes,
-that of the Pythons from docs/results/matrix.json, which `make test-matrix` writes.
+docs/suite.md has the table of the mutants, from what `make mutants` writes to docs/results;
+docs/stability.md that of the Pythons, from `make test-matrix`; docs/grading.md that of the class,
+from `make classroom`.
 """
 
 import json
 
-from maintenance import matrix
+from maintenance import classroom, matrix
 from maintenance.pages import RESULTS, ROOT, markdown_table, replace_block
 from parity_tests.checking.homework.table import HEADER, verdicts
 from parity_tests.numpy_impl.test_pytorch_samples import OPERATORS, tally
@@ -41,8 +42,17 @@ def samples_table() -> str:
     return markdown_table(("operator in `op_db`", "samples that run", "left out"), rows)
 
 
+def classroom_table() -> str:
+    """What a class was graded (see `maintenance.classroom`), by the kind of file, and the costs."""
+    figures = json.loads((RESULTS / "classroom.json").read_text())
+    kinds = markdown_table(classroom.HEADER, map(classroom.row, figures["kinds"]))
+    costs = [(key, f"{figures[key]:,}") for key in classroom.COSTS if key in figures]
+    return f"{kinds}\n\n{markdown_table(('of the whole class', ''), costs)}"
+
+
 def main() -> None:
     """Rebuild every table."""
+    replace_block(ROOT / "docs" / "grading.md", "classroom", classroom_table())
     page = ROOT / "docs" / "suite.md"
     replace_block(page, "mutants", mutants_table())
     replace_block(page, "samples", samples_table())

@@ -104,7 +104,7 @@ def notebook(only: Sequence[str] = (), layout: str = "contract") -> str:
     head, *rest = pieces(only, layout)
     options = "" if layout == "contract" else f', layout="{layout}"'
     words = head.strip().strip('"').strip().replace("on this file", "on this notebook")
-    cells = [
+    cells: list[dict[str, object]] = [
         {"cell_type": "markdown", "metadata": {}, "source": lines(words)},
         *map(code_cell, [IMPORT, *rest, f"import parity\n\nparity.check(globals(){options})\n"]),
     ]

@@ -40,7 +40,7 @@ def autograder(tmp_path: Path, files: dict[str, str]) -> Any:
     )
     for name, text in files.items():
         (tmp_path / "submission" / name).write_text(text)
-    command = [sys.executable, FILES / "gradescope" / "run_autograder", tmp_path]
+    command = [sys.executable, str(FILES / "gradescope" / "run_autograder"), str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)
     return json.loads((tmp_path / "results" / "results.json").read_text())
 
