@@ -126,6 +126,18 @@ def check(
         If the module has none of the contract's names, or a map or a layout makes no sense.
     TypeError
         If it is neither a module nor a dict.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parity
+    >>> def relu(input):
+    ...     return np.abs(input)
+    >>> report = parity.check({"relu": relu}, only=["relu"])
+    >>> report
+    <Report module: 0 right, 1 wrong>
+    >>> [(result.name, result.status, result.diagnosis) for result in report.results]
+    [('relu', 'fail', 'relu-absolute')]
     """
     if not isinstance(module, ModuleType | dict):
         raise TypeError(f"check: module is {module!r}, expected a module or globals()")

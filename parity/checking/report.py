@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from parity.checking.checker import Result
+from parity.errors import InputError
 from parity.system import html
 
 __all__ = ["Report", "Stability"]
@@ -60,6 +61,40 @@ class Report:
     def ok(self) -> bool:
         """Whether something is right and nothing is wrong."""
         return self.failed == 0 and self.passed > 0
+
+    def require(self, *names: str, partial: bool = True, unstable: bool = False) -> None:
+        """Raise unless all these names are right, in the words that `parity check` has for them.
+
+        A line in a cell of a notebook, or in a test of otter or nbgrader, is a test of its own:
+        `parity.check(globals()).require("linear_backward")`.
+
+        Parameters
+        ----------
+        names
+            Of the contract, whatever the course calls them: one or several.
+        partial
+            Whether a name that is right as far as it went counts as right.
+        unstable
+            Whether a name that is right but for extreme numbers counts as right; it does for a
+            report of `check(..., stability="warn")` in any case.
+
+        Raises
+        ------
+        AssertionError
+            If one of the names is wrong or not written yet: for each its diagnosis, hint,
+            explanation and smallest example.
+        InputError
+            If there is no name, or one that the report does not have; a ValueError.
+        """
+        found = {result.name: result for result in self.results}
+        for name in names or ["no name"]:
+            if name not in found:
+                raise InputError(f"require: got {name}, expected some of {', '.join(found)}")
+        right = ["pass"] + ["partial"] * partial
+        right += ["unstable"] * (unstable or self.stability == "warn")
+        wrong = [found[name] for name in names if found[name].status not in right]
+        if wrong:
+            raise AssertionError("\n\n".join(map(paragraph_as_text, wrong)))
 
     def as_json(self) -> dict[str, Any]:
         """The answer for machines."""
@@ -140,6 +175,14 @@ def paragraph_as_html(result: Result) -> str:
     hint = [f"<p><b>hint:</b> {escape(result.hint)}</p>"] if result.hint else []
     lines = filter(None, (result.explanation, result.where, result.example))
     return "".join([head, *hint, f"<pre>{escape(chr(10).join(lines))}</pre>"])
+
+
+def paragraph_as_text(result: Result) -> str:
+    """One wrong name in lines of text: the verdict, the hint, what happens, the example."""
+    reason = f": {result.diagnosis}" if result.diagnosis else ""
+    hint = f"hint: {result.hint}" if result.hint else ""
+    lines = (hint, result.explanation, result.where, *result.remarks, *result.example.splitlines())
+    return "\n  ".join([f"{result.name}: {result.status}{reason}", *filter(None, lines)])
 
 
 def paragraphs(result: Result, verbose: bool) -> list[RenderableType]:

@@ -194,27 +194,31 @@ INPUTS: dict[str, Callable[[ndarray], ndarray]] = {  # by an output of the funct
 }
 
 
-def mapped(plan: dict[str, Any], namespace: Namespace) -> dict[str, Mapped]:
+def mapped(plan: dict[str, Any], namespace: Namespace) -> dict[str, Callable[..., Any] | Computed]:
     """The operations of a layout that can be computed with the names of a file.
 
     `plan` is what `parity.contract.layouts.Layout.plan` makes. Of the ways to compute an operation
     each counts whose names are all in the file and written: the first by the operation's name,
-    those of other functions with their names beside it.
+    those of other functions with their names beside it. Else it is not written.
     """
     namespace = {**namespace, **respelt(plan, namespace)}
     own = functions_of(plan, namespace) if plan["source"] else {}
-    found: dict[str, Mapped] = {}
+    found: dict[str, Callable[..., Any] | Computed] = {}
     for name, entry in plan["operations"].items():
         seen: set[str] = set()
         for way in entry["ways"]:
+            if not namespace.keys() >= set(way["needs"]):
+                continue
             if any(lacks(namespace, need, way["methods"]) for need in way["needs"]):
+                found.setdefault(name, unwritten)
                 continue
             if seen and not set(way["needs"]) - seen:
                 continue  # another way to call what is looked at already
             seen |= set(way["needs"])
             compute = own[name] if plan["source"] else expression(plan["file"], way, namespace)
             further = f"{name} ({', '.join(way['needs'])})"
-            found[further if name in found else name] = settled(
+            taken = found.get(name, unwritten) is not unwritten
+            found[further if taken else name] = settled(
                 Mapped(
                     name,
                     tuple(entry["arguments"]),
@@ -226,6 +230,11 @@ def mapped(plan: dict[str, Any], namespace: Namespace) -> dict[str, Mapped]:
                 )
             )
     return found
+
+
+def unwritten(*_args: Any, **_options: Any) -> None:
+    """Stands for an operation whose names a file has, but not written."""
+    raise NotImplementedError
 
 
 def respelt(plan: dict[str, Any], namespace: Namespace) -> Namespace:
@@ -273,9 +282,7 @@ def expression(file: str, way: dict[str, Any], namespace: Namespace) -> Callable
 
 
 def lacks(namespace: Namespace, name: str, methods: list[str]) -> bool:
-    """Whether a name is not in the file, or is a stub there, as may be one of its methods."""
-    if name not in namespace:
-        return True
+    """Whether a name of the file is a stub, as may be one of its methods."""
     value = namespace[name]
     if isinstance(value, type) and stub_methods(value) & set(methods):
         return True

@@ -136,7 +136,8 @@ def evaluated(
         images, labels = experiment.arrays(split, dtype)
         part = slice(JUDGED if split == "training" else None)
         found = {
-            name: backend.evaluate(images[part], labels[part]) for name, backend in backends.items()
+            name: backend.evaluate([(images[part], labels[part])])
+            for name, backend in backends.items()
         }
         yield {
             "kind": "point",

@@ -35,12 +35,14 @@ ROOMS = [
     "parity.recipes",
     "parity.backends",
     "parity.experiment",
+    "parity.distributed",
     "parity.contract",
     "parity.sandbox",
     "parity.gradients",
     "parity.comparison",
     "parity.reproduce",
     "parity.checking",
+    "parity.grading",
     "parity.predict",
     "parity.pictures",
     "parity.web",
@@ -140,8 +142,16 @@ def test_no_way_of_importing_is_overlooked(source: str) -> None:
 
 # --- the mirror ----------------------------------------------------------------------------------
 
-# PyTorch checks its own arguments, has its own convolution, and is fast without further code.
-NUMPY_ONLY = {"checks.py", "convolution.py", "fast.py"}
+# PyTorch checks its own arguments, has its own convolution, is fast without further code, and has
+# torch.distributed.all_reduce.
+NUMPY_ONLY = {
+    "checks.py",
+    "convolution.py",
+    "distributed.py",
+    "fast.py",
+    "joined.py",
+    "plan.py",
+}
 
 
 def files(package: Any) -> set[str]:

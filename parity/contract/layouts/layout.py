@@ -52,6 +52,7 @@ class Layout:
     conventions: Mapping[str, str] = field(default_factory=dict)
     source: str = ""  # of a map in Python
     recognised_by: frozenset[str] = frozenset()  # names that no other course has
+    arguments: Mapping[str, str] = field(default_factory=dict)  # where no expression names them
     shipped: bool = False
 
     def plan(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from parity.errors import InputError
 
 __all__ = ["read_map"]
 
-TABLES = {"conventions", "recognised_by"}
+TABLES = {"conventions", "recognised_by", "arguments"}
 
 
 def read_map(path: Path) -> Layout:
@@ -178,4 +178,5 @@ def layout(
     if not operations:
         raise InputError(f"map: {path} has no operation of the contract, expected such as linear")
     names = frozenset(content.get("recognised_by", ()))
-    return Layout(path.stem, str(path), operations, conventions, source, names)
+    arguments = content.get("arguments", {})
+    return Layout(path.stem, str(path), operations, conventions, source, names, arguments)

@@ -9,6 +9,11 @@ conventions = {
     "backward": "in-place",
     "epsilon": "1e-7",
 }
+arguments = {
+    "Pooling": "pool_h, pool_w, stride",
+    "SGD.update": "params, grads",
+    "Momentum.update": "params, grads",
+}
 
 
 def linear(input, weight, bias):
