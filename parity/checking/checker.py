@@ -140,8 +140,11 @@ class Checker:
         stand_ins = self.needed_by(subject)
         trials = self.trials(subject, calls, stand_ins)
         result = self.judge(subject, trials)
-        if result.diagnosis == "relu-mask-missing":
-            result = self.with_input(subject, calls) or result
+        if result.diagnosis == "relu-mask-missing" and self.right_for_input(subject, calls):
+            note = (
+                "right for the ReLU's input, which a --map hands over; the contract has its output"
+            )
+            result = replace(result, notes=(*result.notes, note))
         # Nothing else calls fit, and nothing of ours would stand in for it.
         blamed = [name for name in self.wrong if name not in (*stand_ins, "fit")]
         if result.status not in ("fail", "error") or not blamed or self.student.layout:
@@ -158,8 +161,8 @@ class Checker:
         note = f"right once {' and '.join(blamed)} {'is' if len(blamed) == 1 else 'are'}"
         return replace(second, notes=(*second.notes, note))
 
-    def with_input(self, subject: Subject, calls: list[Call]) -> Result | None:
-        """The verdict on a backward of ReLU that takes the input; None if it does not."""
+    def right_for_input(self, subject: Subject, calls: list[Call]) -> bool:
+        """Whether a backward of ReLU would be right if it were given the input."""
 
         def given_input(call: Call) -> Call:
             grad_output, output = call.args
@@ -168,10 +171,7 @@ class Checker:
             )
 
         result = self.judge(subject, self.trials(subject, [*map(given_input, calls)], []))
-        if result.status not in ("pass", "partial"):
-            return None
-        note = "takes the ReLU's input, where the contract has its output"
-        return replace(result, notes=(*result.notes, note))
+        return result.status in ("pass", "partial")
 
     def draw(self, subject: Subject) -> list[Call]:
         """The probes of all sizes, and those of the second size in single precision, too."""

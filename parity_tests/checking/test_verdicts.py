@@ -113,11 +113,17 @@ def test_a_state_that_is_kept_between_calls_is_said_to_be_kept_or_drawn() -> Non
     assert "drawn at random inside, or kept from one call to the next" in result.explanation
 
 
-def test_a_mask_for_the_input_of_a_relu_is_right_and_said_so() -> None:
+def test_a_mask_for_the_input_of_a_relu_is_said_to_be_one() -> None:
     code = "def relu_backward(g, x):\n    g = g.copy()\n    g[x < 0] = 0\n    return g\n"
     (result,) = check_code(code, only=["relu_backward"]).results
-    assert result.status == "pass"
-    assert result.notes == ("takes the ReLU's input, where the contract has its output",)
+    assert (result.status, result.diagnosis) == ("fail", "relu-mask-missing")
+    assert result.notes[0].startswith("right for the ReLU's input, which a --map hands over")
+
+
+def test_no_mask_at_all_is_right_for_no_input() -> None:
+    code = "def relu_backward(g, x):\n    return 1.0 * g\n"
+    (result,) = check_code(code, only=["relu_backward"]).results
+    assert result.notes == ()
 
 
 def test_nobody_is_blamed_for_what_another_one_prints(tmp_path: Path) -> None:
