@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from textwrap import dedent
 from time import perf_counter
@@ -41,7 +40,7 @@ BATCH = 17  # of the comparisons: neither 2, 3 nor 4 divides it
 Sums = dict[str, dict[str, float]]  # seconds by number of processes and bytes
 BATCHES = (16, 64, 256, 1024)
 LENGTHS = (1_000, 4_000, 16_000, 64_000, 256_000)  # of a vector of float32
-TIMES = 30  # of which the median is taken
+TIMES = 50  # of which the shortest counts: what else the machine does can only add to it
 LINKS = {  # seconds of a message, bytes in a second
     "Ethernet, 1 Gbit/s": (50e-6, 125e6),
     "Ethernet, 25 Gbit/s": (20e-6, 3.1e9),
@@ -99,7 +98,7 @@ def fit_link(times: dict[int, float], processes: int) -> tuple[float, float]:
 
 
 def timed_sums(ring: Ring, lengths: tuple[int, ...]) -> Iterator[dict[int, float]]:
-    """The median seconds of an all-reduce, by bytes."""
+    """The seconds of an all-reduce, by bytes."""
     found = {}
     for length in lengths:
         array, times = np.zeros(length, np.float32), []
@@ -107,22 +106,22 @@ def timed_sums(ring: Ring, lengths: tuple[int, ...]) -> Iterator[dict[int, float
             start = perf_counter()
             ring.all_reduce(array)
             times.append(perf_counter() - start)
-        found[array.nbytes] = median(times)
+        found[array.nbytes] = min(times)
     yield found
 
 
 def timed_steps(
     ring: Ring, model: Any, optimizer: Any, images: ndarray, labels: ndarray
 ) -> Iterator[dict[int, float]]:
-    """The median seconds of a step, by the batch that the processes share."""
+    """The seconds of a step, by the batch that the processes share."""
     found = {}
     for batch in BATCHES:
-        batches, times = [np.arange(batch)] * (TIMES + 3), []
+        batches, times = [np.arange(batch)] * TIMES, []
         start = perf_counter()
         for _ in distributed.steps(ring, model, optimizer, images, labels, batches):
             times.append(perf_counter() - start)
             start = perf_counter()
-        found[batch] = median(times[3:])
+        found[batch] = min(times)
     yield found
 
 
@@ -201,7 +200,7 @@ def compare_all(folder: Path) -> None:
                 start = perf_counter()
                 dist.all_reduce(vector)
                 times.append(perf_counter() - start)
-            sums[str(4 * length)] = median(times)
+            sums[str(4 * length)] = min(times)
     if rows:
         answers = {"rows": rows, "sums": {str(group.size): sums} if sums else {}}
         jsonfile.write(folder / f"{group.size}.json", answers)
@@ -372,8 +371,9 @@ class Distributed:
         jsonfile.write(RESULT, answers)
         if self.only in (None, "page"):
             write_page(answers)
-        console.print(parity_table(answers["parity"]), markup=False, soft_wrap=True)
-        return 0 if all(row["parity"] for row in answers["parity"]) else 1
+        rows = answers.get("parity", [])
+        console.print(f"parity holds in {sum(row['parity'] for row in rows)} of {len(rows)} runs")
+        return 0 if all(row["parity"] for row in rows) else 1
 
 
 if __name__ == "__main__":
