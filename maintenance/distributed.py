@@ -175,7 +175,7 @@ def compare_all(folder: Path) -> None:
 
     from parity.comparison.compare import compare
     from parity.distributed.group import join
-    from parity.distributed.program import DataParallel, follow
+    from parity.distributed.program import DataParallel, follow, leading
     from parity.experiment.prepare import prepare
     from parity.experiment.settings import Settings
     from parity.system.threads import limit_threads
@@ -189,8 +189,8 @@ def compare_all(folder: Path) -> None:
                 if group.rank:
                     follow(DataParallel(experiment, group))
                     continue
-                with group.leading():
-                    result = compare(experiment, program=lambda it: DataParallel(it, group))
+                with leading(group) as shared:
+                    result = compare(experiment, program=shared)
                 last = len(experiment.batches()[-1])
                 answer = {"recipe": name, "dtype": dtype, "processes": group.size, "last": last}
                 rows.append(answer | result.summary())

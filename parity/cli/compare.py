@@ -1,6 +1,6 @@
 """`parity compare`: train both backends in lock-step and say whether they are the same."""
 
-from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,8 +16,7 @@ from parity.recipes import find
 from parity.system.threads import allow_tf32, limit_threads
 
 if TYPE_CHECKING:
-    from parity.backends import TorchBackend
-    from parity.experiment.prepare import Experiment
+    from parity.distributed.group import Group
 
 __all__ = ["Compare"]
 
@@ -57,24 +56,19 @@ class Compare(Keeping, Settings):
         from parity.distributed.program import DataParallel, follow
         from parity.experiment.prepare import prepare
 
-        with join(
-            self.device, self.timeout, f"parity compare {self.recipe} --distributed"
-        ) as group:
+        command = f"parity compare {self.recipe} --distributed"
+        with join(self.device, self.timeout, command) as group:
             if group.rank == 0:
-                with group.leading():
-                    return self.run_recipe(lambda made: DataParallel(made, group), group.size)
+                return self.run_recipe(group)
             with limit_threads():
                 follow(DataParallel(prepare(self.recipe, self), group))
             return 0
 
-    def run_recipe(
-        self,
-        program: "Callable[[Experiment], TorchBackend] | None" = None,
-        processes: int | None = None,
-    ) -> int:
-        """Compare a recipe's two programs; in PyTorch another `program`, on so many processes."""
+    def run_recipe(self, group: "Group | None" = None) -> int:
+        """Compare a recipe's two programs; PyTorch's on several processes, given their group."""
         from parity.comparison import report, reproduce
         from parity.comparison.compare import compare
+        from parity.distributed.program import leading
         from parity.experiment import weights
         from parity.experiment.checkpoints import settings_of
         from parity.experiment.prepare import prepare
@@ -84,9 +78,9 @@ class Compare(Keeping, Settings):
         from parity.system.console import console, track
 
         weights.check_writable(self.save)
-        many = f"{processes} process{'es' * (processes != 1)}" if processes else ""
-        shared = f"-{many.replace(' ', '-')}" if many else ""
-        picture = make_folder(self.report) / f"{self.recipe}-{self.data}-{self.dtype}{shared}.png"
+        many = f"{group.size} process{'es' * (group.size != 1)}" if group else ""
+        name = "-".join([self.recipe, self.data, self.dtype, *many.split()])
+        picture = make_folder(self.report) / f"{name}.png"
         start = self.load if self.load != self.save else None
         files.check_outputs(
             {"save": self.save, "json": self.json, "report": picture}, {"load": start}
@@ -101,7 +95,11 @@ class Compare(Keeping, Settings):
         if many:
             console.print(f"PyTorch: DistributedDataParallel, {many}")
         rows = report.epoch_rows(experiment)
-        with limit_threads(), track("comparing", experiment.num_steps) as advance:
+        with (
+            limit_threads(),
+            track("comparing", experiment.num_steps) as advance,
+            nullcontext(None) if group is None else leading(group) as program,
+        ):
             result = compare(
                 experiment,
                 advance,
