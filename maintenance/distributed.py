@@ -37,6 +37,7 @@ RESULT = DOCS / "results" / "distributed.json"
 PROCESSES = (1, 2, 3, 4)
 TIMED = ("logistic", "feedforward", "linear-adam", "cnn-adam")  # tutorial is the logistic net
 BATCH = 17  # of the comparisons: neither 2, 3 nor 4 divides it
+IMAGES = 12 * BATCH + 1  # the last batch has one example: all processes but one have none
 Sums = dict[str, dict[str, float]]  # seconds by number of processes and bytes
 BATCHES = (16, 64, 256, 1024)
 LENGTHS = (1_000, 4_000, 16_000, 64_000, 256_000)  # of a vector of float32
@@ -185,7 +186,10 @@ def compare_all(folder: Path) -> None:
     with join("cpu", 120.0, "...") as group, limit_threads():
         for name in RECIPES:
             for dtype in ("float32", "float64"):
-                experiment = prepare(name, Settings(dtype=dtype, epochs=2, batch_size=BATCH))
+                settings = Settings(
+                    dtype=dtype, epochs=2, batch_size=BATCH, train_size=IMAGES, init="xavier"
+                )
+                experiment = prepare(name, settings)
                 if group.rank:
                     follow(DataParallel(experiment, group))
                     continue
