@@ -186,9 +186,7 @@ def compare_all(folder: Path) -> None:
     with join("cpu", 120.0, "...") as group, limit_threads():
         for name in RECIPES:
             for dtype in ("float32", "float64"):
-                settings = Settings(
-                    dtype=dtype, epochs=2, batch_size=BATCH, train_size=IMAGES, init="xavier"
-                )
+                settings = Settings(dtype=dtype, epochs=2, batch_size=BATCH, train_size=IMAGES)
                 experiment = prepare(name, settings)
                 if group.rank:
                     follow(DataParallel(experiment, group))
