@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from textwrap import dedent
 from time import perf_counter
@@ -38,10 +37,11 @@ RESULT = DOCS / "results" / "distributed.json"
 PROCESSES = (1, 2, 3, 4)
 TIMED = ("logistic", "feedforward", "linear-adam", "cnn-adam")  # tutorial is the logistic net
 BATCH = 17  # of the comparisons: neither 2, 3 nor 4 divides it
+IMAGES = 12 * BATCH + 1  # the last batch has one example: all processes but one have none
 Sums = dict[str, dict[str, float]]  # seconds by number of processes and bytes
 BATCHES = (16, 64, 256, 1024)
 LENGTHS = (1_000, 4_000, 16_000, 64_000, 256_000)  # of a vector of float32
-TIMES = 30  # of which the median is taken
+TIMES = 50  # of which the shortest counts: what else the machine does can only add to it
 LINKS = {  # seconds of a message, bytes in a second
     "Ethernet, 1 Gbit/s": (50e-6, 125e6),
     "Ethernet, 25 Gbit/s": (20e-6, 3.1e9),
@@ -99,7 +99,7 @@ def fit_link(times: dict[int, float], processes: int) -> tuple[float, float]:
 
 
 def timed_sums(ring: Ring, lengths: tuple[int, ...]) -> Iterator[dict[int, float]]:
-    """The median seconds of an all-reduce, by bytes."""
+    """The seconds of an all-reduce, by bytes."""
     found = {}
     for length in lengths:
         array, times = np.zeros(length, np.float32), []
@@ -107,22 +107,22 @@ def timed_sums(ring: Ring, lengths: tuple[int, ...]) -> Iterator[dict[int, float
             start = perf_counter()
             ring.all_reduce(array)
             times.append(perf_counter() - start)
-        found[array.nbytes] = median(times)
+        found[array.nbytes] = min(times)
     yield found
 
 
 def timed_steps(
     ring: Ring, model: Any, optimizer: Any, images: ndarray, labels: ndarray
 ) -> Iterator[dict[int, float]]:
-    """The median seconds of a step, by the batch that the processes share."""
+    """The seconds of a step, by the batch that the processes share."""
     found = {}
     for batch in BATCHES:
-        batches, times = [np.arange(batch)] * (TIMES + 3), []
+        batches, times = [np.arange(batch)] * TIMES, []
         start = perf_counter()
         for _ in distributed.steps(ring, model, optimizer, images, labels, batches):
             times.append(perf_counter() - start)
             start = perf_counter()
-        found[batch] = median(times[3:])
+        found[batch] = min(times)
     yield found
 
 
@@ -176,7 +176,7 @@ def compare_all(folder: Path) -> None:
 
     from parity.comparison.compare import compare
     from parity.distributed.group import join
-    from parity.distributed.program import DataParallel, follow
+    from parity.distributed.program import DataParallel, follow, leading
     from parity.experiment.prepare import prepare
     from parity.experiment.settings import Settings
     from parity.system.threads import limit_threads
@@ -186,12 +186,13 @@ def compare_all(folder: Path) -> None:
     with join("cpu", 120.0, "...") as group, limit_threads():
         for name in RECIPES:
             for dtype in ("float32", "float64"):
-                experiment = prepare(name, Settings(dtype=dtype, epochs=2, batch_size=BATCH))
+                settings = Settings(dtype=dtype, epochs=2, batch_size=BATCH, train_size=IMAGES)
+                experiment = prepare(name, settings)
                 if group.rank:
                     follow(DataParallel(experiment, group))
                     continue
-                with group.leading():
-                    result = compare(experiment, program=lambda it: DataParallel(it, group))
+                with leading(group) as shared:
+                    result = compare(experiment, program=shared)
                 last = len(experiment.batches()[-1])
                 answer = {"recipe": name, "dtype": dtype, "processes": group.size, "last": last}
                 rows.append(answer | result.summary())
@@ -201,7 +202,7 @@ def compare_all(folder: Path) -> None:
                 start = perf_counter()
                 dist.all_reduce(vector)
                 times.append(perf_counter() - start)
-            sums[str(4 * length)] = median(times)
+            sums[str(4 * length)] = min(times)
     if rows:
         answers = {"rows": rows, "sums": {str(group.size): sums} if sums else {}}
         jsonfile.write(folder / f"{group.size}.json", answers)
@@ -372,8 +373,9 @@ class Distributed:
         jsonfile.write(RESULT, answers)
         if self.only in (None, "page"):
             write_page(answers)
-        console.print(parity_table(answers["parity"]), markup=False, soft_wrap=True)
-        return 0 if all(row["parity"] for row in answers["parity"]) else 1
+        rows = answers.get("parity", [])
+        console.print(f"parity holds in {sum(row['parity'] for row in rows)} of {len(rows)} runs")
+        return 0 if all(row["parity"] for row in rows) else 1
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`parity compare`: train both backends in lock-step and say whether they are the same."""
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,8 +17,8 @@ from parity.recipes import find
 from parity.system.threads import allow_tf32, limit_threads
 
 if TYPE_CHECKING:
-    from parity.backends import TorchBackend
     from parity.comparison.homework import HomeworkBackend
+    from parity.distributed.group import Group
     from parity.experiment.prepare import Experiment
 
 __all__ = ["Compare"]
@@ -64,22 +64,16 @@ class Compare(Keeping, Settings):
         from parity.distributed.program import DataParallel, follow
         from parity.experiment.prepare import prepare
 
-        with join(
-            self.device, self.timeout, f"parity compare {self.recipe} --distributed"
-        ) as group:
+        command = f"parity compare {self.recipe} --distributed"
+        with join(self.device, self.timeout, command) as group:
             if group.rank == 0:
-                with group.leading():
-                    return self.run_recipe(lambda made: DataParallel(made, group), group.size)
+                return self.run_recipe(group)
             with limit_threads():
                 follow(DataParallel(prepare(self.recipe, self), group))
             return 0
 
-    def run_recipe(
-        self,
-        program: "Callable[[Experiment], TorchBackend] | None" = None,
-        processes: int | None = None,
-    ) -> int:
-        """Compare a recipe's two programs; in PyTorch another `program`, on so many processes."""
+    def run_recipe(self, group: "Group | None" = None) -> int:
+        """Compare a recipe's two programs; PyTorch's on several processes, given their group."""
         from parity.comparison import report
         from parity.experiment import weights
         from parity.experiment.prepare import prepare
@@ -88,7 +82,7 @@ class Compare(Keeping, Settings):
         from parity.system.console import console
 
         weights.check_writable(self.save)
-        many = f"{processes} process{'es' * (processes != 1)}" if processes else ""
+        many = f"{group.size} process{'es' * (group.size != 1)}" if group else ""
         whose = [self.numpy.stem] if self.numpy is not None else []
         parts = [self.recipe, *whose, self.data, self.dtype, *many.split()]
         picture = make_folder(self.report) / f"{'-'.join(parts)}.png"
@@ -102,18 +96,19 @@ class Compare(Keeping, Settings):
         if many:
             console.print(f"PyTorch: DistributedDataParallel, {many}")
         with self.homework(experiment) as homework:
-            return self.train_both(experiment, picture, program, homework)
+            return self.train_both(experiment, picture, group, homework)
 
     def train_both(
         self,
         experiment: "Experiment",
         picture: Path,
-        program: "Callable[[Experiment], TorchBackend] | None",
+        group: "Group | None",
         homework: "HomeworkBackend | None",
     ) -> int:
         """Compare the two programs, and write what was asked for."""
         from parity.comparison import report, reproduce
         from parity.comparison.compare import compare
+        from parity.distributed.program import leading
         from parity.experiment import weights
         from parity.experiment.checkpoints import settings_of
         from parity.pictures import pages, training
@@ -127,7 +122,11 @@ class Compare(Keeping, Settings):
             experiment.steps_per_epoch,
         )
         rows = report.epoch_rows(experiment)
-        with limit_threads(), track("comparing", experiment.num_steps) as advance:
+        with (
+            limit_threads(),
+            track("comparing", experiment.num_steps) as advance,
+            nullcontext(None) if group is None else leading(group) as program,
+        ):
             result = compare(
                 experiment,
                 advance,

@@ -38,6 +38,8 @@ class Group:
         self, store: dist.Store, rank: int, size: int, device: str, seconds: float
     ) -> None:
         limit = timedelta(seconds=seconds)
+        if device == "cuda":
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         dist.init_process_group(
             backend_of(device), store=store, rank=rank, world_size=size, timeout=limit
         )
@@ -46,13 +48,13 @@ class Group:
         self.device = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" else device
 
     def tell(self, *order: Any) -> None:
-        """On rank 0: let the others call a method, with arguments; nothing on the others."""
+        """On rank 0: let the others call a method with arguments, or end; nothing on the others."""
         if self.rank == 0:
             with self.communicating():
                 dist.broadcast_object_list([order], group=self.control)
 
     def hear(self) -> tuple[Any, ...]:
-        """What rank 0 tells; nothing at all if this is the end."""
+        """What rank 0 tells; an empty tuple if this is the end."""
         order: list[Any] = [None]
         with self.communicating():
             dist.broadcast_object_list(order, group=self.control)
@@ -109,12 +111,6 @@ class Group:
                 time.sleep(0.05)
             return True
         return False
-
-    @contextlib.contextmanager
-    def leading(self) -> Iterator[None]:
-        """What rank 0 does while the others hear it; at the end they hear that it is the end."""
-        yield
-        self.tell()
 
     def leave(self) -> None:
         """The last call."""

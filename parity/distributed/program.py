@@ -1,7 +1,8 @@
 """A recipe's PyTorch program whose every step is shared by several processes."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from parity.distributed.group import Group
 from parity.experiment.prepare import Experiment
 from torch_impl.training import non_finite
 
-__all__ = ["DataParallel", "follow"]
+__all__ = ["DataParallel", "follow", "leading"]
 
 
 class DataParallel(TorchBackend):
@@ -96,6 +97,13 @@ class DataParallel(TorchBackend):
         parts[size, 0] = loss.detach().cpu() / self.group.size
         whole = self.group.total(parts)
         return whole[:size], whole[size, 0].item()
+
+
+@contextmanager
+def leading(group: Group) -> Iterator[Callable[[Experiment], DataParallel]]:
+    """On rank 0, while the others `follow`: yields what makes the program that they share."""
+    yield lambda experiment: DataParallel(experiment, group)
+    group.tell()
 
 
 def follow(program: DataParallel) -> None:

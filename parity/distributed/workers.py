@@ -114,7 +114,7 @@ def on_ring(
 ) -> Iterator[Any]:
     """Run `part(ring, *arguments)` on so many processes; yields what rank 0 yields.
 
-    A mailbox takes `size` bytes. Raises what `train` raises.
+    A mailbox takes `size` bytes, 8 at least. Raises what `train` raises.
     """
     if processes < 1:
         raise InputError(f"processes is {processes}, expected at least 1")
@@ -159,20 +159,22 @@ def work(
 def answers(workers: list[BaseProcess], receiver: Connection, timeout: float) -> Iterator[Any]:
     """What rank 0 sends, while none dies and none is silent for too long."""
     limit, left = START, {worker.sentinel: worker for worker in workers}
-    while True:
-        ready = wait([receiver, *left], limit)
-        if receiver in ready and (message := received(receiver)) is not None:
-            limit = timeout
-            if message != STARTED:
+    heard: list[Any] = [receiver]
+    while left:
+        ready = wait([*heard, *left], limit)
+        if receiver in ready:
+            message = received(receiver)
+            if message is None:
+                heard.clear()
+            elif message != STARTED:
                 yield message
+            limit = timeout
             continue
         ended = [left.pop(it) for it in ready if isinstance(it, int)]
         for worker in ended:
             worker.join()
         if not ready or any(worker.exitcode for worker in ended):
             raise WorkerError(missing(workers, limit))
-        if not left:
-            return
 
 
 def received(receiver: Connection) -> Any:
@@ -186,12 +188,14 @@ def received(receiver: Connection) -> Any:
 def missing(workers: list[BaseProcess], seconds: float) -> str:
     """Which ranks died; if none did, which are not even bereft of another."""
     end = time.monotonic() + GRACE
-    while any(worker.is_alive() for worker in workers) and time.monotonic() < end:
-        time.sleep(0.02)
+    while True:
         if died := [f"rank {rank} died" for rank, it in enumerate(workers) if failed(it)]:
             return "; ".join(died)
-    stalled = [rank for rank, worker in enumerate(workers) if worker.is_alive()]
-    return "; ".join(f"rank {rank} stalled: nothing from it in {seconds:g} s" for rank in stalled)
+        alive = [rank for rank, worker in enumerate(workers) if worker.is_alive()]
+        if not alive or time.monotonic() > end:
+            break
+        time.sleep(0.02)
+    return "; ".join(f"rank {rank} stalled: nothing from it in {seconds:g} s" for rank in alive)
 
 
 def failed(worker: BaseProcess) -> bool:

@@ -48,7 +48,7 @@ def launch(size: int, module: str, *arguments: str, patience: float = 20.0) -> l
         )
         for rank in range(size)
     ]
-    ended = []
+    ended: list[Ended] = []
     try:
         for process in started:
             try:

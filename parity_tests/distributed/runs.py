@@ -13,7 +13,7 @@ import numpy as np
 from parity.comparison.compare import compare
 from parity.comparison.resuming import KINDS
 from parity.distributed.group import Group, join
-from parity.distributed.program import DataParallel, follow
+from parity.distributed.program import DataParallel, follow, leading
 from parity.experiment.checkpoints import Checkpoints, resume
 from parity.experiment.prepare import Experiment
 from parity.recipes import RECIPES
@@ -39,7 +39,7 @@ def run(group: Group, made: Experiment, weighted: bool = True, **options: Any) -
     if group.rank:
         follow(DataParallel(made, group, weighted))
         return None
-    with group.leading():
+    with leading(group):
         return compare(made, program=lambda it: DataParallel(it, group, weighted), **options)
 
 

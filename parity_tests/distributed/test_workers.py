@@ -107,19 +107,25 @@ def part(ring: Ring, lost: int, how: str) -> Iterator[int]:
         yield step
 
 
-@pytest.mark.parametrize("lost", [0, 1, 2])
+SILENT = "stalled: nothing from it in 0.5 s"
+
+
 @pytest.mark.parametrize(
-    ("how", "words"),
-    [
-        ("killed", "died"),
-        ("stopped", "stalled: nothing from it in 0.5 s"),
-        ("asleep", "stalled: nothing from it in 0.5 s"),
-    ],
+    ("how", "lost", "words"),
+    [("killed", 0, "died"), ("killed", 2, "died"), ("stopped", 1, SILENT), ("asleep", 0, SILENT)],
 )
-def test_a_lost_process_is_named_and_none_is_left(lost: int, how: str, words: str) -> None:
+def test_a_lost_process_is_named_and_none_is_left(
+    monkeypatch: pytest.MonkeyPatch, how: str, lost: int, words: str
+) -> None:
+    monkeypatch.setattr(workers, "GRACE", 1.0)
     run, start = on_ring(3, 64, 0.5, part, lost, how), time.monotonic()
     with pytest.raises(WorkerError) as caught:
         list(run)
     assert str(caught.value) == f"rank {lost} {words}"
     assert time.monotonic() - start < 0.5 + 2 * workers.GRACE + 2
     assert not multiprocessing.active_children()
+
+
+def test_one_process_alone_is_watched_as_well() -> None:
+    with pytest.raises(WorkerError, match="rank 0 died"):
+        list(on_ring(1, 64, 0.5, part, 0, "killed"))
