@@ -1,6 +1,6 @@
 """`parity compare`: train both backends in lock-step and say whether they are the same."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +9,13 @@ import tyro
 from parity.cli.exits import INTERRUPTED
 from parity.cli.keeping import Keeping
 from parity.cli.outputs import Outputs
+from parity.errors import InputError
 from parity.experiment.settings import Settings
 from parity.recipes import find
 
 __all__ = ["Compare"]
+
+OF_A_PAIR = ("recipe", "resync", "json", "report")  # the options that a FILE.py takes
 
 
 @dataclass(kw_only=True)
@@ -91,6 +94,7 @@ class Compare(Keeping, Settings):
 
     def run_file(self, path: Path) -> int:
         """Compare the pair of programs that a file defines."""
+        self.check_pair()
         from parity.comparison.pair import compare_programs
         from parity.comparison.pair_file import arguments_of
         from parity.pictures.saving import make_folder
@@ -108,3 +112,18 @@ class Compare(Keeping, Settings):
         if self.json is not None:
             jsonfile.write(self.json, result.as_json())
         return 0 if result.parity else 1
+
+    def check_pair(self) -> None:
+        """Raise InputError for an option that a pair of the user's own does not take."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in OF_A_PAIR or value == field.default:
+                continue
+            why = "makes its programs and batches itself"
+            if field.name in ("checkpoint", "every", "resume"):
+                why = "may keep more from step to step than can be seen and put in a checkpoint"
+            option = field.name.replace("_", "-")
+            raise InputError(
+                f"{option} is {value}, but {self.recipe} {why}; expected only --resync, --json or "
+                "--report with it"
+            )
