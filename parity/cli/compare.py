@@ -1,8 +1,9 @@
 """`parity compare`: train both backends in lock-step and say whether they are the same."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -12,6 +13,10 @@ from parity.cli.outputs import Outputs
 from parity.errors import InputError
 from parity.experiment.settings import Settings
 from parity.recipes import find
+
+if TYPE_CHECKING:
+    from parity.backends import TorchBackend
+    from parity.experiment.prepare import Experiment
 
 __all__ = ["Compare"]
 
@@ -30,6 +35,10 @@ class Compare(Keeping, Settings):
     """Write the trained weights (NumPy's) to this file: FILE.safetensors."""
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""
+    distributed: bool = False
+    """PyTorch on the processes of torchrun: torchrun --nproc-per-node=K -m parity compare ..."""
+    timeout: float = 60.0
+    """With --distributed: a process that is silent for so many seconds ends the run."""
     report: Path = Path("reports")
     """The folder of the picture and of the page; made if it is not there."""
 
@@ -38,6 +47,29 @@ class Compare(Keeping, Settings):
         if self.recipe.endswith(".py"):
             return self.run_file(Path(self.recipe))
         find(self.recipe)  # before the seconds that PyTorch takes to load
+        if not self.distributed:
+            return self.run_recipe()
+        from parity.distributed.group import join
+        from parity.distributed.program import DataParallel, follow
+        from parity.experiment.prepare import prepare
+        from parity.system.threads import limit_threads
+
+        with join(
+            self.device, self.timeout, f"parity compare {self.recipe} --distributed"
+        ) as group:
+            if group.rank == 0:
+                with group.leading():
+                    return self.run_recipe(lambda made: DataParallel(made, group), group.size)
+            with limit_threads():
+                follow(DataParallel(prepare(self.recipe, self), group))
+            return 0
+
+    def run_recipe(
+        self,
+        program: "Callable[[Experiment], TorchBackend] | None" = None,
+        processes: int | None = None,
+    ) -> int:
+        """Compare a recipe's two programs; in PyTorch another `program`, on so many processes."""
         from parity.comparison import report, reproduce
         from parity.comparison.compare import compare
         from parity.experiment import weights
@@ -50,7 +82,9 @@ class Compare(Keeping, Settings):
         from parity.system.threads import limit_threads
 
         weights.check_writable(self.save)
-        picture = make_folder(self.report) / f"{self.recipe}-{self.data}-{self.dtype}.png"
+        many = f"{processes} process{'es' * (processes != 1)}" if processes else ""
+        shared = f"-{many.replace(' ', '-')}" if many else ""
+        picture = make_folder(self.report) / f"{self.recipe}-{self.data}-{self.dtype}{shared}.png"
         start = self.load if self.load != self.save else None
         files.check_outputs(
             {"save": self.save, "json": self.json, "report": picture}, {"load": start}
@@ -61,6 +95,8 @@ class Compare(Keeping, Settings):
             experiment.steps_per_epoch,
         )
         console.print(report.headline(experiment))
+        if many:
+            console.print(f"PyTorch: DistributedDataParallel, {many}")
         rows = report.epoch_rows(experiment)
         with limit_threads(), track("comparing", experiment.num_steps) as advance:
             result = compare(
@@ -69,6 +105,7 @@ class Compare(Keeping, Settings):
                 self.resync,
                 lambda epoch: rows.add(*report.epoch_row(epoch)),
                 kept,
+                program,
             )
         outputs, trained = Outputs(kept), result.backends["numpy"]
         outputs.write("weights", self.save, lambda path: weights.save(path, trained.weights()))

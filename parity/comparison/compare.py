@@ -27,13 +27,16 @@ def compare(
     resync: bool = False,
     on_epoch: Callable[[Epoch], object] | None = None,
     checkpoints: Checkpoints | None = None,
+    program: Callable[[Experiment], TorchBackend] | None = None,
 ) -> CompareResult:
     """Run the experiment to its end on both backends, whether they diverge or not.
 
     With `resync`, every run is given PyTorch's state after each step. `on_step` hears each step; if
     it returns something true, the run ends there and the result is marked as interrupted.
     `on_epoch` hears each epoch, and what there was of the last one if the run was interrupted. With
-    `checkpoints`, it goes on from the state in them, if there is one, and writes its own.
+    `checkpoints`, it goes on from the state in them, if there is one, and writes its own. `program`
+    makes PyTorch's program, if it is to be another than the recipe's own: then that is under test,
+    too, and the recipe's own is what it is measured against.
 
     Raises
     ------
@@ -42,7 +45,7 @@ def compare(
     FloatingPointError
         If the loss is not finite; it names the step and the first tensor that is not.
     """
-    both, lockstep = lockstep_of(experiment, resync)
+    both, lockstep = lockstep_of(experiment, resync, program)
     result = CompareResult(experiment.settings.dtype, resync, experiment=experiment)
     heard = on_epoch or (lambda _: None)
 
@@ -84,8 +87,16 @@ def answers(experiment: Experiment, backend: RecipeBackend) -> ndarray:
     return np.concatenate([backend.predict(images).argmax(axis=1) for images, _ in portions])
 
 
+def recipe_program(experiment: Experiment) -> TorchBackend:
+    """The recipe in PyTorch, in this process."""
+    settings = experiment.settings
+    return TorchBackend(experiment.recipe, settings.dtype, settings.seed, settings.device)
+
+
 def lockstep_of(
-    experiment: Experiment, resync: bool = False
+    experiment: Experiment,
+    resync: bool = False,
+    program: Callable[[Experiment], TorchBackend] | None = None,
 ) -> tuple[dict[str, RecipeBackend], Lockstep]:
     """Both backends of an experiment, and the lock-step that trains them.
 
@@ -93,13 +104,15 @@ def lockstep_of(
     """
     recipe, settings = experiment.recipe, experiment.settings
     numpy = NumpyBackend(recipe, settings.dtype, settings.seed)
-    torch = TorchBackend(recipe, settings.dtype, settings.seed, settings.device)
+    torch = (program or recipe_program)(experiment)
     numpy.take = torch.take = experiment.take
 
     def kept(case: Reproduction) -> Reproduction:
         (batch,) = case.batch
-        taken = experiment.take(settings.dtype, batch)
-        return replace(case, recipe=recipe, batch=taken, tensors=None)
+        case = replace(case, batch=experiment.take(settings.dtype, batch))
+        if program is not None:  # another than the recipe's: its tensors are kept as they were
+            return case
+        return replace(case, recipe=recipe, tensors=None)
 
     lockstep = Lockstep(
         numpy,
@@ -108,6 +121,7 @@ def lockstep_of(
         experiment.initial,
         order=Order(seed=settings.seed),
         resync=resync,
+        alone=program is not None,
         kept=kept,
     )
     return {"numpy": numpy, "torch": torch}, lockstep

@@ -9,6 +9,9 @@ Up to four runs go in step:
     torch      the one it is compared with
     permuted   torch with each batch in another order: how far rounding alone drives two programs
     reference  torch in float64, for a float32 comparison; in float64, torch is its own reference
+
+Where PyTorch's program is under test as well, because it runs on several processes, a fifth takes
+its part in the rule: `alone`, the same program in one process.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -83,6 +86,8 @@ class Lockstep:
         Whether the PyTorch program can be copied, and cast to float64.
     kept
         What is kept of the case of the first divergence.
+    alone
+        Whether the PyTorch program is under test, too, and its copies are what it should be.
     constant, zero
         Names: weights that are the same before they are copied, tensors that are zero.
 
@@ -102,6 +107,7 @@ class Lockstep:
         order: Order | None,
         copies: tuple[bool, bool] = (True, True),
         resync: bool = False,
+        alone: bool = False,
         constant: Collection[str] = (),
         zero: Collection[str] = (),
         kept: Callable[[Reproduction], Reproduction] = lambda case: case,
@@ -114,6 +120,8 @@ class Lockstep:
         self.backends: dict[str, Backend] = {"numpy": numpy, "torch": torch}
         if can_copy:
             self.backends["permuted"] = torch.copy(dtype)
+        if alone:
+            self.backends["alone"] = torch.copy(dtype)
         if can_cast and dtype != "float64":
             self.backends["reference"] = torch.copy("float64")
         self.seconds = dict.fromkeys(self.backends, 0.0)
@@ -196,7 +204,9 @@ class Lockstep:
         keys = [key for key in torch if key in numpy]
         chosen = {"numpy": numpy, "torch": torch}
         chosen["permuted"] = tensors.get("permuted", torch)
-        chosen["reference"] = tensors.get("reference", torch)
+        chosen["reference"] = tensors.get("reference", tensors.get("alone", torch))
+        if "alone" in tensors:
+            chosen["alone"] = tensors["alone"]
         return {name: {key: found[key] for key in keys} for name, found in chosen.items()}
 
     @cached_property

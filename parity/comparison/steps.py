@@ -73,9 +73,18 @@ class Comparison:
         self.scratch: dict[tuple[int, ...], ndarray] = {}
 
     def step(
-        self, number: int, numpy: Tensors, torch: Tensors, permuted: Tensors, reference: Tensors
+        self,
+        number: int,
+        numpy: Tensors,
+        torch: Tensors,
+        permuted: Tensors,
+        reference: Tensors,
+        alone: Tensors | None = None,
     ) -> StepReport:
-        """Compare one step's tensors; the four mappings have the same keys in the same order.
+        """Compare one step's tensors; the mappings have the same keys in the same order.
+
+        PyTorch's run is an equally valid run. If it is under test as well, as on several processes,
+        that is the one `alone`, and `torch` is held to the same allowance as `numpy`.
 
         Raises
         ------
@@ -119,27 +128,31 @@ class Comparison:
             self.scale[key] = scale = max(scale, SMALLEST[self.dtype.name])
             torch_error = self.distance(torch[key], truth) / scale
             permuted_error = self.distance(permuted[key], truth) / scale
-            if not np.isfinite(torch_error + permuted_error):
+            valid_error = torch_error if alone is None else self.distance(alone[key], truth) / scale
+            if not np.isfinite(valid_error + permuted_error):
                 raise BadCaseError(f"{where} is not finite in PyTorch")
-            self.farthest_torch[key] = max(self.farthest_torch[key], torch_error)
-            self.farthest[key] = max(self.farthest[key], torch_error, permuted_error)
+            self.farthest_torch[key] = max(self.farthest_torch[key], valid_error)
+            self.farthest[key] = max(self.farthest[key], valid_error, permuted_error)
             horizon = HORIZON[self.dtype.name]
             without_noise = allowance(self.dtype.name, 1.0, self.farthest_torch[key])
-            if permuted_error > min(without_noise, horizon) or torch_error > horizon:
+            if permuted_error > min(without_noise, horizon) or valid_error > horizon:
                 report.drifted = True
             allowed = allowance(self.dtype.name, 1.0, self.farthest[key])
 
             numpy_error = self.distance(numpy[key], truth) / scale
-            if not numpy_error <= allowed:  # NaN is not <= anything
-                report.divergence = report.divergence or locate(
-                    number, key, numpy[key], torch[key], reference[key], allowed * scale
-                )
+            tested = {"numpy": numpy_error} | ({} if alone is None else {"torch": torch_error})
+            for name, error in tested.items():
+                if not error <= allowed and report.divergence is None:  # NaN is not <= anything
+                    report.divergence = locate(
+                        number, key, numpy[key], torch[key], reference[key], allowed * scale, name
+                    )
             difference = self.distance(numpy[key], torch[key]) / scale
             raise_to(report.difference, kind, difference)
             raise_to(report.numpy_error, kind, numpy_error)
             raise_to(report.torch_error, kind, torch_error)
-            raise_to(report.used, kind, numpy_error / allowed)
-            report.used_by_tensor[key] = numpy_error / allowed
+            used = float(np.max(list(tested.values()))) / allowed  # NaN if one is
+            raise_to(report.used, kind, used)
+            report.used_by_tensor[key] = used
         return report
 
     def empty(self, reference: Tensors, scales: Mapping[Key, float]) -> dict[Key, str]:
@@ -202,10 +215,16 @@ def raise_to(worst: dict[str, float], kind: str, value: float) -> None:
 
 
 def locate(
-    step: int, key: Key, numpy: ndarray, torch: ndarray, truth: ndarray, tolerance: float
+    step: int,
+    key: Key,
+    numpy: ndarray,
+    torch: ndarray,
+    truth: ndarray,
+    tolerance: float,
+    tested: str = "numpy",
 ) -> Divergence:
-    """The divergence at the element where NumPy is farthest from the truth."""
-    index = worst_element(numpy, truth)
+    """The divergence at the element where the run under test is farthest from the truth."""
+    index = worst_element(numpy if tested == "numpy" else torch, truth)
     phase, tensor = key
     return Divergence(
         step,
