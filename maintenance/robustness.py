@@ -168,8 +168,8 @@ def command_line_row(folder: Path, examples: int) -> Row:
     )
     @given(command_lines())
     def run(arguments: list[str]) -> None:
-        output = io.StringIO()
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        output, error = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(error):
             try:
                 code = parity(arguments)
             except SystemExit as stop:
@@ -177,9 +177,11 @@ def command_line_row(folder: Path, examples: int) -> Row:
             except Exception:  # a user would see this traceback
                 traceback.print_exc()
                 code = 70
+        if code == 2 and len(error.getvalue().splitlines()) != 1:
+            code = 70
         counts[code] += 1
         if code not in CODES:
-            print(arguments, output.getvalue())
+            print(arguments, error.getvalue(), flush=True)
 
     before = Path.cwd()
     os.chdir(folder)
