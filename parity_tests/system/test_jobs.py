@@ -40,6 +40,8 @@ def test_no_calls_are_no_results() -> None:
     ("jobs", "backend", "scheduler", "words"),
     [
         (-1, "loky", "", "jobs is -1"),
+        (10**12, "loky", "", "jobs is 1000000000000"),
+        (0, "dask", "nope", "scheduler is 'nope', expected such as tcp://host:8786"),
         (0, "dask", "", "--backend dask --scheduler ADDRESS"),
         (0, "loky", "tcp://here:1", "--backend dask --scheduler ADDRESS"),
     ],
