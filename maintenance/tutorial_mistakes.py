@@ -213,7 +213,7 @@ def judged(
     """The true loss and accuracy of both models on the held-out images."""
     split = experiment.held_out
     exact, mistaken = (
-        model.evaluate(*experiment.arrays(split, "float64")) for model in (right, wrong)
+        model.evaluate([experiment.arrays(split, "float64")]) for model in (right, wrong)
     )
     yield Finding(name, f"{split} loss after training", exact[0], mistaken[0])
     yield Finding(name, f"{split} accuracy after training", exact[1], mistaken[1], ".2%")
