@@ -86,11 +86,13 @@ false-alarms: export OPENBLAS_NUM_THREADS = 1
 false-alarms: $(INSTALLED)
 	$(BIN)/python -m maintenance.false_alarms $(SEEDS)
 
-# What a kill at any moment, damaged files and odd command lines cost: nothing. About an hour.
+# What a kill at any moment, damaged files and odd command lines cost: nothing. And the memory and
+# time that many images take. About an hour on two cores.
 crash-test: export OMP_NUM_THREADS = 1
 crash-test: export OPENBLAS_NUM_THREADS = 1
 crash-test: $(INSTALLED)
 	$(BIN)/python -m maintenance.crashes --moments 100 --json $(RESULTS)/crashes.json
+	$(BIN)/python -m maintenance.load --json $(RESULTS)/load.json
 	$(BIN)/python -m maintenance.robustness
 
 # A class of 200: right and wrong files, stubs, hostile files and cheats, graded on this machine and

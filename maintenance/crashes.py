@@ -69,7 +69,8 @@ class Crashes:
             if value < 1:
                 raise InputError(f"{name} is {value}, expected at least 1")
         jsonfile.check_writable(self.json)
-        names, found = self.only or tuple(COMMANDS), {}
+        names: tuple[str, ...] = self.only or tuple(COMMANDS)
+        found = {}
         with (
             TemporaryDirectory() as folder,
             ProcessPoolExecutor(self.at_once, get_context("fork")) as pool,

@@ -35,7 +35,7 @@ __all__ = ["Robustness", "kills", "load_rows", "tried"]
 
 Row = tuple[str, str, str, str]  # what was tried, how often, survived, lost
 TITLES = ("what was tried", "times", "survived", "lost")
-LOAD_TITLES = ("command", "images", "memory", "for each image more", "time of a step")
+LOAD_TITLES = ("command", "images", "memory", "for an image", "time of a step")
 LIKE: dict[str, ndarray] = {
     "fc.weight": np.arange(60, dtype=np.float32).reshape(10, 6) / 60,
     "fc.bias": np.ones(10, np.float32),
@@ -65,11 +65,8 @@ def kills() -> Iterator[Row]:
 
 def load_rows() -> Iterator[tuple[str, ...]]:
     """The commands on many images, as `maintenance.load` measured them."""
-    few: dict[str, dict[str, int]] = {}
     for found in json.loads((RESULTS / "load.json").read_text()):
-        first = few.setdefault(found["command"], found)
-        more = found["images"] - first["images"]
-        each = f"{2**20 * (found['MiB'] - first['MiB']) / more:,.0f} bytes" if more else ""
+        each = f"{2**20 * found['MiB'] / found['images']:,.0f} bytes"
         times = ", ".join(f"{name} {ms} ms" for name, ms in found["ms per step"].items())
         yield found["command"], f"{found['images']:,}", f"{found['MiB']} MiB", each, times
 
@@ -171,8 +168,8 @@ def command_line_row(folder: Path, examples: int) -> Row:
     )
     @given(command_lines())
     def run(arguments: list[str]) -> None:
-        output = io.StringIO()
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        output, error = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(error):
             try:
                 code = parity(arguments)
             except SystemExit as stop:
@@ -180,9 +177,11 @@ def command_line_row(folder: Path, examples: int) -> Row:
             except Exception:  # a user would see this traceback
                 traceback.print_exc()
                 code = 70
+        if code == 2 and len(error.getvalue().splitlines()) != 1:
+            code = 70
         counts[code] += 1
         if code not in CODES:
-            print(arguments, output.getvalue())
+            print(arguments, error.getvalue(), flush=True)
 
     before = Path.cwd()
     os.chdir(folder)

@@ -166,8 +166,8 @@ class TorchBackend(RecipeBackend, TorchProgram):
         super().__init__(model, torch_impl.nn.CrossEntropyLoss(), optimizer)
 
     def cross_entropy(self, logits: ndarray, labels: ndarray) -> float:
-        tensors = (torch.from_numpy(array).to(self.device) for array in (logits, labels))
-        return torch.nn.functional.cross_entropy(*tensors).item()
+        input, target = (torch.from_numpy(array).to(self.device) for array in (logits, labels))
+        return torch.nn.functional.cross_entropy(input, target).item()
 
     def moments(self) -> Moments:
         states = self.optimizer.state.values()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from parity.experiment.prepare import Experiment
 
 __all__ = ["Compare"]
+
+OF_A_PAIR = ("recipe", "resync", "json", "report")  # the options that a FILE.py takes
 
 
 @dataclass(kw_only=True)
@@ -199,8 +201,7 @@ class Compare(Keeping, Settings):
 
     def run_file(self, path: Path) -> int:
         """Compare the pair of programs that a file defines."""
-        if self.distributed:
-            raise InputError(f"distributed: got {path}, expected a recipe")
+        self.check_pair()
         from parity.comparison.pair import compare_programs
         from parity.comparison.pair_file import arguments_of
         from parity.pictures.pair import pair_curves
@@ -219,3 +220,18 @@ class Compare(Keeping, Settings):
         outputs.write("json", self.json, lambda where: jsonfile.write(where, result.as_json()))
         outputs.finish()
         return 0 if result.parity else 1
+
+    def check_pair(self) -> None:
+        """Raise InputError for an option that a pair of the user's own does not take."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in OF_A_PAIR or value == field.default:
+                continue
+            why = "makes its programs and batches itself"
+            if field.name in ("checkpoint", "every", "resume"):
+                why = "may keep more from step to step than can be seen and put in a checkpoint"
+            option = field.name.replace("_", "-")
+            raise InputError(
+                f"{option} is {value}, but {self.recipe} {why}; expected only --resync, --json or "
+                "--report with it"
+            )

@@ -4,6 +4,7 @@ What is loaded fits the model in every name, shape and dtype, or none of it is.
 """
 
 import io
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,9 @@ def read(path: Path, limit: int) -> Any:
     try:
         if pickled:
             check_archive(content, limit)
-            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():  # of tensors that are refused below
+                warnings.simplefilter("ignore")
+                return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         tensorfile.check(content)
         return safetensors.torch.load(content)
     except tensorfile.DamagedError as error:

@@ -20,6 +20,7 @@ SIDE = 28
 MODES = ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 MOST_BYTES = 64 << 20  # of the file
 MOST_PIXELS = 1 << 24  # in memory, of 4 bytes each; a JPEG may be decoded at an eighth of its size
+AT_MOST = f"expected at most {MOST_PIXELS // 10**6} million pixels"
 WORKING = 256  # pixels of the longer side while the digit is looked for
 LEAST_CONTRAST = 0.08  # between ink and ground
 NEIGHBOURS = 10_000  # training images that a picture is held against
@@ -103,8 +104,7 @@ def open_grey(path: Path) -> Float[ndarray, "H W"]:
                 picture.draft("RGB", (2 * WORKING, 2 * WORKING))
             if picture.width * picture.height > MOST_PIXELS:
                 raise InputError(
-                    f"image: {path} is {width}x{height} pixels, too many to decode, expected at "
-                    f"most {MOST_PIXELS >> 20} million"
+                    f"image: {path} is {width}x{height} pixels, too large to decode: {AT_MOST}"
                 )
             if picture.mode not in MODES:
                 raise InputError(
@@ -112,7 +112,9 @@ def open_grey(path: Path) -> Float[ndarray, "H W"]:
                 )
             picture.thumbnail((2 * WORKING, 2 * WORKING), Image.Resampling.BOX)
             colored = ImageOps.exif_transpose(picture).convert("RGBA")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:  # of more than 178 million, refused unread
+        raise InputError(f"image: {path} is too large to decode: {AT_MOST}") from error
+    except (OSError, SyntaxError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"image: {path} is damaged or no PNG or JPEG picture") from error

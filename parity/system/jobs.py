@@ -1,5 +1,6 @@
 """Many calls of one function: on the cores of this machine, or on a Dask cluster; by joblib."""
 
+import re
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -56,6 +57,8 @@ class Pool:
                 f"scheduler is {self.scheduler!r} and backend is {self.backend!r}, expected "
                 "--backend dask --scheduler ADDRESS, or neither"
             )
+        if self.scheduler and not re.fullmatch(r"(tcp|tls|ws|wss)://.+:\d+", self.scheduler):
+            raise InputError(f"scheduler is {self.scheduler!r}, expected such as tcp://host:8786")
 
     def run(
         self, function: Callable[[T], Any], arguments: Sequence[T]
@@ -65,7 +68,7 @@ class Pool:
         A call in which its worker ended gives `Lost`; the others go on in new workers. What the
         function raises is raised here and ends the rest. Leaving the iterator stops the workers.
         """
-        with self.workers() as (calls, count):
+        with self.workers(len(arguments)) as (calls, count):
             waiting, suspects = list(range(len(arguments))), 0
             while waiting:
                 # After a worker ended, those that may have been at work go on one at a time: the
@@ -95,13 +98,16 @@ class Pool:
         return BrokenProcessPool
 
     @contextmanager
-    def workers(self) -> Iterator[tuple[Callable[..., Any], int]]:
-        """What makes calls (function, [(index, argument)]) in workers; how many run at a time."""
+    def workers(self, most: int) -> Iterator[tuple[Callable[..., Any], int]]:
+        """What makes calls (function, [(index, argument)]) in workers; how many run at a time.
+
+        Of this machine's processes there are at most so many.
+        """
         if self.backend == "dask":
             with cluster(self.scheduler) as (dask, count), joblib.parallel_config(dask):
                 yield lambda *call: generator(*call, pre_dispatch=2 * count), 2 * count
             return
-        count = self.jobs or joblib.cpu_count()
+        count = max(1, min(self.jobs or joblib.cpu_count(), most))
         # One process would be this one, and a file that brings it down would end the run.
         processes = max(count, 2)
         options: dict[str, Any] = {"inner_max_num_threads": 1, "initializer": ignore_interrupts}

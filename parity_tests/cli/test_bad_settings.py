@@ -37,6 +37,12 @@ INTEGERS = [-(2**63), -1, 0, 1, 2, 3, 10**12, 2**31 * 10**3, 2**63, 2**64, 10**4
 FLOATS = ["nan", "inf", "-inf", "-1", "0", "5e-324", "1e-3", "0.1", "1", "3e38", "1e308", "1e400"]
 RECIPES = ["tutorial", "feedforward", "linear-adam"]
 # fmt: off
+# What gets a command line past its checks, by the name of the option.
+GOOD = {
+    "json": "new.json", "save": "new.safetensors", "picture": "new.png", "load": "w.safetensors",
+    "report": "folder", "image": "3", "file": "homework.py", "seed": "1", "lr": "0.1",
+    "weight_decay": "0.01", "batch_size": "20", "train_size": "100", "epochs": "1", "every": "2",
+}
 PATHS = [
     "new.json", "new.png", "new.safetensors", "w.safetensors", "digit.png", "homework.py", "folder",
     "folder/new.json", "none/new.json", "pipe", "circle", "/dev/null", "/dev/full", "/dev/zero",
@@ -74,7 +80,10 @@ def option(name: str, hint: Any) -> st.SearchStrategy[list[str]]:
         if name == "recipe":
             return st.sampled_from([*RECIPES * 3, "nope"]).map(lambda word: [word])
         return words(hint)
-    return words(hint).map(lambda values: [flag, *values])
+    values = words(hint)
+    if name in GOOD:
+        values = st.one_of(st.just([GOOD[name]]), values)
+    return values.map(lambda values: [flag, *values])
 
 
 @st.composite

@@ -54,7 +54,7 @@ def signal_after(step: int, number: int, monkeypatch: pytest.MonkeyPatch) -> Non
     def after(self: Checkpoints, at: int, ends: bool, state: Callable[[], Any]) -> None:
         exact(self, at, ends, state)
         if at == step:
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)  # in this thread: sent to the process, it may come late
 
     monkeypatch.setattr(Checkpoints, "after", after)
 

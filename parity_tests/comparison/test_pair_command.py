@@ -52,3 +52,18 @@ def test_a_file_without_a_pair_is_refused(
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == "numpy-torch-parity 0.2.0\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--checkpoint=kept", "checkpoint is kept, but pair.py may keep more from step to step"),
+        ("--resume=kept", "resume is kept, but pair.py may keep more from step to step"),
+        ("--epochs=3", "epochs is 3, but pair.py makes its programs and batches itself"),
+    ],
+)
+def test_an_option_that_a_pair_does_not_take_is_refused(
+    pair: Path, capsys: pytest.CaptureFixture[str], option: str, message: str
+) -> None:
+    assert main(["compare", pair.name, option]) == 2
+    assert message in capsys.readouterr().err

@@ -174,9 +174,8 @@ def test_a_time_limit_is_above_zero(alone: None, capsys: pytest.CaptureFixture[s
 
 
 def test_a_file_is_not_distributed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "distributed: got pair.py, expected a recipe" in error_of(
-        capsys, "pair.py", "--distributed"
-    )
+    found = error_of(capsys, "pair.py", "--distributed")
+    assert "distributed is True, but pair.py makes its programs and batches itself" in found
 
 
 @pytest.mark.parametrize("gpus", [0, 3])

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,9 +114,13 @@ def test_predict_shows_the_image_and_both_answers(run: Run, model: str) -> None:
 
 
 def test_without_a_file_the_recipe_is_trained_first(run: Run) -> None:
-    code, out, _ = run("predict", "0", "--recipe", "tutorial", "--epochs", "1")
+    command = ("predict", "0", "--recipe", "tutorial")
+    code, out, _ = run(*command, "--epochs", "1", "--save", "w.safetensors", "--json", "first.json")
     assert code == 0
     assert "No --load, so tutorial was trained first: 1 epoch of digits" in out
+    assert run(*command, "--load", "w.safetensors", "--json", "again.json")[0] == 0
+    first, again = (json.loads(Path(f"{name}.json").read_text()) for name in ("first", "again"))
+    assert first["probabilities"] == again["probabilities"]
 
 
 @pytest.mark.parametrize(
@@ -337,7 +342,7 @@ BAD = [
     ),
     (
         ("predict", "vast.png", "--recipe", "feedforward"),
-        "image: vast.png is 8000x8000 pixels, expected at most 50 million",
+        "image: vast.png is 8000x8000 pixels, too large to decode: expected at most 16 million",
     ),
     (
         ("predict", "cut.png", "--recipe", "feedforward"),
@@ -402,7 +407,8 @@ def test_answers_of_zero_throughout_agree(dtype: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("large.png", "is 13000x13000 pixels, expected at most 50 million"),
+        ("large.png", "is 13000x13000 pixels, too large to decode: expected at most 16 million"),
+        ("bomb.png", "is too large to decode: expected at most 16 million pixels"),
         ("sparse.png", "has 42,949,672,960 bytes, expected at most 67,108,864"),
         ("pipe.png", "expected an index or a picture file that is there"),
         ("zero.png", "expected an index or a picture file that is there"),
@@ -413,6 +419,10 @@ def test_a_picture_that_is_too_large_or_no_file_is_refused_unread(
     run: Run, model: str, name: str, message: str
 ) -> None:
     Image.new("1", (13000, 13000)).save("large.png")
+    large = bytearray(Path("large.png").read_bytes())
+    large[16:24] = 2 * (40_000).to_bytes(4, "big")  # a header that lies
+    large[29:33] = zlib.crc32(large[12:29]).to_bytes(4, "big")
+    Path("bomb.png").write_bytes(large)
     with open("sparse.png", "wb") as file:
         file.truncate(40 << 30)
     os.mkfifo("pipe.png")
@@ -421,3 +431,13 @@ def test_a_picture_that_is_too_large_or_no_file_is_refused_unread(
     code, out, error = run("predict", name, "--recipe", "feedforward", "--load", model)
     assert (code, out, len(error.splitlines())) == (2, "", 1)
     assert message in error
+
+
+def test_a_large_jpeg_is_decoded_at_an_eighth_of_its_size_or_not_at_all(tmp_path: Path) -> None:
+    large = Image.new("L", (6000, 6000), 255)
+    large.paste(0, (2800, 1500, 3200, 4500))
+    large.save(tmp_path / "plain.jpg")
+    large.save(tmp_path / "progressive.jpg", progressive=True)
+    assert "found 25-75% down" in read_image(tmp_path / "plain.jpg").done
+    with pytest.raises(InputError, match="is 6000x6000 pixels, too large to decode"):
+        read_image(tmp_path / "progressive.jpg")

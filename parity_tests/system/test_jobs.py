@@ -41,6 +41,7 @@ def test_no_calls_are_no_results() -> None:
     [
         (-1, "loky", "", "jobs is -1"),
         (100_000, "loky", "", "jobs is 100000, expected 1 to"),
+        (0, "dask", "nope", "scheduler is 'nope', expected such as tcp://host:8786"),
         (0, "dask", "", "--backend dask --scheduler ADDRESS"),
         (0, "loky", "tcp://here:1", "--backend dask --scheduler ADDRESS"),
     ],
