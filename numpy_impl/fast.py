@@ -187,6 +187,11 @@ def portions(
         yield input, target, len(part) / length
 
 
+def portion_of(model: Any) -> int | None:
+    """How many images the model is best given at a time; None for all, and if it does not say."""
+    return getattr(model, "portion", None)
+
+
 def joined(parts: list[ndarray]) -> ndarray:
     """The parts one after the other, as one array; one that is alone as it is."""
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

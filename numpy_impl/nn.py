@@ -44,8 +44,6 @@ class Parameter:
 class Module:
     """What layers and models share: the walk over their parameters, and their state as a dict."""
 
-    portion: int | None = None  # of a batch that are best trained on at a time; None for all
-
     def forward(self, input: Float[ndarray, "N ..."]) -> Float[ndarray, "N ..."]:
         """The output for a batch; keeps what `backward` needs."""
         raise NotImplementedError
