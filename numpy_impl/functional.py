@@ -177,7 +177,7 @@ def entropy(
     exp = np.exp(shifted)
     total = exp.sum(axis=0)  # (N,)
     losses = np.log(total) - shifted[target, np.arange(len(target))]
-    grad = exp / total - fast.onehot(target, *input.shape[1:], input.dtype)
+    grad = exp / total - fast.onehot(target, input.shape[1], input.dtype)
     return losses, grad.T
 
 

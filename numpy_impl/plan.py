@@ -131,16 +131,17 @@ class Plan:
         N, out, Ho, Wo = self.output
         down, across = (list(grids_along(*axis)) for axis in self.axes)
         above, left = ((kernel - 1) // stride for _, _, kernel, stride in self.axes)
-        height = max([above + Ho, *(y.first + y.count + y.taps - 1 for y in down)])
-        width = max([left + Wo, *(x.first + x.count + x.taps - 1 for x in across)])
+        height = max([above + Ho, *(y.first + y.length + y.taps - 1 for y in down)])
+        width = max([left + Wo, *(x.first + x.length + x.taps - 1 for x in across)])
         around = np.zeros((height, width, out, N), self.dtype)
-        copies, grids = [], []
+        copies: Copies = []
+        grids: list[tuple[Slices, Slices, ndarray]] = []
         for y in down:
-            rows = np.empty((y.count, width, y.taps * out, N), self.dtype)
+            rows = np.empty((y.length, width, y.taps * out, N), self.dtype)
             for i, part in enumerate(np.split(rows, y.taps, axis=2)):
-                copies.append((part, around[y.first + i : y.first + i + y.count]))
+                copies.append((part, around[y.first + i : y.first + i + y.length]))
             for x in across:
-                seen = windows(rows[:, x.first :], (y.count, x.count), x.taps, (1, 1))
+                seen = windows(rows[:, x.first :], (y.length, x.length), x.taps, (1, 1))
                 taps = slice(None), slice(None), y.through, x.through
                 grids.append(((y.pixels, x.pixels), taps, seen))
         return around[above : above + Ho, left : left + Wo], copies, grids
@@ -150,7 +151,7 @@ class Along(NamedTuple):
     """The pixels of a grid along one axis."""
 
     pixels: slice
-    count: int  # of the pixels
+    length: int  # how many pixels
     through: slice  # the taps through which they are seen, the last first
     taps: int  # how many these are
     first: int  # where dy, with zeros around it, is seen by the first pixel through the last tap
