@@ -154,8 +154,8 @@ class Conv2d(Module):
     def forward(self, input: Float[ndarray, "N in H W"]) -> Float[ndarray, "N out Ho Wo"]:
         """(N, in, H, W) to (N, out, Ho, Wo); the unfolded input serves the backward, too."""
         weight, bias = self.weight.data, self.bias.data
-        self.plan = self.plans(input, weight, bias, self.stride, self.padding)
-        return convolution.convolve(input, weight, bias, self.plan)
+        plan = self.plan = self.plans(input, weight, bias, self.stride, self.padding)
+        return convolution.convolve(input, weight, bias, plan)
 
     def backward(
         self, grad_output: Float[ndarray, "N out Ho Wo"], needs_input_grad: bool = True

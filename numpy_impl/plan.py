@@ -11,6 +11,7 @@ H x W. K is kH kW C.
 
 import functools
 from collections.abc import Callable, Iterator
+from threading import get_ident
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -173,19 +174,22 @@ def grids_along(size: int, padding: int, kernel: int, stride: int) -> Iterator[A
 
 
 class Plans:
-    """The plans that a layer made last, by the shape and dtype of their images."""
+    """The plans that a layer made last, by the shape and dtype of their images.
+
+    Each thread has its own: two may ask one model for predictions at the same time.
+    """
 
     def __init__(self, make: Callable[..., Plan]) -> None:
         self.make, self.kept = make, dict[Any, Plan]()
 
     def __call__(self, input: Float[ndarray, "N C H W"], *arguments: Any) -> Plan:
         """The plan for these images; `make(input, *arguments)` if there is none."""
-        key = np.shape(input), getattr(input, "dtype", None)
+        key = np.shape(input), getattr(input, "dtype", None), get_ident()
         plan = self.kept.get(key)
         if plan is None:
             plan = self.make(input, *arguments)
-            if len(self.kept) == KEPT:
-                del self.kept[next(iter(self.kept))]
+            for oldest in list(self.kept)[: 1 - KEPT]:
+                self.kept.pop(oldest, None)
             self.kept[key] = plan
         return plan
 

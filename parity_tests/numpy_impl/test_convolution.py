@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -213,7 +214,7 @@ def test_a_layer_keeps_a_few_plans() -> None:
     layer = nn.Conv2d(1, 2, 3)
     for size in (6, 5, 4, 6, 3, 2):
         layer(np.ones((size, 1, 5, 6), np.float32))
-    assert [shape[0] for shape, _ in layer.plans.kept] == [5, 4, 3, 2]
+    assert [shape[0] for shape, *_ in layer.plans.kept] == [5, 4, 3, 2]
     plan = layer.plan
     layer(np.ones((2, 1, 5, 6), np.float32))
     assert layer.plan is plan
@@ -226,6 +227,15 @@ def layer_of(call: Call) -> nn.Conv2d:
     bias = call.inputs.get("bias", np.zeros(len(weight)))
     layer.load_state_dict({"weight": weight, "bias": bias})
     return layer
+
+
+def test_each_thread_has_a_plan_of_its_own() -> None:
+    layer, images = nn.Conv2d(1, 2, 3), np.ones((4, 1, 5, 6), np.float32)
+    layer(images)
+    plan = layer.plan
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(layer, images).result()
+    assert layer.plan is not plan
 
 
 @given(call=CALLS["conv2d"])
