@@ -36,9 +36,12 @@ def blocks(length: int, size: int) -> list[slice]:
 
 def matmul(input: Float[ndarray, "N in"], weight: Float[ndarray, "out in"]) -> ndarray:
     """x Wᵀ (N, out), in blocks of rows."""
+    parts = blocks(len(input), weight.size)
+    if len(parts) == 1:
+        return np.matmul(input, weight.T, order="C")
     output = np.empty((len(input), len(weight)), input.dtype)
-    for rows in blocks(len(input), weight.size):
-        np.dot(input[rows], weight.T, out=output[rows])
+    for rows in parts:
+        np.matmul(input[rows], weight.T, out=output[rows])
     return output
 
 
@@ -119,14 +122,19 @@ def adam_update(
     return out
 
 
-def positive_part(input: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+def positive_part(
+    input: Float[ndarray, "*shape"], out: Float[ndarray, "*shape"] | None
+) -> Float[ndarray, "*shape"]:
     """max(x, 0), compared with an array of zeros that becomes the result.
 
     Compared with the number 0 the images of a batch take twice as long: 310 instead of 150 µs for
-    800,000 numbers.
+    800,000 numbers. In place, zeros for one pixel of all images are enough, and stay in the cache.
     """
-    output = np.zeros_like(input)
-    return np.maximum(input, output, out=output)
+    if out is None:
+        out = np.zeros_like(input)
+        return np.maximum(input, out, out=out)
+    pixel = input[:, :, :1, :1] if input.ndim == 4 else input
+    return np.maximum(input, np.zeros_like(pixel), out=out)
 
 
 def shifted(input: Float[ndarray, "*shape"], dim: int) -> Float[ndarray, "*moved"]:
@@ -177,6 +185,11 @@ def portions(
         target = labels.take(part)  # which raises IndexError, so `wrap` below meets none
         input = images.take(part, axis=0, out=room[: len(part)], mode="wrap")
         yield input, target, len(part) / length
+
+
+def portion_of(model: Any) -> int | None:
+    """How many images the model is best given at a time; None for all, and if it does not say."""
+    return getattr(model, "portion", None)
 
 
 def joined(parts: list[ndarray]) -> ndarray:

@@ -66,11 +66,11 @@ class ConvNet(nn.Module):
     def __init__(self, num_classes: int, *, dtype: Any = np.float32, rng: nn.RNG = None) -> None:
         rng = rng or np.random.default_rng()
         self.conv1 = nn.Conv2d(1, 16, 3, stride=2, padding=1, dtype=dtype, rng=rng)
-        self.relu1 = nn.ReLU()
+        self.relu1 = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(16, 16, 3, stride=2, padding=1, dtype=dtype, rng=rng)
-        self.relu2 = nn.ReLU()
+        self.relu2 = nn.ReLU(inplace=True)
         self.conv3 = nn.Conv2d(16, num_classes, 3, stride=2, padding=1, dtype=dtype, rng=rng)
-        self.relu3 = nn.ReLU()
+        self.relu3 = nn.ReLU(inplace=True)
         self.pool = nn.AvgPool2d(4)
 
     @checked()

@@ -11,6 +11,7 @@ H x W. K is kH kW C.
 
 import functools
 from collections.abc import Callable, Iterator
+from threading import get_ident
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -131,16 +132,17 @@ class Plan:
         N, out, Ho, Wo = self.output
         down, across = (list(grids_along(*axis)) for axis in self.axes)
         above, left = ((kernel - 1) // stride for _, _, kernel, stride in self.axes)
-        height = max([above + Ho, *(y.first + y.count + y.taps - 1 for y in down)])
-        width = max([left + Wo, *(x.first + x.count + x.taps - 1 for x in across)])
+        height = max([above + Ho, *(y.first + y.length + y.taps - 1 for y in down)])
+        width = max([left + Wo, *(x.first + x.length + x.taps - 1 for x in across)])
         around = np.zeros((height, width, out, N), self.dtype)
-        copies, grids = [], []
+        copies: Copies = []
+        grids: list[tuple[Slices, Slices, ndarray]] = []
         for y in down:
-            rows = np.empty((y.count, width, y.taps * out, N), self.dtype)
+            rows = np.empty((y.length, width, y.taps * out, N), self.dtype)
             for i, part in enumerate(np.split(rows, y.taps, axis=2)):
-                copies.append((part, around[y.first + i : y.first + i + y.count]))
+                copies.append((part, around[y.first + i : y.first + i + y.length]))
             for x in across:
-                seen = windows(rows[:, x.first :], (y.count, x.count), x.taps, (1, 1))
+                seen = windows(rows[:, x.first :], (y.length, x.length), x.taps, (1, 1))
                 taps = slice(None), slice(None), y.through, x.through
                 grids.append(((y.pixels, x.pixels), taps, seen))
         return around[above : above + Ho, left : left + Wo], copies, grids
@@ -150,7 +152,7 @@ class Along(NamedTuple):
     """The pixels of a grid along one axis."""
 
     pixels: slice
-    count: int  # of the pixels
+    length: int  # how many pixels
     through: slice  # the taps through which they are seen, the last first
     taps: int  # how many these are
     first: int  # where dy, with zeros around it, is seen by the first pixel through the last tap
@@ -172,19 +174,22 @@ def grids_along(size: int, padding: int, kernel: int, stride: int) -> Iterator[A
 
 
 class Plans:
-    """The plans that a layer made last, by the shape and dtype of their images."""
+    """The plans that a layer made last, by the shape and dtype of their images.
+
+    Each thread has its own: two may ask one model for predictions at the same time.
+    """
 
     def __init__(self, make: Callable[..., Plan]) -> None:
         self.make, self.kept = make, dict[Any, Plan]()
 
     def __call__(self, input: Float[ndarray, "N C H W"], *arguments: Any) -> Plan:
         """The plan for these images; `make(input, *arguments)` if there is none."""
-        key = np.shape(input), getattr(input, "dtype", None)
+        key = np.shape(input), getattr(input, "dtype", None), get_ident()
         plan = self.kept.get(key)
         if plan is None:
             plan = self.make(input, *arguments)
-            if len(self.kept) == KEPT:
-                del self.kept[next(iter(self.kept))]
+            for oldest in list(self.kept)[: 1 - KEPT]:
+                self.kept.pop(oldest, None)
             self.kept[key] = plan
         return plan
 

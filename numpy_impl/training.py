@@ -14,7 +14,7 @@ from numpy import ndarray
 from numpy_impl import functional as F
 from numpy_impl import nn
 from numpy_impl.checks import not_finite
-from numpy_impl.fast import gather, joined, without_warnings
+from numpy_impl.fast import gather, joined, portion_of, without_warnings
 from numpy_impl.optim import Optimizer
 
 __all__ = ["Evaluation", "Step", "evaluate", "fit", "predict", "steps"]
@@ -52,7 +52,7 @@ def steps(
     if len(images) != len(labels):
         raise ValueError(f"labels has length {len(labels)}, expected {len(images)} as images has")
     criterion = nn.CrossEntropyLoss()
-    for number, batch in enumerate(gather(images, labels, batches, model.portion), start=first):
+    for number, batch in enumerate(gather(images, labels, batches, portion_of(model)), start=first):
         optimizer.zero_grad()
         loss, outputs = 0.0, []
         for input, target, share in batch:  # whole, or a portion at a time: gradients add up
@@ -106,6 +106,6 @@ def predict(
         raise ValueError(
             f"predict: got {len(images)} images and batch_size {batch_size}, expected at least 1"
         )
-    batch_size = min(batch_size, model.portion or batch_size)
+    batch_size = min(batch_size, portion_of(model) or batch_size)
     starts = range(0, len(images), batch_size)
     return np.concatenate([model(images[start : start + batch_size]) for start in starts])

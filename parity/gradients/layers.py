@@ -130,11 +130,11 @@ def check_layer(
 
     def f(input: ndarray, *arrays: ndarray) -> ndarray:
         give(layer, arrays)
-        return layer(input)
+        return layer(input.copy())  # it may work in place
 
     def backward(grad_output: ndarray, input: ndarray, *arrays: ndarray) -> tuple[Any, ...]:
         f(input, *arrays)
-        grad_input = layer.backward(grad_output)
+        grad_input = layer.backward(grad_output.copy())
         return grad_input, *(parameter.grad for parameter in layer.parameters())
 
     def its_mirror(input: torch.Tensor, *tensors: torch.Tensor) -> torch.Tensor:

@@ -355,7 +355,7 @@ ROWS = [
         result(lambda v, g, *_: np.maximum(g, 0)),
         "cnn-adam", BACK, "relu_backward", "relu-mask-from-gradient"),
     Row("ReLU gradient 1 at 0", F, "relu_backward",
-        lambda right: lambda g, y: np.where(y >= 0, g, 0),
+        lambda right: lambda g, y, **_: np.where(y >= 0, g, 0),
         "cnn-adam", BACK, "relu_backward", "relu-mask-missing"),
     Row("a later layer updated early", models.FeedForward, "backward", updated_early,
         "feedforward", BACK, "FeedForward", None),

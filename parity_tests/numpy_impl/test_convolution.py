@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -190,7 +191,7 @@ def test_a_plan_keeps_nothing_of_the_call_before(call: Call, again: Call) -> Non
     for parameter in (*used.parameters(), *fresh.parameters()):
         parameter.grad = None
     grads = [layer.backward(call.grad_output) for layer in (used, fresh)]
-    np.testing.assert_array_equal(*grads)
+    np.testing.assert_array_equal(grads[0], grads[1])
     for mine, expected in zip(used.parameters(), fresh.parameters(), strict=True):
         np.testing.assert_array_equal(mine.grad, expected.grad)
 
@@ -211,9 +212,9 @@ def test_a_copy_of_a_layer_works_in_memory_of_its_own(clone: Any) -> None:
 
 def test_a_layer_keeps_a_few_plans() -> None:
     layer = nn.Conv2d(1, 2, 3)
-    for size in (5, 4, 5, 3, 5, 2):
+    for size in (6, 5, 4, 6, 3, 2):
         layer(np.ones((size, 1, 5, 6), np.float32))
-    assert [shape[0] for shape, _ in layer.plans.kept] == [4, 3, 2]
+    assert [shape[0] for shape, *_ in layer.plans.kept] == [5, 4, 3, 2]
     plan = layer.plan
     layer(np.ones((2, 1, 5, 6), np.float32))
     assert layer.plan is plan
@@ -226,6 +227,15 @@ def layer_of(call: Call) -> nn.Conv2d:
     bias = call.inputs.get("bias", np.zeros(len(weight)))
     layer.load_state_dict({"weight": weight, "bias": bias})
     return layer
+
+
+def test_each_thread_has_a_plan_of_its_own() -> None:
+    layer, images = nn.Conv2d(1, 2, 3), np.ones((4, 1, 5, 6), np.float32)
+    layer(images)
+    plan = layer.plan
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(layer, images).result()
+    assert layer.plan is not plan
 
 
 @given(call=CALLS["conv2d"])

@@ -323,6 +323,18 @@ def test_layers_without_parameters(layer: str) -> None:
     assert_close("gradient", ours.backward(grad_output), leaf.grad.numpy())
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 5, 7), (4, 3), (6,)])
+def test_a_relu_in_place_gives_the_same_where_its_arguments_were(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    images, grad = (np.asarray(rng.standard_normal(shape)) for _ in range(2))
+    layer, inplace = nn.ReLU(), nn.ReLU(inplace=True)
+    expected, expected_grad = layer(images), layer.backward(grad)
+    assert inplace(images) is images
+    np.testing.assert_array_equal(images, expected)
+    assert inplace.backward(grad) is grad
+    np.testing.assert_array_equal(grad, expected_grad)
+
+
 def test_the_loss_as_a_layer() -> None:
     rng = np.random.default_rng(0)
     logits, target = uniform(rng, (4, CLASSES), 1.0), rng.integers(0, CLASSES, 4)

@@ -121,14 +121,18 @@ def test_portions_make_the_step_of_the_whole_batch(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     images, labels = batch(name, "float64", seed=1, n=N)
-    runs, lengths = [], []
+    runs: list[Any] = []
+    lengths: list[int] = []
     for portion in (None, 4):
         model = make_model("numpy", name)
-        monkeypatch.setattr(model, "portion", portion, raising=False)
         forward = model.forward
-        monkeypatch.setattr(
-            model, "forward", lambda x, f=forward: (lengths.append(len(x)), f(x))[1]
-        )
+
+        def noting(input: ndarray, forward: Any = forward) -> ndarray:
+            lengths.append(len(input))
+            return forward(input)
+
+        monkeypatch.setattr(model, "portion", portion, raising=False)
+        monkeypatch.setattr(model, "forward", noting)
         run = numpy_impl.training.steps(
             model, sgd("numpy", model), images, labels, [np.arange(10), np.arange(10, N)]
         )
