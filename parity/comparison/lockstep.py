@@ -216,8 +216,8 @@ class Lockstep:
             elif self.resync:
                 weights = copied(self.numpy.weights())
             else:
-                found = tensors["numpy"].items()
-                weights = copied({name: array for (phase, name), array in found if phase == "step"})
+                mine = tensors["numpy"].items()
+                weights = copied({name: array for (phase, name), array in mine if phase == "step"})
 
     def run(self, name: str, backend: Backend, done: int) -> Iterator[TrainingStep]:
         """The steps of a run after those done."""

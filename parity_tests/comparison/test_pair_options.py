@@ -279,14 +279,16 @@ def test_what_is_wrong_while_it_rests_is_found_as_if_it_did_not(
         linear = Linear("float32")
 
         def spoil(report: Any, linear: Linear = linear) -> None:
-            linear.factor = np.float32(1 + off * (report.number == 3))
+            linear.factor = 1 + off * (report.number == 3)
 
         result = parity.compare(linear.program(), net(), BATCHES, on_step=spoil)
         found.append(result.first_divergence)
         assert result.measured is None
-    assert found[0] is not None
-    assert (found[0].step, found[0].tensor) == (4, "bias")
-    assert found[0].truth == found[1].truth
+    resting, along = found
+    assert resting is not None
+    assert along is not None
+    assert (resting.step, resting.tensor) == (4, "bias")
+    assert resting.truth == along.truth
 
 
 def test_it_wakes_where_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
