@@ -102,6 +102,7 @@ class TorchProgram(Backend):
         self.views: dict[str, tuple[int, ndarray]] = {}  # weights: their addresses, as arrays
         self.began: dict[str, int] = {}  # when each module was first called, and gave its output
         self.ended: dict[str, int] = {}
+        self.turns: dict[str, int] = {}  # the same by tensor, once it was asked for
 
     def copy(self, dtype: str) -> "TorchProgram":
         """Another program in the same state, which shares nothing with this one."""
@@ -261,10 +262,18 @@ class TorchProgram(Backend):
                 module.register_forward_hook(noted(name, self.ended)),
             ]
 
+    def turn(self, tensor: str) -> int:
+        """When a module gave its output, or was called with its parameters; 0 if it never was."""
+        if tensor not in self.turns:
+            module, _, last = tensor.rpartition(".")
+            times = self.ended if last == "output" else self.began
+            self.turns[tensor] = times.get(module, 0)
+        return self.turns[tensor]
+
     def run(self, batches: Iterable[Batch], first: int = 1) -> Iterator[TrainingStep]:
+        self.model.train()
         for number, batch in enumerate(batches, start=first):
             self.watched.clear()
-            self.model.train()
             output, loss = self.one_step(self.as_tensors(batch))
             while self.noting:
                 self.noting.pop().remove()
@@ -286,8 +295,10 @@ class TorchProgram(Backend):
 
     def one_step(self, batch: Batch) -> tuple[Any, Any]:
         """Train one step; the output, None if the user's own step does not say, and the loss."""
-        with warnings.catch_warnings() if self.is_copy and self.scheduler else nullcontext():
-            if self.is_copy and self.scheduler:  # which warns of having been copied
+        copied = self.is_copy and self.scheduler is not None
+        first = copied and getattr(self.scheduler, "last_epoch", 0) <= 0
+        with warnings.catch_warnings() if first else nullcontext():
+            if first:  # the scheduler warns of having been copied
                 warnings.simplefilter("ignore")
             if self.step is not None:
                 result = call_with(self.step, batch, self)
@@ -312,7 +323,9 @@ class TorchProgram(Backend):
     def evaluate_on(self, *inputs: Any) -> dict[str, ndarray]:
         """The output in evaluation."""
         self.model.eval()
-        return named_arrays(self.output_name, as_numpy(self.model(*self.as_tensors(inputs))))
+        output = as_numpy(self.model(*self.as_tensors(inputs)))
+        self.model.train()
+        return named_arrays(self.output_name, output)
 
     def as_tensors(self, batch: Batch) -> Batch:
         """The batch as tensors of this program's dtype on its device; all integers as int64."""

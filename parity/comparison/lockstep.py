@@ -7,9 +7,10 @@ Up to four runs go in step:
 
     numpy      the one under test
     torch      the one it is compared with
-    permuted   torch with each batch in another order: how far rounding alone drives two programs;
-               of a user's pair it starts when it is needed
+    permuted   torch with each batch in another order: how far rounding alone drives two programs
     reference  torch in float64, for a float32 comparison; in float64, torch is its own reference
+
+Of a user's pair the last two wait until the rule needs them.
 
 Where PyTorch's program is under test as well, because it runs on several processes, a fifth takes
 its part in the rule: `alone`, the same program in one process.
@@ -21,6 +22,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import combinations, islice
 from time import perf_counter
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -33,7 +35,9 @@ from parity.comparison.steps import Comparison, Key, StepReport
 from parity.errors import BadCaseError
 from parity.tolerance.perturbed import RUNS, moved, reordered, rounded
 
-__all__ = ["Lockstep", "Order"]
+__all__ = ["MEASURED", "Lockstep", "Order"]
+
+MEASURED = 50  # steps of a user's pair in which the float64 run goes along in any case
 
 
 class Order:
@@ -93,7 +97,8 @@ class Lockstep:
         Names: weights that are the same before they are copied, tensors that are zero.
     late
         Whether the permuted run waits until NumPy is farther off than the rule allows without it,
-        and then is taken through all steps so far. Until then nothing depends on it.
+        and the float64 run rests after the first steps until then. They are taken through the steps
+        that they have missed. Nothing depends on them before.
 
     Raises
     ------
@@ -129,10 +134,12 @@ class Lockstep:
             self.backends["alone"] = torch.copy(dtype)
         if can_cast and dtype != "float64":
             self.backends["reference"] = torch.copy("float64")
-        # What the late run is measured by, the reference once more; and PyTorch some steps behind,
-        # which is taken on when somebody asks for the state before a step.
-        self.again = torch.copy("float64" if can_cast else dtype) if late and can_copy else None
-        self.behind = torch.copy(dtype) if late and can_copy else None
+        # What late runs are measured by: PyTorch from the start, and its float64 run from there.
+        # The one is some steps behind, too: it knows the state before a step.
+        late = late and can_copy
+        self.behind = torch.copy(dtype) if late else None
+        self.again = torch.copy("float64") if late and "reference" in self.backends else None
+        self.before: tuple[int, Any] = (0, None)  # a step, and PyTorch's state before it
         self.seconds = dict.fromkeys(self.backends, 0.0)
         self.reproduction: Reproduction | None = None  # what reproduces the first divergence
         self.spare = torch.copy(dtype) if can_copy else None  # for perturbed runs of a step
@@ -148,11 +155,12 @@ class Lockstep:
         self.check_that_nothing_is_shared()
         self.permuted: Backend | None = None  # while it waits
         self.behind_run: Iterator[TrainingStep] = iter(())
-        if self.again is not None and self.behind is not None:
-            self.again.load(initial)
-            self.behind.load(initial)
+        self.behind_done = 0
+        self.resting: tuple[Backend, Iterator[TrainingStep]] | None = None  # the float64 run
+        for backend in filter(None, (self.behind, self.again)):
+            backend.load(initial)
+        if self.behind is not None:
             self.behind_run = self.behind.run(self.batches)
-            self.behind_done = 0
             self.permuted = self.backends.pop("permuted")
 
     def steps(self) -> Iterator[StepReport]:
@@ -175,6 +183,9 @@ class Lockstep:
                 self.reproduction_of(number, batch, weights) if weights is not None else None
             )
             drift = dict(comparison.farthest)
+            if self.permuted is not None and number == MEASURED + 1 and "reference" in runs:
+                self.resting = self.backends.pop("reference"), runs.pop("reference")
+                comparison.resting = True
             tensors = self.compute(number, runs)
             if number in (done + 1, len(self.batches)) and self.fingerprint() != inputs:
                 raise BadCaseError(
@@ -182,9 +193,15 @@ class Lockstep:
                     "every run is given the same"
                 )
             report = comparison.step(number, **tensors)
+            if report.divergence is not None and self.resting is not None:
+                runs["reference"], found = self.wake(number)
+                tensors["reference"] = {key: found[key] for key in tensors["torch"]}
+                report = comparison.step(number, **tensors)
             if report.divergence is not None and self.permuted is not None:
-                runs["permuted"], drift, last = self.catch_up(number)
-                tensors["permuted"] = {key: last[key] for key in tensors["torch"]}
+                started, drift, last = self.catch_up(number)
+                runs |= started
+                for name, found in last.items():
+                    tensors[name] = {key: found[key] for key in tensors["torch"]}
                 report = comparison.step(number, **tensors)
             if report.divergence is not None and reproduction is not None:
                 for perturbed in self.perturbed(self.with_snapshot(reproduction), drift):
@@ -204,8 +221,8 @@ class Lockstep:
             elif self.resync:
                 weights = copied(self.numpy.weights())
             else:
-                found = tensors["numpy"].items()
-                weights = copied({name: array for (phase, name), array in found if phase == "step"})
+                mine = tensors["numpy"].items()
+                weights = copied({name: array for (phase, name), array in mine if phase == "step"})
 
     def run(self, name: str, backend: Backend, done: int) -> Iterator[TrainingStep]:
         """The steps of a run after those done."""
@@ -214,31 +231,50 @@ class Lockstep:
             left = islice(map(self.order.permuted, self.batches), done, None)
         return backend.run(left, first=done + 1)
 
+    def wake(self, number: int) -> tuple[Iterator[TrainingStep], dict[Key, ndarray]]:
+        """Take the float64 run that rests to this step; returns its further steps and tensors."""
+        assert self.resting is not None
+        backend, run = self.resting
+        for _ in range(MEASURED, number):
+            step = next(run)
+        self.backends["reference"], self.resting = backend, None
+        self.comparison.resting = False
+        return run, tensors_of(backend, step)
+
     def catch_up(
         self, number: int
-    ) -> tuple[Iterator[TrainingStep], dict[Key, float], dict[Key, ndarray]]:
-        """Take the permuted run through all steps to this one, and allow for how far off it was.
+    ) -> tuple[dict[str, Iterator[TrainingStep]], dict[Key, float], dict[str, dict[Key, ndarray]]]:
+        """Take the runs that waited through all steps to this one; allow for what they were off.
 
-        Returns its further steps, what was allowed for before this step, and its tensors of it.
+        Returns their further steps, what was allowed for before this step, and their tensors of it.
         """
         assert self.permuted is not None
-        assert self.again is not None
-        backends: dict[str, Backend] = {"permuted": self.permuted, "reference": self.again}
+        assert self.behind is not None
+        late: dict[str, Backend] = {"permuted": self.permuted}
+        if self.again is not None:
+            late["reference"] = self.again
+        backends = {"torch": self.behind, **late}
         runs = {name: self.run(name, backend, 0) for name, backend in backends.items()}
         past = Comparison(self.torch.dtype, self.comparison.zero)
         for step in range(1, number + 1):
             drift = larger(self.comparison.farthest, past.farthest)
+            self.before = step, self.behind.snapshot() if step == number else None
             steps = {name: next(run) for name, run in runs.items()}
             tensors = {name: tensors_of(backends[name], it) for name, it in steps.items()}
             self.put_in_order(tensors["permuted"], steps["permuted"])
-            moved, exact = (
-                {key: tensors[name][key] for key in self.comparison.scale} for name in backends
+            torch, moved, exact = (
+                {key: tensors[name][key] for key in self.comparison.scale}
+                for name in ("torch", "permuted", "reference" if "reference" in late else "torch")
             )
-            past.step(step, numpy=exact, torch=exact, permuted=moved, reference=exact)
-        self.comparison.farthest.update(larger(self.comparison.farthest, past.farthest))
-        self.backends["permuted"], self.permuted, self.again = self.permuted, None, None
-        self.seconds["permuted"] = 0.0
-        return runs["permuted"], drift, tensors["permuted"]
+            past.step(step, numpy=torch, torch=torch, permuted=moved, reference=exact)
+        for name in ("farthest", "farthest_torch"):
+            ours = getattr(self.comparison, name)
+            ours.update(larger(ours, getattr(past, name)))
+        self.backends.update(late)
+        self.seconds |= {name: self.seconds.get(name, 0.0) for name in late}
+        self.permuted = self.again = None
+        self.behind_run, self.behind_done = runs["torch"], number
+        return {name: runs[name] for name in late}, drift, {name: tensors[name] for name in late}
 
     def compute(
         self, number: int, runs: Mapping[str, Iterator[TrainingStep]]
@@ -313,10 +349,13 @@ class Lockstep:
         """The reproduction with the state of PyTorch's optimizer before its step."""
         if self.behind is None:
             return reproduction
-        for _ in range(self.behind_done, reproduction.step - 1):
-            next(self.behind_run)
-        self.behind_done = reproduction.step - 1
-        return replace(reproduction, snapshot=self.behind.snapshot())
+        step, snapshot = self.before
+        if step != reproduction.step:
+            for _ in range(self.behind_done, reproduction.step - 1):
+                next(self.behind_run)
+            self.behind_done = reproduction.step - 1
+            snapshot = self.behind.snapshot()
+        return replace(reproduction, snapshot=snapshot)
 
     def perturbed(
         self, reproduction: Reproduction, drift: Mapping[Key, float]

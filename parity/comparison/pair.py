@@ -12,7 +12,7 @@ from numpy import ndarray
 from parity.backends import Batch, NumpyProgram, State, TorchProgram
 from parity.backends.base import cast_batch, map_arrays, named_arrays
 from parity.comparison.location import locate_mistake
-from parity.comparison.lockstep import Lockstep, Order
+from parity.comparison.lockstep import MEASURED, Lockstep, Order
 from parity.comparison.pair_result import PairResult
 from parity.comparison.reproduce import load_step
 from parity.comparison.steps import Divergence, StepReport, locate
@@ -181,6 +181,8 @@ def compare_programs(
         if result.evaluation[1] is not None and lockstep.permuted is not None:
             lockstep.catch_up(len(result.steps))
             result.evaluation = first_wrong(evaluated(numpy, lockstep, inputs), len(result.steps))
+    if lockstep.resting is not None:
+        result.measured = MEASURED
     result.seconds = {name: lockstep.seconds[name] for name in ("numpy", "torch")}
     return result
 

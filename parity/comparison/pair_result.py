@@ -26,6 +26,7 @@ class PairResult(Result):
     names: dict[str, str] = field(default_factory=dict)  # PyTorch's to NumPy's, .T if transposed
     notes: list[str] = field(default_factory=list)  # what was not compared, or could not be done
     location: Location | None = None  # of the mistake behind the first divergence
+    measured: int | None = None  # steps that the float64 run went along with; None for all
     evaluation: tuple[int, Divergence | None] = (0, None)  # outputs compared, the first wrong one
 
     @property
@@ -62,11 +63,18 @@ class PairResult(Result):
                 "takes equally valid runs out of tolerance; resync=True compares each step alone."
             )
         elif self.dtype == "float32":
-            mine, theirs = (max(self.worst(f"{it}_error").values()) for it in ("numpy", "torch"))
+            known = Result(self.dtype, steps=self.steps[: self.measured])
+            mine, theirs = (max(known.worst(f"{it}_error").values()) for it in ("numpy", "torch"))
             line += (
                 f" Farthest from a float64 run: NumPy {mine:.1e}, PyTorch {theirs:.1e} of a "
                 f"tensor's scale (at most {FACTOR:g} times as far is allowed, plus rounding)."
             )
+            if self.measured is not None:
+                most = max(self.worst("difference", self.measured).values())
+                line += (
+                    f" That is of the first {self.measured} steps; after them the two differ by at "
+                    f"most {most:.1e}, which the rule allows without that run."
+                )
         return line
 
     def explained(self, found: Divergence) -> list[str]:
@@ -109,6 +117,7 @@ class PairResult(Result):
             "location": self.location and asdict(self.location),
             "names": self.names,
             "notes": self.notes,
+            "measured_steps": len(self.steps) if self.measured is None else self.measured,
             "evaluated": self.evaluation[0],
         }
 

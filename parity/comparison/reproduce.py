@@ -47,7 +47,7 @@ def tensors_of(
         *reversed(backend.gradients().items()),
     ]
     if order is not None:
-        gradients.sort(key=lambda item: -called(item[0], order))
+        gradients.sort(key=lambda item: order.turn(item[0]), reverse=True)
     return {
         **{("forward", f"{name}.output"): array for name, array in step.layers.items()},
         **{("forward", name): array for name, array in step.output.items()},
@@ -55,12 +55,6 @@ def tensors_of(
         **{("backward", name): gradient for name, gradient in gradients},
         **{("step", name): weight for name, weight in backend.weights().items()},
     }
-
-
-def called(tensor: str, program: TorchProgram) -> int:
-    """When a module gave its output, or was called with its parameters; 0 if it never was."""
-    module, _, last = tensor.rpartition(".")
-    return (program.ended if last == "output" else program.began).get(module, 0)
 
 
 def save(reproduction: Reproduction, path: Path) -> None:

@@ -35,7 +35,7 @@ class Trained:
     parameters: dict[str, Any]  # by PyTorch's names, objects with `.data` and `.grad`
 
     def __init__(
-        self, operations: Namespace, optimizer: str, lr: float, options: dict[str, float]
+        self, operations: Namespace, optimizer: str, lr: float, options: dict[str, Any]
     ) -> None:
         self.operations, self.lr, self.options = operations, lr, options
         self.optimizer: Any = None

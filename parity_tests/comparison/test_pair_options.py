@@ -11,6 +11,7 @@ from torch import nn
 
 import parity
 from parity import reproduce
+from parity.comparison import lockstep as lockstep_module
 from parity.comparison import pair
 from parity.comparison.lockstep import Lockstep
 from parity.comparison.reproduce import Reproduction
@@ -257,6 +258,46 @@ def test_the_state_before_a_step_is_found_again(monkeypatch: pytest.MonkeyPatch)
     list(alone.run(BATCHES[:3]))
     for name, state in alone.optimizer.state_dict()["state"].items():
         assert torch.equal(optimizer["state"][name]["momentum_buffer"], state["momentum_buffer"])
+
+
+def test_the_float64_run_rests_after_the_first_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lockstep_module, "MEASURED", 2)
+    monkeypatch.setattr(pair, "MEASURED", 2)
+    result = parity.compare(Linear("float32").program(), net(), BATCHES)
+    assert "That is of the first 2 steps; after them" in str(result)
+    assert result.as_json()["measured_steps"] == 2
+    assert all(max(step.torch_error.values()) > 0 for step in result.steps[:2])
+
+
+@pytest.mark.parametrize("off", [1e-2, 1e-5])
+def test_what_is_wrong_while_it_rests_is_found_as_if_it_did_not(
+    off: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for first in (2, 50):
+        monkeypatch.setattr(lockstep_module, "MEASURED", first)
+        linear = Linear("float32")
+
+        def spoil(report: Any, linear: Linear = linear) -> None:
+            linear.factor = 1 + off * (report.number == 3)
+
+        result = parity.compare(linear.program(), net(), BATCHES, on_step=spoil)
+        found.append(result.first_divergence)
+        assert result.measured is None
+    resting, along = found
+    assert resting is not None
+    assert along is not None
+    assert (resting.step, resting.tensor) == (4, "bias")
+    assert resting.truth == along.truth
+
+
+def test_it_wakes_where_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lockstep_module, "MEASURED", 1)
+    monkeypatch.setitem(table.BASE, "float32", 1e-12)
+    lockstep = compared(monkeypatch, late=True)
+    assert lockstep.resting is None
+    assert not lockstep.comparison.resting
+    assert "reference" in lockstep.backends
 
 
 # --- what is suggested, and what is shown ---------------------------------------------------------
