@@ -6,7 +6,7 @@ PyTorch's own result. Code that subtracts large numbers is not blamed for what t
 """
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from typing import Any
@@ -172,7 +172,7 @@ def close(got: ndarray, expected: ndarray, allowed: float) -> bool:
 
 
 def find_mismatch(
-    arrays: list[ndarray | None], expected: Expected, dtype: str | None = None
+    arrays: Sequence[ndarray | None], expected: Expected, dtype: str | None = None
 ) -> Mismatch | None:
     """The first thing that is wrong: shapes and dtypes of all outputs, then values in their order.
 
