@@ -106,6 +106,7 @@ def predict(
         raise ValueError(
             f"predict: got {len(images)} images and batch_size {batch_size}, expected at least 1"
         )
-    batch_size = min(batch_size, model.portion or batch_size)
+    # Any model with a forward can be evaluated, be it one that knows no portion.
+    batch_size = min(batch_size, getattr(model, "portion", None) or batch_size)
     starts = range(0, len(images), batch_size)
     return np.concatenate([model(images[start : start + batch_size]) for start in starts])
