@@ -52,7 +52,7 @@ def steps(
     if len(images) != len(labels):
         raise ValueError(f"labels has length {len(labels)}, expected {len(images)} as images has")
     criterion = nn.CrossEntropyLoss()
-    for number, batch in enumerate(gather(images, labels, batches, model.portion), start=first):
+    for number, batch in enumerate(gather(images, labels, batches, portion_of(model)), start=first):
         optimizer.zero_grad()
         loss, outputs = 0.0, []
         for input, target, share in batch:  # whole, or a portion at a time: gradients add up
@@ -106,7 +106,11 @@ def predict(
         raise ValueError(
             f"predict: got {len(images)} images and batch_size {batch_size}, expected at least 1"
         )
-    # Any model with a forward can be evaluated, be it one that knows no portion.
-    batch_size = min(batch_size, getattr(model, "portion", None) or batch_size)
+    batch_size = min(batch_size, portion_of(model) or batch_size)
     starts = range(0, len(images), batch_size)
     return np.concatenate([model(images[start : start + batch_size]) for start in starts])
+
+
+def portion_of(model: nn.Module) -> int | None:
+    """The images that are best computed at a time; None for all, and for models of other makes."""
+    return getattr(model, "portion", None)
