@@ -35,6 +35,7 @@ def check_file(
     allowed: Sequence[str] = (),
     isolation: Isolation = "auto",
     stability: Stability = "fail",
+    own_process: bool = False,
 ) -> Report:
     """Run the file in a child process and check every name of the contract that it has.
 
@@ -62,6 +63,9 @@ def check_file(
         Whether bubblewrap is "required", used where it is installed ("auto"), or not ("none").
     stability
         Whether a name that is right but for extreme numbers counts as wrong ("fail") or as right.
+    own_process
+        Whether this process is there for the check alone, so that PyTorch may go without its
+        compiler.
 
     Raises
     ------
@@ -94,7 +98,8 @@ def check_file(
         isolated=isolation,
     )
     try:  # PyTorch loads here while the file loads there
-        spare_compiler()
+        if own_process:
+            spare_compiler()
         with limit_threads():  # the arrays are small
             report = run(student, str(path), conventions, seed, timeout, only)
         return replace(report, stability=stability)

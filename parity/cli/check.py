@@ -68,6 +68,7 @@ class Check:
             allowed=self.allow,
             isolation=self.isolation,
             stability=self.stability,
+            own_process=True,
         )
         console.print(report.render(self.verbose))
         if self.json is not None:

@@ -64,6 +64,7 @@ def check_one(job: Job) -> dict[str, Any]:
                 only=tuple(grading.points),
                 allowed=grading.allow,
                 isolation=job.isolation,
+                own_process=True,
             )
         except InputError as error:
             words = str(error).replace(str(folder / job.main), job.main).removeprefix("file: ")
