@@ -75,11 +75,12 @@ def interpreters() -> dict[str, str]:
     found = {}
     for minor in range(OLDEST, NEWEST):
         name = f"3.{minor}"
-        places = [shutil.which(f"python{name}"), *pyenv.glob(f"versions/{name}.*/bin/python")]
+        places = [shutil.which(f"python{name}")]
+        places += map(str, pyenv.glob(f"versions/{name}.*/bin/python"))
         for place in filter(None, places):
             works = subprocess.run([place, "-c", "import venv"], capture_output=True)
             if works.returncode == 0:
-                found[name] = str(place)
+                found[name] = place
                 break
     return found
 

@@ -63,7 +63,7 @@ def install(interpreter: str, folder: Path, *what: str) -> Path:
     """
     subprocess.run([interpreter, "-m", "venv", folder], check=True)
     programs = folder / ("Scripts" if os.name == "nt" else "bin")
-    pip = [programs / "python", "-m", "pip", "install", "--quiet", "--no-compile"]
+    pip = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--no-compile"]
     subprocess.run([*pip, *what], check=True)
     return programs
 
