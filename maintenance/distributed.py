@@ -329,21 +329,25 @@ def fitted(answers: dict[str, Any]) -> dict[str, Costs]:
 
 
 def write_page(answers: dict[str, Any]) -> None:
-    """Put the tables into the page."""
+    """Put the tables into the page; those that have been measured."""
     from maintenance.pages import replace_block
 
-    costs, steps = fitted(answers), answers["steps"]
-    nbytes = {it["recipe"]: it["bytes"] for it in steps}
-    link = next(iter(costs.values()))
-    speed = f"{1e-9 / link.byte:.1f} GB/s" if link.byte else "too fast to be seen"
-    words = f"Fitted link: latency {1e6 * link.message:.0f} µs, speed {speed}."
-    page = DOCS / "distributed.md"
-    replace_block(page, "output", f"```text\n{answers['output']}```")
-    replace_block(page, "ring", f"```python\n{dedent(inspect.getsource(Ring.all_reduce))}```")
-    replace_block(page, "processes", parity_table(answers["parity"]))
-    replace_block(page, "sums", sums_table(answers["ring"], answers["gloo"]))
-    replace_block(page, "steps", steps_table(steps, costs, answers["cores"]))
-    replace_block(page, "costs", f"{costs_table(costs, nbytes)}\n\n{words}")
+    blocks = {"ring": f"```python\n{dedent(inspect.getsource(Ring.all_reduce))}```"}
+    if "parity" in answers:
+        blocks["output"] = f"```text\n{answers['output']}```"
+        blocks["processes"] = parity_table(answers["parity"])
+    if "parity" in answers and "ring" in answers:
+        blocks["sums"] = sums_table(answers["ring"], answers["gloo"])
+    if "steps" in answers:
+        costs, steps = fitted(answers), answers["steps"]
+        nbytes = {it["recipe"]: it["bytes"] for it in steps}
+        link = next(iter(costs.values()))
+        speed = f"{1e-9 / link.byte:.1f} GB/s" if link.byte else "too fast to be seen"
+        words = f"Fitted link: latency {1e6 * link.message:.0f} µs, speed {speed}."
+        blocks["steps"] = steps_table(steps, costs, answers["cores"])
+        blocks["costs"] = f"{costs_table(costs, nbytes)}\n\n{words}"
+    for name, text in blocks.items():
+        replace_block(DOCS / "distributed.md", name, text)
 
 
 @dataclass(kw_only=True)
