@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from parity.contract.layouts.layout import DERIVED, Layout
+from parity.contract.layouts.layout import Layout, derived
 from parity.contract.layouts.reading import reach
 from parity.contract.operations import SUBJECTS
 
@@ -73,7 +73,7 @@ def add_calls(one: Definition, tree: ast.AST, operation: str, alone: bool) -> No
 
     What an object is of that no line of the code makes is known only of a class that is `alone`.
     """
-    variables = {*SUBJECTS[operation].arguments, *DERIVED.get(operation, ()), "np"}
+    variables = {*SUBJECTS[operation].arguments, *derived(operation), "np"}
     objects = {
         ast.unparse(node.targets[0])
         for node in ast.walk(tree)
