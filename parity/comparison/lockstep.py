@@ -311,7 +311,8 @@ class Lockstep:
     def watch_layers(self, step: TrainingStep) -> None:
         """Let PyTorch's runs keep the layers that the NumPy program shows."""
         names = dict.fromkeys([*step.layers, *step.layer_gradients])
-        for backend in (*self.backends.values(), self.spare, self.permuted, self.again):
+        apart = self.spare, self.permuted, self.again, self.behind
+        for backend in (*self.backends.values(), *apart):
             if names and isinstance(backend, TorchProgram):
                 backend.watch(names)
 
