@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -203,11 +204,15 @@ def test_tf32_is_of_a_gpu(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("options", [(), ("--tf32",)])
 def test_tf32_is_off_unless_asked_for(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    request: pytest.FixtureRequest,
 ) -> None:
     backends = torch.backends.cudnn, torch.backends.cuda.matmul
     for it in backends:
-        monkeypatch.setattr(it, "allow_tf32", not options)
+        request.addfinalizer(partial(setattr, it, "allow_tf32", it.allow_tf32))
+        it.allow_tf32 = not options
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     found = error_of(capsys, "cnn-adam", "--device", "cuda", *options)
     assert "device is 'cuda', but PyTorch finds no CUDA device here" in found
