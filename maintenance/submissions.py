@@ -216,5 +216,5 @@ def cheats() -> Iterator[Handed]:
     for code in test_borrowed.BORROWED:
         yield Handed("cheating", {"homework.py": code}, wrong={"sigmoid": ("borrowed",)})
     for code in test_borrowed.CHEATS.values():
-        wrong = {"sigmoid": ("fail", "error", "borrowed")}
+        wrong: dict[str, Ways] = {"sigmoid": ("fail", "error", "borrowed")}
         yield Handed("cheating", {"homework.py": code}, wrong=wrong)

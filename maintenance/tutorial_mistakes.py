@@ -196,8 +196,9 @@ def sharing_unequally(experiment: Experiment) -> Iterator[Finding]:
     logits, target = backend.predict(images[batch]), labels[batch]
     shares = " + ".join(str(len(it)) for it in np.array_split(batch, 3))
     name = f"unequal shares not weighted, batch {len(batch)} = {shares}"
+    weight = backend.weights()["fc.weight"]
     exact, wrong = (
-        F.linear_backward(it(logits, target), images[batch], backend.weights()["fc.weight"])[1]
+        np.asarray(F.linear_backward(it(logits, target), images[batch], weight)[1])
         for it in (mean_gradient, mean_of_process_means)
     )
     error = float(abs(wrong - exact).max() / abs(exact).max())

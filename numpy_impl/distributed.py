@@ -33,14 +33,14 @@ class Ring(NamedTuple):
         next = (self.rank + 1) % len(self.mailboxes)
         if not self.empty[next].acquire(timeout=self.timeout):
             raise TimeoutError(f"rank {self.rank}: rank {next} reads nothing")
-        np.frombuffer(self.mailboxes[next].buf, message.dtype, message.size)[...] = message
+        np.ndarray(message.shape, message.dtype, self.mailboxes[next].buf)[...] = message
         self.full[next].release()
 
     def receive(self, into: Float[ndarray, " n"], add: bool) -> None:
         """Add the message in the own mailbox to `into`, or copy it."""
         if not self.full[self.rank].acquire(timeout=self.timeout):
             raise TimeoutError(f"rank {self.rank}: the one before it sends nothing")
-        message = np.frombuffer(self.mailboxes[self.rank].buf, into.dtype, into.size)
+        message = np.ndarray(into.shape, into.dtype, self.mailboxes[self.rank].buf)
         into[...] = into + message if add else message
         self.empty[self.rank].release()
 
@@ -72,7 +72,7 @@ def steps(
             bucket[-1] = share * criterion(model(images[mine]), labels[mine])
             optimizer.zero_grad()
             model.backward(share * criterion.backward())
-            bucket[:-1] = np.concatenate([np.ravel(it.grad) for it in parameters])
+            bucket[:-1] = np.concatenate([np.asarray(it.grad).ravel() for it in parameters])
         ring.all_reduce(bucket)
         for parameter, grad in zip(parameters, np.split(bucket[:-1], ends[:-1]), strict=True):
             parameter.grad = grad.reshape(parameter.data.shape)

@@ -109,8 +109,3 @@ def predict(
     batch_size = min(batch_size, portion_of(model) or batch_size)
     starts = range(0, len(images), batch_size)
     return np.concatenate([model(images[start : start + batch_size]) for start in starts])
-
-
-def portion_of(model: nn.Module) -> int | None:
-    """The images that are best computed at a time; None for all, and for models of other makes."""
-    return getattr(model, "portion", None)

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 from parity.errors import InputError, WorkerError
 from parity.system.ranks import let_rank_0_speak, say, started_by_torchrun
@@ -34,9 +35,7 @@ class Group:
     always gloo's: orders, and the outputs that rank 0 collects.
     """
 
-    def __init__(
-        self, store: dist.Store, rank: int, size: int, device: str, seconds: float
-    ) -> None:
+    def __init__(self, store: Any, rank: int, size: int, device: str, seconds: float) -> None:
         limit = timedelta(seconds=seconds)
         if device == "cuda":
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
@@ -144,7 +143,7 @@ def join(device: str, seconds: float, command: str) -> Iterator[Group]:
             f"device is 'cuda' with {local} processes, expected a CUDA device for each; PyTorch "
             f"finds {torch.cuda.device_count()} here"
         )
-    store, rank, size = next(dist.rendezvous("env://", timeout=timedelta(seconds=seconds)))
+    store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=seconds)))
     group = Group(store, rank, size, device, seconds)
     if rank:
         stay(group)

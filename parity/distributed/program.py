@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import cast
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ class DataParallel(TorchBackend):
         alone = object.__new__(TorchBackend)
         own = ("group", "weighted", "parallel")
         alone.__dict__.update({k: v for k, v in vars(self).items() if k not in own})
-        return alone.copy(dtype)
+        return cast(TorchBackend, alone.copy(dtype))
 
     def load(self, weights: Mapping[str, ndarray]) -> None:
         self.group.tell("load", dict(weights))

@@ -77,12 +77,13 @@ def train(
     size = sum(parameter.data.nbytes for parameter in optimizer.parameters)
     shared = np.ascontiguousarray(images)
     with shared_memory(shared.nbytes) as memory:
-        np.frombuffer(memory.buf, shared.dtype, shared.size)[...] = shared.ravel()
+        np.ndarray(shared.shape, shared.dtype, memory.buf)[...] = shared
         arguments = memory, shared.shape, shared.dtype, model, optimizer, labels, batches
         losses: list[float] = []
         for message in on_ring(processes, size + 8, timeout, training, *arguments):
             if not isinstance(message, float):
-                return Trained(*message, losses)
+                trained_model, trained_optimizer = message
+                return Trained(trained_model, trained_optimizer, losses)
             losses.append(message)
             if not np.isfinite(message):
                 raise FloatingPointError(f"step {len(losses)}: the loss is not finite")
@@ -100,7 +101,7 @@ def training(
     batches: Sequence[ndarray],
 ) -> Iterator[Any]:
     """One process's part of `train`: the loss of each step, then model and optimizer."""
-    images = np.frombuffer(memory.buf, dtype).reshape(-1)[: np.prod(shape)].reshape(shape)
+    images: ndarray = np.ndarray(shape, dtype, memory.buf)
     yield from distributed.steps(ring, model, optimizer, images, labels, batches)
     yield model, optimizer
 

@@ -209,7 +209,7 @@ def test_tf32_is_off_unless_asked_for(
     options: tuple[str, ...],
     request: pytest.FixtureRequest,
 ) -> None:
-    backends = torch.backends.cudnn, torch.backends.cuda.matmul
+    backends: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
     for it in backends:
         request.addfinalizer(partial(setattr, it, "allow_tf32", it.allow_tf32))
         it.allow_tf32 = not options

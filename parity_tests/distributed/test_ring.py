@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy import ndarray
+from torch._C._distributed_c10d import HashStore, ProcessGroupGloo
 
 from numpy_impl.distributed import Ring
 from parity.distributed.workers import shared_memory
@@ -22,6 +22,7 @@ from parity.distributed.workers import shared_memory
 @contextmanager
 def rings(size: int, nbytes: int, timeout: float = 30.0) -> Iterator[list[Ring]]:
     with shared_memory(size * nbytes) as memory:  # a slice is a mailbox of its own
+        assert memory.buf is not None
         parts = [memory.buf[rank * nbytes : (rank + 1) * nbytes] for rank in range(size)]
         mailboxes: Any = [Slice(part) for part in parts]
         empty = [multiprocessing.Semaphore(1) for _ in parts]
@@ -49,10 +50,10 @@ def by_ring(arrays: list[ndarray]) -> list[ndarray]:
 
 
 def by_gloo(arrays: list[ndarray]) -> list[ndarray]:
-    sums, store = [torch.tensor(array) for array in arrays], dist.HashStore()
+    sums, store = [torch.tensor(array) for array in arrays], HashStore()
 
     def reduce(rank: int) -> None:
-        group = dist.ProcessGroupGloo(store, rank, len(arrays), timedelta(seconds=30))
+        group: Any = ProcessGroupGloo(store, rank, len(arrays), timedelta(seconds=30))
         group.allreduce([sums[rank]]).wait()
 
     at_once(reduce, list(range(len(arrays))))
@@ -98,7 +99,12 @@ def test_of_more_it_is_gloo_s_sum_to_rounding(size: int) -> None:
 def test_each_sends_two_chunks_for_each_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[int] = []
     send = Ring.send
-    monkeypatch.setattr(Ring, "send", lambda self, it: (sent.append(it.nbytes), send(self, it)))
+
+    def counted(ring: Ring, message: ndarray) -> None:
+        sent.append(message.nbytes)
+        send(ring, message)
+
+    monkeypatch.setattr(Ring, "send", counted)
     by_ring(drawn(4, 100, "float64"))
     assert sent == [25 * 8] * (4 * 2 * 3)
 
