@@ -116,7 +116,7 @@ def cluster(scheduler: str) -> Iterator[tuple[Any, int]]:
             "pip install 'numpy-torch-parity[cluster]'"
         ) from None
 
-    class Cluster(DaskDistributedBackend):  # type: ignore[misc] - joblib has no types
+    class Cluster(DaskDistributedBackend):  # type: ignore[misc]
         """Joblib's, which waits for ever for a call whose worker was ended; here it is told.
 
         It makes calls in this process where there is but one worker; here it does not.
