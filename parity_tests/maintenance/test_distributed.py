@@ -1,6 +1,7 @@
 """The model of what a step costs on several processes, and the page that has it."""
 
 import inspect
+import json
 from math import sqrt
 from textwrap import dedent
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from maintenance.distributed import (
     DOCS,
+    RESULT,
     TIMED,
     Costs,
     best,
@@ -74,3 +76,9 @@ def test_gradients_are_as_large_as_the_model(name: str) -> None:
 
 def test_the_page_shows_the_ring_as_it_is() -> None:
     assert dedent(inspect.getsource(Ring.all_reduce)) in (DOCS / "distributed.md").read_text()
+
+
+def test_the_page_s_comparisons_all_hold() -> None:
+    rows = json.loads(RESULT.read_text())["parity"]
+    assert len(rows) == 5 * 2 * 4
+    assert all(row["parity"] for row in rows)
