@@ -7,7 +7,7 @@ import ast
 import inspect
 import os
 from collections.abc import Iterator, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -203,12 +203,9 @@ def harm() -> Iterator[Handed]:
         for line in test_hostile.NONSENSE.values()
     ]
     for body in bodies:
-        # What comes through the pipe after nonsense is nonsense, too.
-        either = frozenset({"relu"} if "os.write(fd" in body else ())
         lines = "".join(f"    {line}\n" for line in body.splitlines())
         code = f"{test_hostile.HEAD}{test_hostile.RIGHT}def sigmoid(x):\n{lines}"
-        one = alone("hostile", code, {"sigmoid": HARMED})
-        yield replace(one, right=one.right - either, either=either)
+        yield alone("hostile", code, {"sigmoid": HARMED})
 
 
 def cheats() -> Iterator[Handed]:

@@ -48,7 +48,10 @@ def loaded(answer: Any) -> Outcome:
 
 
 def outcomes(answer: Any, calls: list[dict[str, Any]]) -> list[Outcome]:
-    """An outcome for each of the calls; fewer where the last says why the rest is missing."""
+    """An outcome for each of the calls; fewer where the last says why the rest is missing.
+
+    Where the answer makes no sense, the last is marked as "senseless".
+    """
     found: list[Outcome] = []
     try:
         check_keys(answer, {"outcomes"})
@@ -59,7 +62,8 @@ def outcomes(answer: Any, calls: list[dict[str, Any]]) -> list[Outcome]:
             count = len(answer["outcomes"])
             raise Senseless(f"the results of {count} calls, expected {len(calls)}")
     except Senseless as reason:
-        found.append({"raised": f"answers with {reason}", "traceback": "", "changed": []})
+        words = f"answers with {reason}"
+        found.append({"raised": words, "traceback": "", "changed": [], "senseless": True})
     return found
 
 

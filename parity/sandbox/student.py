@@ -145,6 +145,8 @@ class FileStudent:
         if isinstance(answer, Lost):
             return [answer.outcome]
         found = answers.outcomes(answer, request["calls"])
+        if any("senseless" in outcome for outcome in found):
+            self.child.close()  # what else it has written would answer the next request
         return [blamed(outcome, self.layout) for outcome in found]
 
     def exchange(self, line: str, stand_ins: Sequence[str]) -> Any:

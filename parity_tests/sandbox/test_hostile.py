@@ -270,12 +270,17 @@ NONSENSE = {
 
 
 def answered(tmp_path: Path, line: str, mode: Isolation) -> Result:
-    """The verdict on a function that writes the line to whatever it finds open."""
+    """The verdict on a function that writes the line to whatever it finds open.
+
+    The function after it is judged by what it computes.
+    """
     body = (
         f"for fd in range(3, 30):\n    try: os.write(fd, {line!r}.encode('latin-1') + b'\\n')\n"
         "    except OSError: pass\nreturn 1 / (1 + np.exp(-x))"
     )
-    return verdict(run(tmp_path, body, mode), "sigmoid")
+    report = run(tmp_path, body, mode)
+    assert verdict(report, "relu").status == "pass"
+    return verdict(report, "sigmoid")
 
 
 @pytest.mark.parametrize("line", NONSENSE.values(), ids=NONSENSE)
