@@ -5,8 +5,8 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: browser demo test lint notebooks mutants crash-test results pages benchmarks clean \
-	false-alarms layouts pairs
+.PHONY: browser cluster demo docs test lint notebooks mutants crash-test results pages benchmarks \
+	clean distributed false-alarms layouts pairs test-matrix test-wheel
 
 RESULTS := docs/results
 
@@ -25,6 +25,13 @@ browser: export OPENBLAS_NUM_THREADS = 1
 browser: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[browser]"
 	$(BIN)/python -m pytest -m browser $(PYTEST_FLAGS) parity_tests/web
+
+# Grading on a Dask cluster: a scheduler and two workers on this machine.
+cluster: export OMP_NUM_THREADS = 1
+cluster: export OPENBLAS_NUM_THREADS = 1
+cluster: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[cluster]"
+	$(BIN)/python -m pytest -m cluster $(PYTEST_FLAGS) parity_tests/grading
 
 lint: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lint,browser]"
@@ -46,6 +53,24 @@ NOTEBOOK_FLAGS ?= --check
 notebooks: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks]"
 	$(BIN)/python -m maintenance.notebooks $(NOTEBOOK_FLAGS)
+
+# The pages of docs/ and the API reference, as HTML in build/docs; a warning is an error.
+docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	$(BIN)/python -m sphinx -b html -E -q -n -W --keep-going docs build/docs
+	@echo "The pages are in build/docs/index.html"
+
+# The wheel in a new environment, away from the checkout: commands, the library, and a part of the
+# suite; all of it with WHOLE=1.
+test-wheel: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[package]"
+	$(BIN)/python -m maintenance.wheel $(if $(WHOLE),--whole)
+
+# The wheel beside each Python from 3.11 on this machine, with the pinned and with the newest NumPy
+# and PyTorch: a part of the suite. Downloads several gigabytes where there is no CPU build.
+test-matrix: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[package]"
+	$(BIN)/python -m maintenance.matrix
 
 # How strong the suite is: the code is changed in one place at a time, and the changes that no test
 # notices are shown. About a quarter of an hour. The numbers go to docs/results/mutants.json.
@@ -93,6 +118,7 @@ pages: demo
 	cp reports/feedforward-digits-float32.png docs/demo.png
 	$(BIN)/python -m maintenance.pages
 	$(BIN)/python -m maintenance.suite_pages
+	$(BIN)/python -m maintenance.grading_page
 
 # The tables and charts of docs/benchmarks.md, on real MNIST: about half an hour on a quiet machine.
 benchmarks: $(INSTALLED)
@@ -100,6 +126,11 @@ benchmarks: $(INSTALLED)
 	$(BIN)/python -m benchmarks --compile --threads 1 --json docs/benchmarks-1-thread.json
 	$(BIN)/python -m benchmarks --compile --json docs/benchmarks.json
 	$(BIN)/python -m benchmarks.page docs/benchmarks-1-thread.json docs/benchmarks.json
+
+# Every recipe on 1 to 4 processes, and what a step costs: the tables of docs/distributed.md. About
+# ten minutes on a quiet machine.
+distributed: $(INSTALLED)
+	$(BIN)/python -m maintenance.distributed
 
 clean:
 	rm -rf .venv reports build *.egg-info

@@ -15,7 +15,9 @@ import shutil
 import signal
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -28,15 +30,18 @@ from parity.system import jsonfile
 
 __all__ = ["COMMANDS", "Crashes", "crash"]
 
-SMALL = ("--train-size", "300", "--epochs", "4")
-KEPT = ("--checkpoint", "kept", "--every", "2")
+SMALL = ("--train-size", "100", "--epochs", "3")
+KEPT = ("--checkpoint", "kept", "--every", "3")
 
 # Command lines by name; those with a --checkpoint are taken up again.
 COMMANDS = {
     "train": ("train", "feedforward", "--impl", "numpy", *SMALL, *KEPT, "--save", "w.safetensors"),
-    "compare": ("compare", "linear-adam", *SMALL, *KEPT, "--save", "w.safetensors"),
+    "compare": ("compare", "tutorial", *SMALL, *KEPT, "--save", "w.safetensors"),
     "sweep": ("sweep", "tutorial", "--lr", "0.1", "0.2", *SMALL, *KEPT),
-    "predict": ("predict", "3", "--recipe", "tutorial", *SMALL, "--picture", "digit.png"),
+    "predict": (
+        *("predict", "3", "--recipe", "tutorial", *SMALL),
+        *("--picture", "digit.png", "--save", "w.safetensors"),
+    ),
 }
 OTHER = ("--seed", "1")  # of the run that the old outputs are from
 
@@ -51,18 +56,28 @@ class Crashes:
     """Which commands; all of them if none is named."""
     seed: int = 0
     """Draws the moments."""
+    at_once: int = 2
+    """How many commands are tried at once."""
     json: Path | None = None
     """Write the counts to this file, too, as JSON."""
 
     def run(self) -> int:
         """Exit code 0 if nothing was lost."""
-        if self.moments < 1:
-            raise InputError(f"moments is {self.moments}, expected at least 1")
+        for name, value in (("moments", self.moments), ("at-once", self.at_once)):
+            if value < 1:
+                raise InputError(f"{name} is {value}, expected at least 1")
         jsonfile.check_writable(self.json)
-        found = {}
-        with TemporaryDirectory() as folder:
-            for name in self.only or COMMANDS:
-                found[name] = crash(name, self.moments, self.seed, Path(folder) / name)
+        names, found = self.only or tuple(COMMANDS), {}
+        with (
+            TemporaryDirectory() as folder,
+            ProcessPoolExecutor(self.at_once, get_context("fork")) as pool,
+        ):
+            running = {
+                name: pool.submit(crash, name, self.moments, self.seed, Path(folder) / name)
+                for name in names
+            }
+            for name, counts in running.items():
+                found[name] = counts.result()
                 print(f"{name}: {found[name]}", flush=True)
         if self.json is not None:
             jsonfile.write(self.json, found)
@@ -73,23 +88,22 @@ def crash(name: str, moments: int, seed: int, folder: Path) -> dict[str, Any]:
     """Kill one command so often; returns the counts, and what was lost in words."""
     arguments = (*COMMANDS[name], "--json", "answer.json")
     old, new, place = folder / "old", folder / "new", folder / "killed"
-    for home, more in ((old, OTHER), (new, ())):
-        start = time.perf_counter()
-        if (code := wait(begin((*arguments, *more), home))) != 0:
-            raise InputError(f"{name} ended with exit code {code}, expected 0")
-    seconds = time.perf_counter() - start
-    draw = random.Random(f"{name} {seed}")
+    run((*arguments, *OTHER), old)
+    seconds = run(arguments, new)
     lost: list[str] = []
-    counts = {"killed": 0, "ended before": 0, "resumed": 0, "old": 0, "new": 0}
-    for _ in range(moments):
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(old, place, ignore=shutil.ignore_patterns("kept"))
-        moment = draw.uniform(0, 1.1 * seconds)
-        child = begin(arguments, place)
-        time.sleep(moment)
-        os.kill(child, signal.SIGKILL)
-        killed = wait(child) == -signal.SIGKILL
-        counts["killed" if killed else "ended before"] += 1
+    counts = {"killed": 0, "resumed": 0, "old": 0, "new": 0}
+    for share in spread(moments, random.Random(f"{name} {seed}")):
+        killed = False
+        while not killed:  # one that ended before tells how long a run takes
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(old, place, ignore=shutil.ignore_patterns("kept"))
+            moment = share * seconds
+            child = begin(arguments, place)
+            time.sleep(moment)
+            os.kill(child, signal.SIGKILL)
+            killed = wait(child) == -signal.SIGKILL
+            seconds = seconds if killed else moment
+        counts["killed"] += 1
         where = f"after {moment:.3f} s"
         for output in outputs(old):
             age = which(place / output, old / output, new / output)
@@ -97,14 +111,14 @@ def crash(name: str, moments: int, seed: int, folder: Path) -> dict[str, Any]:
                 lost.append(f"{where}: {output} is neither the old file nor the new one")
             else:
                 counts[age] += 1
-        again = arguments
-        if killed and any((place / "kept").glob("step-*")):
-            counts["resumed"] += 1
-            again = (*arguments, "--resume", "kept")
-        elif not killed:
-            shutil.rmtree(place / "kept", ignore_errors=True)
-        if (code := wait(begin(again, place))) != 0:
-            lost.append(f"{where}: the run after it ended with exit code {code}")
+        resumed = any((place / "kept").glob("step-*"))
+        counts["resumed"] += resumed
+        try:
+            took = run((*arguments, "--resume", "kept") if resumed else arguments, place)
+        except InputError as error:
+            lost.append(f"{where}: the run after it: {error}")
+        else:
+            seconds = seconds if resumed else took  # the machine may have other work by now
         lost += [
             f"{where}: {output} of the run after it differs from the run that was never killed"
             for output in outputs(new)
@@ -112,6 +126,20 @@ def crash(name: str, moments: int, seed: int, folder: Path) -> dict[str, Any]:
         ]
         lost += [f"{where}: {left} was left" for left in place.rglob(".parity-*")]
     return {**counts, "lost": len(lost), "what": lost}
+
+
+def spread(count: int, draw: random.Random) -> list[float]:
+    """So many moments in the whole of a run, one drawn from each equal part of it, in any order."""
+    moments = [(number + draw.random()) / count for number in range(count)]
+    return draw.sample(moments, count)
+
+
+def run(arguments: tuple[str, ...], folder: Path) -> float:
+    """Run the command to its end; returns the seconds that it took."""
+    start = time.perf_counter()
+    if (code := wait(begin(arguments, folder))) != 0:
+        raise InputError(f"{arguments[0]} ended with exit code {code}, expected 0")
+    return time.perf_counter() - start
 
 
 def begin(arguments: tuple[str, ...], folder: Path) -> int:
@@ -146,9 +174,9 @@ def outputs(folder: Path) -> list[Path]:
 def which(path: Path, old: Path, new: Path) -> str:
     """Whether the file is the "old" one, the "new" one, or neither: "lost"."""
     try:
-        if meaning(path) == meaning(new):
-            return "new"
-        return "old" if path.read_bytes() == old.read_bytes() else "lost"
+        if path.read_bytes() == old.read_bytes():
+            return "old"
+        return "new" if meaning(path) == meaning(new) else "lost"
     except (OSError, ValueError):
         return "lost"
 
@@ -178,6 +206,7 @@ def without_seconds(answer: Any) -> Any:
 def load_all() -> None:
     """Import what the commands import when they run, and start no thread."""
     import torch
+    import torch._dynamo  # by the first optimizer: most of a short run
 
     from parity.comparison import compare, report, reproduce, sweep  # noqa: F401
     from parity.pictures import galleries, pages, training  # noqa: F401

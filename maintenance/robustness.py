@@ -1,7 +1,8 @@
-"""Rebuild the table of docs/robustness.md: `python -m maintenance.robustness`.
+"""Rebuild the tables of docs/robustness.md: `python -m maintenance.robustness`.
 
-The files are damaged and the command lines are drawn here and now; the kills are those that
-`make crash-test` counted in docs/results/crashes.json.
+The files are damaged and the command lines are drawn here and now, and what came of it is kept in
+docs/results/faults.json. The kills are those of docs/results/crashes.json, the load that of
+docs/results/load.json.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import json
 import os
 import sys
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,18 +31,19 @@ from parity.experiment import checkpoints, weights
 from parity.system import jsonfile
 from parity_tests.cli.test_bad_settings import CODES, command_lines, make_files
 
-__all__ = ["Robustness", "rows"]
+__all__ = ["Robustness", "kills", "load_rows", "tried"]
 
 Row = tuple[str, str, str, str]  # what was tried, how often, survived, lost
+TITLES = ("what was tried", "times", "survived", "lost")
+LOAD_TITLES = ("command", "images", "memory", "for each image more", "time of a step")
 LIKE: dict[str, ndarray] = {
     "fc.weight": np.arange(60, dtype=np.float32).reshape(10, 6) / 60,
     "fc.bias": np.ones(10, np.float32),
 }
 
 
-def rows(command_lines: int) -> Iterator[Row]:
-    """What was tried, how often, and what came of it."""
-    yield from kills()
+def tried(command_lines: int) -> Iterator[Row]:
+    """What is tried here and now, how often, and what comes of it."""
     with TemporaryDirectory() as folder:
         yield damage("bit flipped in a weight file (.safetensors)", our_weights, Path(folder))
         yield damage("bit flipped in a state_dict (.pt)", their_weights, Path(folder))
@@ -54,12 +57,21 @@ def rows(command_lines: int) -> Iterator[Row]:
 def kills() -> Iterator[Row]:
     """The commands that were killed, as `make crash-test` found them."""
     for name, found in json.loads((RESULTS / "crashes.json").read_text()).items():
-        tried = found["killed"] + found["ended before"]
-        survived = (
-            f"{found['old']} files old and {found['new']} new, each whole; {found['resumed']} runs "
-            "taken up again to the same bits"
-        )
-        yield f"`kill -9` of `parity {name}`", f"{tried}", survived, str(found["lost"])
+        survived = f"{found['old']} files old and {found['new']} new, each whole"
+        if found["resumed"]:
+            survived += f"; {found['resumed']} runs taken up again to the same bits"
+        yield f"`kill -9` of `parity {name}`", f"{found['killed']}", survived, str(found["lost"])
+
+
+def load_rows() -> Iterator[tuple[str, ...]]:
+    """The commands on many images, as `maintenance.load` measured them."""
+    few: dict[str, dict[str, int]] = {}
+    for found in json.loads((RESULTS / "load.json").read_text()):
+        first = few.setdefault(found["command"], found)
+        more = found["images"] - first["images"]
+        each = f"{2**20 * (found['MiB'] - first['MiB']) / more:,.0f} bytes" if more else ""
+        times = ", ".join(f"{name} {ms} ms" for name, ms in found["ms per step"].items())
+        yield found["command"], f"{found['images']:,}", f"{found['MiB']} MiB", each, times
 
 
 def our_weights(path: Path) -> Callable[[], object]:
@@ -162,9 +174,15 @@ def command_line_row(folder: Path, examples: int) -> Row:
         output = io.StringIO()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             try:
-                counts[parity(arguments)] += 1
+                code = parity(arguments)
             except SystemExit as stop:
-                counts[int(stop.code or 0)] += 1
+                code = int(stop.code or 0)
+            except Exception:  # a user would see this traceback
+                traceback.print_exc()
+                code = 70
+        counts[code] += 1
+        if code not in CODES:
+            print(arguments, output.getvalue())
 
     before = Path.cwd()
     os.chdir(folder)
@@ -179,18 +197,23 @@ def command_line_row(folder: Path, examples: int) -> Row:
 
 @dataclass(kw_only=True)
 class Robustness:
-    """Rebuild the table of docs/robustness.md."""
+    """Rebuild the tables of docs/robustness.md."""
 
     command_lines: int = 2000
     """How many command lines are drawn."""
+    again: bool = True
+    """Damage the files and draw the command lines again, or take what came of it last."""
 
     def run(self) -> int:
-        """Exit code 0."""
-        table = markdown_table(
-            ("what was tried", "times", "survived", "lost"), rows(self.command_lines)
-        )
-        replace_block(ROOT / "docs" / "robustness.md", "faults", table)
-        return 0
+        """Exit code 0 if nothing was lost."""
+        faults = RESULTS / "faults.json"
+        if self.again:
+            jsonfile.write(faults, list(tried(self.command_lines)))
+        rows = [*kills(), *json.loads(faults.read_text())]
+        page = ROOT / "docs" / "robustness.md"
+        replace_block(page, "faults", markdown_table(TITLES, rows))
+        replace_block(page, "load", markdown_table(LOAD_TITLES, load_rows()))
+        return 1 if any(lost != "0" for *_, lost in rows) else 0
 
 
 if __name__ == "__main__":

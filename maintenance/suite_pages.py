@@ -1,10 +1,12 @@
-"""Rebuild the tables of docs/suite.md: `python -m maintenance.suite_pages`.
+"""Rebuild the tables of docs/suite.md and docs/stability.md: `python -m maintenance.suite_pages`.
 
-The table of the mutants is made from docs/results/mutants.json, which `make mutants` writes.
+The table of the mutants is made from docs/results/mutants.json, which `make mutants` writes,
+that of the Pythons from docs/results/matrix.json, which `make test-matrix` writes.
 """
 
 import json
 
+from maintenance import matrix
 from maintenance.pages import RESULTS, ROOT, markdown_table, replace_block
 from parity_tests.checking.homework.table import HEADER, verdicts
 from parity_tests.numpy_impl.test_pytorch_samples import OPERATORS, tally
@@ -45,6 +47,7 @@ def main() -> None:
     replace_block(page, "mutants", mutants_table())
     replace_block(page, "samples", samples_table())
     replace_block(page, "known mistakes", markdown_table(HEADER, verdicts()))
+    replace_block(ROOT / "docs" / "stability.md", "matrix", matrix.table())
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from jaxtyping import Float, Integer
 from numpy import ndarray
 from rich.table import Table
@@ -34,6 +35,7 @@ __all__ = [
     "divided_twice",
     "findings",
     "mean_of_batch_means",
+    "mean_of_process_means",
     "softmax_first",
 ]
 
@@ -73,6 +75,16 @@ def softmax_first(
     return F.softmax_backward(F.cross_entropy_backward(1.0, probabilities, target), probabilities)
 
 
+def mean_of_process_means(
+    logits: Float[ndarray, "N C"], target: Integer[ndarray, " N"], processes: int = 3
+) -> Float[ndarray, "N C"]:
+    """Wrong: `criterion(...)` of each share, which DistributedDataParallel averages."""
+    shares = np.array_split(np.arange(len(target)), processes)
+    return np.concatenate(
+        [F.cross_entropy_backward(1 / processes, logits[it], target[it]) for it in shares]
+    )
+
+
 def accuracy_of_first_batch(
     logits: Float[ndarray, "N C"], labels: Integer[ndarray, " N"], batch_size: int = 500
 ) -> float:
@@ -103,6 +115,9 @@ def findings(dataset: datasets.Dataset, settings: Settings) -> Iterator[Finding]
     for batch_size in (64, 1024):
         choice = replace(published("tutorial", settings), batch_size=batch_size)
         yield from dropping_a_batch(prepare("tutorial", choice, dataset))
+    for batch_size in (4, 64):
+        choice = replace(published("tutorial", settings), batch_size=batch_size)
+        yield from sharing_unequally(prepare("tutorial", choice, dataset))
 
 
 def published(recipe_name: str, settings: Settings) -> Settings:
@@ -171,6 +186,24 @@ def dropping_a_batch(experiment: Experiment) -> Iterator[Finding]:
     yield Finding(name, "training images an epoch", count, count - count % size, ",d")
     yield from judged(
         name, experiment, train(whole, mean_gradient), train(experiment, mean_gradient)
+    )
+
+
+def sharing_unequally(experiment: Experiment) -> Iterator[Finding]:
+    """Of three processes that share a batch unequally, one has images that count less."""
+    images, labels = experiment.arrays("training", "float64")
+    batch, backend = experiment.batches()[0], untrained(experiment)
+    logits, target = backend.predict(images[batch]), labels[batch]
+    shares = " + ".join(str(len(it)) for it in np.array_split(batch, 3))
+    name = f"unequal shares not weighted, batch {len(batch)} = {shares}"
+    exact, wrong = (
+        F.linear_backward(it(logits, target), images[batch], backend.weights()["fc.weight"])[1]
+        for it in (mean_gradient, mean_of_process_means)
+    )
+    error = float(abs(wrong - exact).max() / abs(exact).max())
+    yield Finding(name, "error of the first gradient, of its largest element", 0.0, error, ".2%")
+    yield from judged(
+        name, experiment, train(experiment, mean_gradient), train(experiment, mean_of_process_means)
     )
 
 

@@ -21,6 +21,7 @@ Pair = tuple[int, int]
 P = ParamSpec("P")
 T = TypeVar("T")
 
+INT64 = np.dtype(np.int64)
 FLOATS = frozenset(map(np.dtype, "efdg"))  # in the byte order of the machine
 
 
@@ -264,6 +265,14 @@ def check_dim(function: str, array: ndarray, dim: Any) -> None:
 
 def check_target(function: str, input: ndarray, target: Any, reduction: Any = "mean") -> None:
     """Raise TypeError or ValueError if the targets are no classes in 0..C-1 of logits (N, C)."""
+    if (
+        type(target) is ndarray
+        and target.dtype is INT64
+        and target.shape == input.shape[:1] != (0,)
+        and target.view(np.uint64).max() < input.shape[1]  # where -1 is a huge number
+        and reduction == "mean"
+    ):
+        return  # what it is at each step of a training
     if 0 in input.shape:
         raise ValueError(f"{function}: input has shape {input.shape}, expected no empty dimension")
     if type(target) is not ndarray or target.dtype.kind not in "iu":
@@ -336,11 +345,21 @@ def check_window(
     if grad_output is not None:
         channels = input.shape[1] if weight is None else len(weight)
         size = (H - window[0]) // steps[0] + 1, (W - window[1]) // steps[1] + 1
-        if grad_output.shape != (len(input), channels, *size):
-            raise ValueError(
-                f"{function}: grad_output has shape {grad_output.shape}, expected "
-                f"{(len(input), channels, *size)} as the output has"
-            )
+        check_output(function, grad_output, (len(input), channels, *size))
+
+
+def check_planned(function: str, grad_output: ndarray, plan: Any) -> None:
+    """Raise ValueError if the gradient has not the shape of the plan's output."""
+    check_output(function, grad_output, plan.output)
+
+
+def check_output(function: str, grad_output: ndarray, shape: tuple[int, ...]) -> None:
+    """Raise ValueError if the gradient has not the shape of the output."""
+    if grad_output.shape != shape:
+        raise ValueError(
+            f"{function}: grad_output has shape {grad_output.shape}, expected {shape} as the "
+            "output has"
+        )
 
 
 # --- tensors by name ------------------------------------------------------------------------------

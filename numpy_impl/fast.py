@@ -6,34 +6,39 @@ The formulas are in `functional.py`. The figures are of one thread on an AVX-512
 import functools
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Integer
 from numpy import ndarray
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# What the convolutional net keeps of so many images, for the backward, stays in the cache. Batches
+# of 1,024 take half of the time in such portions, and a tenth of the memory.
+IMAGES_IN_CACHE = 64
 
-def blocks(input: Float[ndarray, "N in"], weight: Float[ndarray, "out in"]) -> list[slice]:
-    """The rows of `input` in the portions in which they are best multiplied by `weight`.
+
+@functools.cache
+def blocks(length: int, size: int) -> list[slice]:
+    """The rows of an input in the portions in which they are best multiplied by `size` weights.
 
     With few outputs the packing of the factors costs OpenBLAS as much as the product itself. On
     AVX-512 it skips that for products of up to 10⁶ multiplications, and a batch of MNIST is
     multiplied in such portions twice as fast as whole. On AVX2 both take the same time.
     """
-    size = 10**6 // max(1, weight.size) // 32 * 32  # rows; a multiple of what kernels take
-    if size < 64 or len(input) * weight.size <= 10**6:
+    rows = 10**6 // max(1, size) // 32 * 32  # a multiple of what kernels take
+    if rows < 64 or length * size <= 10**6:
         return [slice(None)]
-    return [slice(start, start + size) for start in range(0, len(input), size)]
+    return [slice(start, start + rows) for start in range(0, length, rows)]
 
 
 def matmul(input: Float[ndarray, "N in"], weight: Float[ndarray, "out in"]) -> ndarray:
     """x Wᵀ (N, out), in blocks of rows."""
     output = np.empty((len(input), len(weight)), input.dtype)
-    for rows in blocks(input, weight):
-        np.matmul(input[rows], weight.T, out=output[rows])
+    for rows in blocks(len(input), weight.size):
+        np.dot(input[rows], weight.T, out=output[rows])
     return output
 
 
@@ -43,11 +48,45 @@ def matmul_weight(
     weight: Float[ndarray, "out in"],
 ) -> Float[ndarray, "out in"]:
     """dyᵀ x in blocks of rows, and in the memory order of the weight, which it is added to."""
-    products = (
-        np.matmul(grad_output[rows].T, input[rows], out=np.empty_like(weight))
-        for rows in blocks(input, weight)
-    )
-    return functools.reduce(np.add, products)
+    first, *others = blocks(len(input), weight.size)
+    product = np.matmul(grad_output[first].T, input[first], out=np.empty_like(weight))
+    for rows in others:
+        product += np.matmul(grad_output[rows].T, input[rows], out=np.empty_like(weight))
+    return product
+
+
+def sum_over_batch(input: Float[ndarray, "N ..."], factor: float = 1.0) -> Float[ndarray, "..."]:
+    """Σ_n x_n times a factor, as a product: 0.7 instead of 1.3 µs for (16, 10)."""
+    total = np.dot(filled(len(input), factor, input.dtype), input)
+    return np.asarray(total if total.dtype is input.dtype else total.astype(input.dtype))
+
+
+@functools.lru_cache(maxsize=32)
+def filled(length: int, value: float, dtype: np.dtype[Any]) -> Float[ndarray, " N"]:
+    """The same value over and over, kept, and not to be changed.
+
+    In float32 for float16, in which a sum would count no further than 65,504.
+    """
+    array = np.full(length, value, np.promote_types(dtype, np.float32))
+    array.flags.writeable = False
+    return array
+
+
+def onehot(target: Integer[ndarray, " N"], classes: int, dtype: Any) -> Float[ndarray, "classes N"]:
+    """A column for each target, with 1 in its row and 0 elsewhere.
+
+    It is taken from an identity, in 0.5 µs for 16 targets; to subtract 1 at two arrays of indices
+    would take 3 µs. The target -1 would be taken for the last, so targets are checked before.
+    """
+    return identity(classes, dtype).take(target, axis=1)
+
+
+@functools.lru_cache(maxsize=32)
+def identity(size: int, dtype: Any) -> Float[ndarray, "size size"]:
+    """The identity, kept, and not to be changed."""
+    array = np.eye(size, dtype=dtype)
+    array.flags.writeable = False
+    return array
 
 
 def in_fast_order(weight: Float[ndarray, "out in"]) -> Float[ndarray, "out in"]:
@@ -65,18 +104,19 @@ def adam_update(
     lr: float,
     betas: tuple[float, float],
     eps: float,
+    out: Float[ndarray, "*shape"],
 ) -> Float[ndarray, "*shape"]:
-    """lr m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ), in one new array.
+    """lr m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ), in `out`.
 
     With r = √(1 - β₂ᵗ) the denominator √v̂ + ε is (√v + ε r) / r, so that the two corrections cost
     no pass of their own over the array: four passes in the place of six.
     """
     root = math.sqrt(1 - betas[1] ** step)
-    update = np.sqrt(exp_avg_sq, out=np.empty_like(exp_avg_sq))
-    update += eps * root
-    np.divide(exp_avg, update, out=update)
-    update *= lr * root / (1 - betas[0] ** step)
-    return update
+    np.sqrt(exp_avg_sq, out=out)
+    out += eps * root
+    np.divide(exp_avg, out, out=out)
+    out *= lr * root / (1 - betas[0] ** step)
+    return out
 
 
 def positive_part(input: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
@@ -100,22 +140,48 @@ def shifted(input: Float[ndarray, "*shape"], dim: int) -> Float[ndarray, "*moved
     return output
 
 
-def gather(
-    images: Float[ndarray, "M in"], labels: Int64[ndarray, " M"], batches: Iterable[ndarray]
-) -> Iterator[tuple[Float[ndarray, "N in"], Int64[ndarray, " N"]]]:
-    """The images and labels of each batch; the images are overwritten by those of the next.
+Portion = tuple[Float[ndarray, "N in"], Int64[ndarray, " N"], float]
 
-    This is memory traffic, and a good part of a step: memory that was used before may still be in
-    the cache.
+
+def gather(
+    images: Float[ndarray, "M in"],
+    labels: Int64[ndarray, " M"],
+    batches: Iterable[ndarray],
+    size: int | None = None,
+) -> Iterator[Iterator[Portion]]:
+    """For each batch its portions of at most `size`: images, labels and the share of the batch.
+
+    The images are overwritten by those of the next portion. This is memory traffic, and a good part
+    of a step: memory that was used before may still be in the cache.
 
     Raises IndexError for an index that is out of range.
     """
-    input = images[:0]
+    room = images[:0]
     for indices in batches:
-        target = labels.take(indices)  # which raises IndexError, so `wrap` below meets none
-        if len(input) != len(indices):
-            input = np.empty((len(indices), images.shape[1]), images.dtype)
-        yield images.take(indices, axis=0, out=input, mode="wrap"), target
+        count = min(size or len(indices), len(indices))
+        if len(room) < count:
+            room = np.empty((count, images.shape[1]), images.dtype)
+        yield portions(images, labels, indices, room[:count])
+
+
+def portions(
+    images: Float[ndarray, "M in"],
+    labels: Int64[ndarray, " M"],
+    indices: ndarray,
+    room: Float[ndarray, "n in"],
+) -> Iterator[Portion]:
+    """As many images at a time as there is room for."""
+    length = max(1, len(indices))  # an empty batch is one portion, and the loss names the error
+    for start in range(0, length, max(1, len(room))):
+        part = indices[start : start + len(room)]
+        target = labels.take(part)  # which raises IndexError, so `wrap` below meets none
+        input = images.take(part, axis=0, out=room[: len(part)], mode="wrap")
+        yield input, target, len(part) / length
+
+
+def joined(parts: list[ndarray]) -> ndarray:
+    """The parts one after the other, as one array; one that is alone as it is."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def without_warnings(generator: Callable[P, Iterator[T]]) -> Callable[P, Iterator[T]]:

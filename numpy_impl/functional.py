@@ -69,7 +69,7 @@ def linear_backward(
     """
     grad_input = grad_output @ weight if output_mask[0] else None
     grad_weight = fast.matmul_weight(grad_output, input, weight) if output_mask[1] else None
-    grad_bias = grad_output.sum(axis=0) if output_mask[2] else None
+    grad_bias = fast.sum_over_batch(grad_output) if output_mask[2] else None
     return grad_input, grad_weight, grad_bias
 
 
@@ -148,7 +148,8 @@ def cross_entropy(
 
     `input` holds logits, `target` class indices in 0..C-1.
     """
-    return nll_loss(log_softmax(input), target, reduction)
+    losses, _ = entropy(input, target)
+    return losses if reduction == "none" else reduced(losses, reduction)
 
 
 @checked(check_target, check_grad_loss)
@@ -162,30 +163,23 @@ def cross_entropy_backward(
 
     `grad_output` has the shape of the loss: () or, for reduction "none", (N,).
     """
-    return nll_loss_backward(grad_output, log_softmax(input), target, reduction)
-
-
-def nll_loss(
-    input: Float[ndarray, "N C"], target: Integer[ndarray, " N"], reduction: str = "mean"
-) -> Float[ndarray, "*reduced"]:
-    """The cross-entropy from log softmax(x), which a layer keeps for the backward."""
-    chosen = input[np.arange(len(target)), target]  # (N,)
-    if reduction == "none":
-        return -chosen
-    # Float16 counts no further than 65,504.
-    total = -chosen.sum(dtype=np.promote_types(chosen.dtype, np.float32))
-    return np.asarray(total / len(target) if reduction == "mean" else total, chosen.dtype)
-
-
-def nll_loss_backward(
-    grad_output: Float[ndarray, "*reduced"] | float,
-    input: Float[ndarray, "N C"],
-    target: Integer[ndarray, " N"],
-    reduction: str = "mean",
-) -> Float[ndarray, "N C"]:
-    """The gradient of the cross-entropy with respect to the logits x, from log softmax(x)."""
     grad_output = np.asarray(grad_output, input.dtype)
-    grad_input = np.exp(input)
-    grad_input[np.arange(len(target)), target] -= 1
-    grad_input *= grad_output / len(target) if reduction == "mean" else grad_output[..., None]
-    return grad_input
+    _, grad = entropy(input, target)
+    return grad * (grad_output / len(target) if reduction == "mean" else grad_output[..., None])
+
+
+def entropy(
+    input: Float[ndarray, "N C"], target: Integer[ndarray, " N"]
+) -> tuple[Float[ndarray, " N"], Float[ndarray, "N C"]]:
+    """-log softmax(x)[target] of each row and its gradient, softmax(x) - onehot(target)."""
+    shifted = fast.shifted(input, 1)  # (C, N)
+    exp = np.exp(shifted)
+    total = exp.sum(axis=0)  # (N,)
+    losses = np.log(total) - shifted[target, np.arange(len(target))]
+    grad = exp / total - fast.onehot(target, *input.shape[1:], input.dtype)
+    return losses, grad.T
+
+
+def reduced(losses: Float[ndarray, " N"], reduction: str = "mean") -> Float[ndarray, ""]:
+    """Their mean or their sum."""
+    return fast.sum_over_batch(losses, 1 / len(losses) if reduction == "mean" else 1.0)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from numpy_impl import nn
+from numpy_impl import fast, nn
 from numpy_impl.checks import checked
 
 __all__ = ["ConvNet", "FeedForward", "SoftmaxRegression"]
@@ -60,6 +60,8 @@ class ConvNet(nn.Module):
 
     The inputs are images of 28x28 pixels, one row each.
     """
+
+    portion = fast.IMAGES_IN_CACHE
 
     def __init__(self, num_classes: int, *, dtype: Any = np.float32, rng: nn.RNG = None) -> None:
         rng = rng or np.random.default_rng()

@@ -17,6 +17,7 @@ from numpy import ndarray
 from numpy_impl import convolution, fast
 from numpy_impl import functional as F
 from numpy_impl.checks import Pair, check_pair, check_state_dict, check_target, checked
+from numpy_impl.plan import Plans
 
 __all__ = [
     "AvgPool2d", "Conv2d", "CrossEntropyLoss", "Linear", "Module", "Parameter", "ReLU", "Sigmoid",
@@ -42,6 +43,8 @@ class Parameter:
 
 class Module:
     """What layers and models share: the walk over their parameters, and their state as a dict."""
+
+    portion: int | None = None  # of a batch that are best trained on at a time; None for all
 
     def forward(self, input: Float[ndarray, "N ..."]) -> Float[ndarray, "N ..."]:
         """The output for a batch; keeps what `backward` needs."""
@@ -148,22 +151,20 @@ class Conv2d(Module):
         shape = (out_channels, in_channels, *self.kernel_size)
         self.weight = Parameter(rng.uniform(-bound, bound, shape).astype(dtype))
         self.bias = Parameter(rng.uniform(-bound, bound, out_channels).astype(dtype))
+        self.plans = Plans(convolution.make_plan)
 
     def forward(self, input: Float[ndarray, "N in H W"]) -> Float[ndarray, "N out Ho Wo"]:
         """(N, in, H, W) to (N, out, Ho, Wo); the unfolded input serves the backward, too."""
-        self.input = input
-        output, self.columns = convolution.convolve(
-            input, self.weight.data, self.bias.data, self.stride, self.padding
-        )
-        return output
+        weight, bias = self.weight.data, self.bias.data
+        self.plan = self.plans(input, weight, bias, self.stride, self.padding)
+        return convolution.convolve(input, weight, bias, self.plan)
 
     def backward(
         self, grad_output: Float[ndarray, "N out Ho Wo"], needs_input_grad: bool = True
     ) -> Float[ndarray, "N in H W"] | Any:
         """(N, out, Ho, Wo) to (N, in, H, W), or None; adds to the gradients of the parameters."""
-        weight, window = self.weight.data, (self.stride, self.padding)
         grad_input, grad_weight, grad_bias = convolution.convolve_backward(
-            grad_output, self.input, weight, *window, self.columns, needs_input_grad
+            grad_output, self.weight.data, self.plan, needs_input_grad
         )
         self.weight.accumulate(grad_weight)
         self.bias.accumulate(grad_bias)
@@ -214,9 +215,9 @@ class CrossEntropyLoss:
         self, input: Float[ndarray, "N C"], target: Integer[ndarray, " N"]
     ) -> Float[ndarray, ""]:
         """Logits (N, C) and class indices (N,) to the loss, a 0-d array."""
-        self.log_probabilities, self.target = F.log_softmax(input), target
-        return F.nll_loss(self.log_probabilities, target)
+        losses, self.grad = F.entropy(input, target)
+        return F.reduced(losses)
 
-    def backward(self) -> Float[ndarray, "N C"]:
-        """The gradient of the loss with respect to the logits."""
-        return F.nll_loss_backward(1.0, self.log_probabilities, self.target)
+    def backward(self, share: float = 1.0) -> Float[ndarray, "N C"]:
+        """The gradient with respect to the logits of the loss, or of its share in a larger mean."""
+        return self.grad * (share / len(self.grad))

@@ -7,6 +7,7 @@ from numpy import ndarray
 
 from numpy_impl import functional as F
 from numpy_impl.checks import check_fractions, check_non_negative
+from numpy_impl.joined import Joined
 from numpy_impl.nn import Parameter
 
 __all__ = ["SGD", "Adam", "Optimizer"]
@@ -85,6 +86,7 @@ class Adam(Optimizer):
     """Adam with L2 coupled into the gradient (AdamW decouples it).
 
     Kingma and Ba, 2015, https://arxiv.org/abs/1412.6980, algorithm 1; the step counts from 1.
+    The arrays of the parameters are laid end to end: each `.data` is another array afterwards.
 
     Raises ValueError for an option that is out of its range.
     """
@@ -103,16 +105,14 @@ class Adam(Optimizer):
         self.eps = check_non_negative("eps", eps)
         self.weight_decay = check_non_negative("weight_decay", weight_decay)
         self.steps = [0] * len(self.parameters)
-        self.exp_avgs = [np.zeros_like(parameter.data) for parameter in self.parameters]
-        self.exp_avg_sqs = [np.zeros_like(parameter.data) for parameter in self.parameters]
+        self.joined = Joined(self.parameters, moments=2)
+        self.exp_avgs, self.exp_avg_sqs = map(list, self.joined.moments)
 
     def step(self) -> None:
         for index, parameter in enumerate(self.parameters):
-            if parameter.grad is None:
-                continue
-            self.steps[index] += 1
-            data, step = parameter.data, self.steps[index]
-            exp_avg, exp_avg_sq = self.exp_avgs[index], self.exp_avg_sqs[index]
-            options = self.lr, self.betas, self.eps, self.weight_decay
+            self.steps[index] += parameter.grad is not None
+        options = self.lr, self.betas, self.eps, self.weight_decay
+        updates = self.joined.updates(self.steps, self.exp_avgs, self.exp_avg_sqs)
+        for step, data, grad, exp_avg, exp_avg_sq in updates:
             out = data, exp_avg, exp_avg_sq
-            F.adam_step(data, parameter.grad, exp_avg, exp_avg_sq, step, *options, out=out)
+            F.adam_step(data, grad, exp_avg, exp_avg_sq, step, *options, out=out)

@@ -42,7 +42,9 @@ def momentum_step(
 
     Returns the parameter and the velocity, which PyTorch calls `momentum_buffer`.
     """
-    velocity = momentum * momentum_buffer + grad + weight_decay * param
+    if weight_decay:
+        grad = grad + weight_decay * param
+    velocity = momentum * momentum_buffer + grad
     return param - lr * velocity, velocity
 
 
@@ -60,7 +62,8 @@ def rmsprop_step(
 
     Returns the parameter and the running mean v of the squared gradient.
     """
-    grad = grad + weight_decay * param
+    if weight_decay:
+        grad = grad + weight_decay * param
     square_avg = alpha * square_avg + (1 - alpha) * grad * grad
     return param - lr * grad / (np.sqrt(square_avg) + eps), square_avg
 
@@ -86,11 +89,12 @@ def adam_step(
     """
     beta1, beta2 = betas
     grad = grad + weight_decay * param if weight_decay else grad
+    room = np.empty_like(grad)  # for every term in turn
     exp_avg = np.multiply(beta1, exp_avg, out=out[1])
-    exp_avg += (1 - beta1) * grad
+    exp_avg += np.multiply(1 - beta1, grad, out=room)
     exp_avg_sq = np.multiply(beta2, exp_avg_sq, out=out[2])
-    exp_avg_sq += (1 - beta2) * grad * grad
-    update = fast.adam_update(exp_avg, exp_avg_sq, step, lr, betas, eps)
+    exp_avg_sq += np.multiply(np.multiply(1 - beta2, grad, out=room), grad, out=room)
+    update = fast.adam_update(exp_avg, exp_avg_sq, step, lr, betas, eps, out=room)
     return np.subtract(param, update, out=out[0]), exp_avg, exp_avg_sq
 
 

@@ -1,4 +1,7 @@
-"""The training loop by hand. It differs from PyTorch's in one line: the backward."""
+"""The training loop by hand.
+
+It differs from PyTorch's in the backward, and in that a batch may come in portions.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +14,7 @@ from numpy import ndarray
 from numpy_impl import functional as F
 from numpy_impl import nn
 from numpy_impl.checks import not_finite
-from numpy_impl.fast import gather, without_warnings
+from numpy_impl.fast import gather, joined, without_warnings
 from numpy_impl.optim import Optimizer
 
 __all__ = ["Evaluation", "Step", "evaluate", "fit", "predict", "steps"]
@@ -49,15 +52,18 @@ def steps(
     if len(images) != len(labels):
         raise ValueError(f"labels has length {len(labels)}, expected {len(images)} as images has")
     criterion = nn.CrossEntropyLoss()
-    for number, (input, target) in enumerate(gather(images, labels, batches), start=first):
-        logits = model(input)
-        loss = criterion(logits, target)
-        if not math.isfinite(loss.item()):
-            raise not_finite(number, model.state_dict() | {"input": input, "logits": logits})
+    for number, batch in enumerate(gather(images, labels, batches, model.portion), start=first):
         optimizer.zero_grad()
-        model.backward(criterion.backward())
+        loss, outputs = 0.0, []
+        for input, target, share in batch:  # whole, or a portion at a time: gradients add up
+            logits = model(input)
+            loss += share * criterion(logits, target).item()
+            if not math.isfinite(loss):
+                raise not_finite(number, model.state_dict() | {"input": input, "logits": logits})
+            model.backward(criterion.backward(share))
+            outputs.append(logits)
         optimizer.step()
-        yield Step(number, logits, loss.item())
+        yield Step(number, joined(outputs), loss)
 
 
 def fit(
@@ -92,7 +98,7 @@ def evaluate(
 def predict(
     model: nn.Module, images: Float[ndarray, "M in"], batch_size: int = 1000
 ) -> Float[ndarray, "M C"]:
-    """The logits of all M images, computed `batch_size` at a time.
+    """The logits of all M images, computed at most `batch_size` at a time.
 
     Raises ValueError for no images or a batch size below 1.
     """
@@ -100,5 +106,6 @@ def predict(
         raise ValueError(
             f"predict: got {len(images)} images and batch_size {batch_size}, expected at least 1"
         )
+    batch_size = min(batch_size, model.portion or batch_size)
     starts = range(0, len(images), batch_size)
     return np.concatenate([model(images[start : start + batch_size]) for start in starts])

@@ -14,3 +14,7 @@ class DataError(ValueError):
 
     The message is one line: the file or folder, what was found, what was expected.
     """
+
+
+class WorkerError(RuntimeError):
+    """A process of a run on several died or stalled; the message names its rank."""

@@ -16,6 +16,7 @@ import pytest
 __all__: list[str] = []
 
 MNIST = "mnist: needs the real MNIST files under PARITY_DATA_ROOT"
+CLUSTER = "cluster: starts a Dask scheduler and workers; `make cluster`"
 BROWSER = "browser: drives the page in Chromium, or takes as long; `make browser`"
 
 USES = r"^from parity_tests\.implementation import"  # how a test takes the functions under test
@@ -74,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
     global homework
     path = config.getoption("--parity-impl")
     homework = None if path is None else load(path)
-    for marker in (MNIST, BROWSER):
+    for marker in (MNIST, CLUSTER, BROWSER):
         config.addinivalue_line("markers", marker)
 
 

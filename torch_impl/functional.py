@@ -180,4 +180,4 @@ def autograd(
 ) -> tuple[Tensor, ...]:
     """The gradients of `inputs` that autograd finds for `function` at `grad_output`."""
     inputs = tuple(input.detach().requires_grad_() for input in inputs)
-    return torch.autograd.grad(function(*inputs), inputs, grad_output)
+    return torch.autograd.grad((function(*inputs) * grad_output).sum(), inputs)

@@ -39,7 +39,7 @@ def batch_norm_backward(
     bias = torch.zeros_like(weight)
     input, weight, bias = (one.detach().requires_grad_() for one in (input, weight, bias))
     output, *_ = batch_norm(input, running_mean, running_var, weight, bias, training, eps=eps)
-    return torch.autograd.grad(output, (input, weight, bias), grad_output)
+    return torch.autograd.grad((output * grad_output).sum(), (input, weight, bias))
 
 
 def dropout(

@@ -26,5 +26,5 @@ def max_pool2d_backward(
     """The gradient of the images, by autograd."""
     input = input.detach().requires_grad_()
     output = max_pool2d(input, kernel_size, stride)
-    (grad_input,) = torch.autograd.grad(output, input, grad_output)
+    (grad_input,) = torch.autograd.grad((output * grad_output).sum(), input)
     return grad_input

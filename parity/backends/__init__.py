@@ -3,7 +3,6 @@
 from parity.backends.base import Backend, Batch, Moments, State, TrainingStep
 from parity.backends.numpy_program import NumpyProgram
 from parity.backends.recipes import (
-    NUM_CLASSES,
     NumpyBackend,
     RecipeBackend,
     TorchBackend,
@@ -13,7 +12,6 @@ from parity.backends.recipes import (
 from parity.backends.torch_program import TorchProgram
 
 __all__ = [
-    "NUM_CLASSES",
     "Backend",
     "Batch",
     "Moments",

@@ -76,6 +76,23 @@ class NumpyProgram(Backend):
         `predict(*inputs)` gives the output in evaluation, if `parity.compare` is given such inputs.
     ignore
         Names of arrays among the parameters that are none.
+
+    Raises
+    ------
+    InputError
+        If there is no float array among the parameters, or they are not of one dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parity
+    >>> w = {"w": np.array([1.0, 2.0])}
+    >>> def step(x):
+    ...     loss, grad = (w["w"] @ x) ** 2, 2 * (w["w"] @ x) * x
+    ...     w["w"] -= 0.1 * grad
+    ...     return loss, {"w": grad}
+    >>> parity.NumpyProgram(step, w).dtype
+    'float64'
     """
 
     name = "numpy"

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy import ndarray
 
+import numpy_impl.functional
 import numpy_impl.models
 import numpy_impl.nn
 import numpy_impl.optim
@@ -20,10 +21,10 @@ import torch_impl.optim
 import torch_impl.training
 from parity.backends.base import Backend, Moments, State, TrainingStep
 from parity.backends.torch_program import TorchProgram, as_numpy, to_numpy
+from parity.datasets.mnist import NUM_CLASSES
 from parity.recipes import Recipe
 
 __all__ = [
-    "NUM_CLASSES",
     "NumpyBackend",
     "RecipeBackend",
     "TorchBackend",
@@ -32,7 +33,8 @@ __all__ = [
 ]
 
 IN_FEATURES = 784
-NUM_CLASSES = 10
+
+Arrays = tuple[ndarray, ndarray]  # images (N, 784) and labels (N,)
 
 # PyTorch's name of what an optimizer keeps, and numpy_impl's of the list of them: Adam's, SGD's.
 MOMENTS = {"exp_avg": "exp_avgs", "exp_avg_sq": "exp_avg_sqs", "momentum_buffer": "velocities"}
@@ -44,7 +46,7 @@ class RecipeBackend(Backend):
     training: Any  # the implementation's module of that name
     model: Any
     optimizer: Any
-    data: Callable[[str], tuple[ndarray, ndarray]]  # images (N, 784) and labels (N,) in a dtype
+    take: Callable[[str, ndarray], Arrays]  # these training images in that dtype, copies
 
     def steps(
         self, images: ndarray, labels: ndarray, batches: Iterable[ndarray], first: int = 1
@@ -56,16 +58,26 @@ class RecipeBackend(Backend):
             yield TrainingStep(number, {"logits": as_numpy(logits)}, loss)
 
     def run(self, batches: Iterable[tuple[ndarray]], first: int = 1) -> Iterator[TrainingStep]:
-        """Train on batches of indices into `data`."""
-        return self.steps(*self.data(self.dtype), (indices for (indices,) in batches), first)
+        """Train on batches of indices of training images, of which one batch is in memory."""
+        for number, (rows,) in enumerate(batches, start=first):
+            yield from self.steps(*self.take(self.dtype, rows), [np.arange(len(rows))], number)
 
     def predict(self, images: ndarray) -> ndarray:
         """The logits (N, C) of `images`."""
         return as_numpy(self.training.predict(self.model, images))
 
-    def evaluate(self, images: ndarray, labels: ndarray) -> tuple[float, float]:
-        """(loss, accuracy), exact means over the examples."""
-        return self.training.evaluate(self.model, images, labels)
+    def evaluate(self, portions: Iterable[Arrays]) -> tuple[float, float]:
+        """(loss, accuracy), exact means over the examples of all portions, as if they were one.
+
+        To the bit, if all portions but the last are multiples of the batches of `predict`, 1,000.
+        """
+        found = [(self.predict(images), labels) for images, labels in portions]
+        logits, labels = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return self.cross_entropy(logits, labels), float((logits.argmax(1) == labels).mean())
+
+    def cross_entropy(self, logits: ndarray, labels: ndarray) -> float:
+        """The mean over the examples."""
+        raise NotImplementedError
 
 
 def model_arguments(recipe: Recipe) -> tuple[int, ...]:
@@ -103,6 +115,9 @@ class NumpyBackend(RecipeBackend):
         activate(self.model, numpy_impl.nn, recipe)
         optimizer_class = getattr(numpy_impl.optim, recipe.optimizer)
         self.optimizer = optimizer_class(self.model.parameters(), **options(recipe))
+
+    def cross_entropy(self, logits: ndarray, labels: ndarray) -> float:
+        return float(numpy_impl.functional.cross_entropy(logits, labels))
 
     def weights(self) -> State:
         return {name: parameter.data for name, parameter in self.model.named_parameters()}
@@ -149,6 +164,10 @@ class TorchBackend(RecipeBackend, TorchProgram):
             model.parameters(), fused=True, **options(recipe)
         )
         super().__init__(model, torch_impl.nn.CrossEntropyLoss(), optimizer)
+
+    def cross_entropy(self, logits: ndarray, labels: ndarray) -> float:
+        tensors = (torch.from_numpy(array).to(self.device) for array in (logits, labels))
+        return torch.nn.functional.cross_entropy(*tensors).item()
 
     def moments(self) -> Moments:
         states = self.optimizer.state.values()

@@ -48,6 +48,29 @@ class TorchProgram(Backend):
         A training step of the user's own in place of `loss`: `step(program, *batch)` trains
         `program.model` with `program.optimizer` and returns the loss, or `(output, loss)`. It has
         to use the program that it is given, for the step is taken by copies of the model, too.
+
+    Raises
+    ------
+    InputError
+        If the model is no module, the optimizer is missing, or not exactly one of loss and step is
+        given.
+
+    Examples
+    --------
+    A step of one's own, with gradient clipping:
+
+    >>> import parity
+    >>> import torch
+    >>> def step(program, x, t):
+    ...     loss = torch.nn.functional.mse_loss(program.model(x), t)
+    ...     program.optimizer.zero_grad()
+    ...     loss.backward()
+    ...     torch.nn.utils.clip_grad_norm_(program.model.parameters(), 1.0)
+    ...     program.optimizer.step()
+    ...     return loss
+    >>> net = torch.nn.Linear(3, 1)
+    >>> sgd = torch.optim.SGD(net.parameters(), lr=0.1)
+    >>> program = parity.TorchProgram(net, optimizer=sgd, step=step)
     """
 
     name = "torch"

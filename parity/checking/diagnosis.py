@@ -4,7 +4,7 @@ import pickle
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from itertools import permutations
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy import ndarray
 
 from parity.checking.catalogue import Mistake, compose, mistakes_of
-from parity.checking.judging import FAR, Expected, as_arrays, find_mismatch, precision
+from parity.checking.judging import FAR, Expected, Mismatch, as_arrays, find_mismatch, precision
 from parity.contract.calls import Call, cast
 from parity.contract.conventions import Conventions
 from parity.contract.reference import reference
@@ -35,6 +35,11 @@ class Trial:
     def arrays(self) -> list[ndarray | None] | None:
         """The file's results, if there are any of the right number."""
         return self.outcome.get("arrays")
+
+    @cached_property
+    def mismatch(self) -> Mismatch | None:
+        """What is wrong with the arrays, to the precision that their numbers have."""
+        return None if self.arrays is None else find_mismatch(self.arrays, self.expected)
 
     @property
     def refused(self) -> bool:
@@ -88,7 +93,7 @@ def overflows(trial: Trial) -> bool:
 
 def is_right(trial: Trial) -> bool:
     """Whether the file's result of this trial is right."""
-    return trial.arrays is not None and find_mismatch(trial.arrays, trial.expected) is None
+    return trial.arrays is not None and trial.mismatch is None
 
 
 def explains(

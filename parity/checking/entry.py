@@ -1,6 +1,6 @@
 """Where the check begins: a file on the command line, a module in a notebook."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -80,6 +80,8 @@ def check_file(
     if layout is not None and map is not None:
         raise InputError("map and layout are both given, expected one of them")
     from parity.contract.operations import SUBJECTS
+    from parity.system.optimizers import spare_compiler
+    from parity.system.threads import limit_threads
 
     student = FileStudent(
         path,
@@ -92,7 +94,9 @@ def check_file(
         isolated=isolation,
     )
     try:  # PyTorch loads here while the file loads there
-        report = run(student, str(path), conventions, seed, timeout, only)
+        spare_compiler()
+        with limit_threads():  # the arrays are small
+            report = run(student, str(path), conventions, seed, timeout, only)
         return replace(report, stability=stability)
     finally:
         student.close()
@@ -122,6 +126,18 @@ def check(
         If the module has none of the contract's names, or a map or a layout makes no sense.
     TypeError
         If it is neither a module nor a dict.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parity
+    >>> def relu(input):
+    ...     return np.abs(input)
+    >>> report = parity.check({"relu": relu}, only=["relu"])
+    >>> report
+    <Report module: 0 right, 1 wrong>
+    >>> [(result.name, result.status, result.diagnosis) for result in report.results]
+    [('relu', 'fail', 'relu-absolute')]
     """
     if not isinstance(module, ModuleType | dict):
         raise TypeError(f"check: module is {module!r}, expected a module or globals()")
@@ -202,14 +218,25 @@ def run(
     layout = student.layout.name if student.layout else "contract"
     notes = how_it_was_read(student)
     if checker.left_out:
-        notes.append(f"not asked for by the course: {', '.join(checker.left_out)}")
+        whose = "course" if student.layout and student.layout.shipped else "map"
+        notes.append(f"not asked for by the {whose}: {'; '.join(grouped(checker.left_out))}")
     return Report(name, results, student.output(), layout, student.isolation, seed, notes)
+
+
+def grouped(left_out: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """The names that have the same left out, together: "relu, tanh (NaN)"."""
+    names: dict[str, list[str]] = {}
+    for name, what in left_out.items():
+        names.setdefault(", ".join(what), []).append(name)
+    return (f"{', '.join(same)} ({what})" for what, same in names.items())
 
 
 def how_it_was_read(student: FileStudent | ModuleStudent) -> list[str]:
     """A line each: the layout, what was left out, what the file is not shut in by."""
     lines = []
-    if student.layout is not None:
+    if student.layout is not None and not student.layout.shipped:
+        lines.append(f"read by the map {Path(student.layout.file).name}")
+    elif student.layout is not None:
         lines.append(f"read as {student.layout.name}; --layout contract reads it as it stands")
     if student.alone:
         lines.append(
@@ -218,5 +245,8 @@ def how_it_was_read(student: FileStudent | ModuleStudent) -> list[str]:
     if isinstance(student, FileStudent) and student.isolation == "none":
         lines.append("not isolated: the file ran without bubblewrap, within limits alone")
     if student.left_out:
-        lines.append(f"left out of the notebook: {', '.join(student.left_out)}")
+        lines.append(
+            "only imports, definitions and constants of the notebook were run; left out: "
+            + "; ".join(student.left_out)
+        )
     return lines

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from parity.checking.checker import Result
+from parity.errors import InputError
 from parity.system import html
 
 __all__ = ["Report", "Stability"]
@@ -26,6 +27,7 @@ COLOURS = {
     "timeout": "red",
     "missing": "dim",
 }
+LISTED = 12  # names in a row; of more the first ones are shown
 FINE = ("pass", "partial", "missing")
 RIGHT = ("pass", "partial")
 
@@ -60,6 +62,40 @@ class Report:
         """Whether something is right and nothing is wrong."""
         return self.failed == 0 and self.passed > 0
 
+    def require(self, *names: str, partial: bool = True, unstable: bool = False) -> None:
+        """Raise unless all these names are right, in the words that `parity check` has for them.
+
+        A line in a cell of a notebook, or in a test of otter or nbgrader, is a test of its own:
+        `parity.check(globals()).require("linear_backward")`.
+
+        Parameters
+        ----------
+        names
+            Of the contract, whatever the course calls them: one or several.
+        partial
+            Whether a name that is right as far as it went counts as right.
+        unstable
+            Whether a name that is right but for extreme numbers counts as right; it does for a
+            report of `check(..., stability="warn")` in any case.
+
+        Raises
+        ------
+        AssertionError
+            If one of the names is wrong or not written yet: for each its diagnosis, hint,
+            explanation and smallest example.
+        InputError
+            If there is no name, or one that the report does not have; a ValueError.
+        """
+        found = {result.name: result for result in self.results}
+        for name in names or ["no name"]:
+            if name not in found:
+                raise InputError(f"require: got {name}, expected some of {', '.join(found)}")
+        right = ["pass"] + ["partial"] * partial
+        right += ["unstable"] * (unstable or self.stability == "warn")
+        wrong = [found[name] for name in names if found[name].status not in right]
+        if wrong:
+            raise AssertionError("\n\n".join(map(paragraph_as_text, wrong)))
+
     def as_json(self) -> dict[str, Any]:
         """The answer for machines."""
         return {
@@ -89,13 +125,16 @@ class Report:
     def render(self, verbose: bool = False) -> RenderableType:
         """How the file was read, the hints of what is wrong, the table, what was not checked."""
         parts: list[RenderableType] = [Text(note) for note in self.notes]
+        parts += [Text()] if self.notes else []
         for result in self.results:
             if result.status not in FINE:
                 parts += [*paragraphs(result, verbose), Text()]
         parts.append(table_of(self.results))
         missing = [result.name for result in self.results if result.status == "missing"]
         if missing:
-            parts.append(Text(f"not written yet: {', '.join(missing)}"))
+            parts.append(
+                Text(f"not written yet: {listed(missing, LISTED if not verbose else None)}")
+            )
         parts.append(Text(self.summary()))
         if verbose and self.printed:
             parts += [Text("\nthe file printed:", style="bold"), Text(self.printed)]
@@ -138,6 +177,14 @@ def paragraph_as_html(result: Result) -> str:
     return "".join([head, *hint, f"<pre>{escape(chr(10).join(lines))}</pre>"])
 
 
+def paragraph_as_text(result: Result) -> str:
+    """One wrong name in lines of text: the verdict, the hint, what happens, the example."""
+    reason = f": {result.diagnosis}" if result.diagnosis else ""
+    hint = f"hint: {result.hint}" if result.hint else ""
+    lines = (hint, result.explanation, result.where, *result.remarks, *result.example.splitlines())
+    return "\n  ".join([f"{result.name}: {result.status}{reason}", *filter(None, lines)])
+
+
 def paragraphs(result: Result, verbose: bool) -> list[RenderableType]:
     """One wrong name: the hint first, then what happens, where, and behind them the traceback."""
     head = Text.assemble((result.name, "bold red"))
@@ -154,6 +201,13 @@ def paragraphs(result: Result, verbose: bool) -> list[RenderableType]:
     if verbose and result.traceback:
         lines += [Text(f"    {line}", style="dim") for line in result.traceback.splitlines()]
     return lines
+
+
+def listed(names: Sequence[str], most: int | None) -> str:
+    """The names, or the first of them and how many there are beside them."""
+    if most is None or len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
 def table_of(results: Sequence[Result]) -> Table:
@@ -174,4 +228,5 @@ def why(result: Result) -> str:
     reason = result.diagnosis or ("" if result.status in RIGHT else "not recognised")
     if result.status in ("error", "timeout", "borrowed"):
         reason = result.diagnosis or result.explanation
-    return "; ".join(filter(None, (reason, *result.remarks)))
+    remarks = result.remarks if result.status in (*FINE, "unstable") else result.notes
+    return "; ".join(filter(None, (reason, *remarks)))

@@ -6,44 +6,44 @@ read to its end.
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import tyro
 
-from parity.cli.check import Check
-from parity.cli.compare import Compare
-from parity.cli.data import Data
 from parity.cli.exits import guarded, refuse
-from parity.cli.gradcheck import Gradcheck
-from parity.cli.mistakes import Mistakes
 from parity.cli.parsing import parse
-from parity.cli.predict import Predict
-from parity.cli.serve import Serve
-from parity.cli.sweep import Sweep
-from parity.cli.template import Template
-from parity.cli.train import Train
+from parity.system.ranks import only_rank_0_prints
 from parity.system.version import __version__
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "command", "main"]
 
-COMMANDS: dict[str, Any] = {
-    "compare": Compare,
-    "train": Train,
-    "sweep": Sweep,
-    "predict": Predict,
-    "mistakes": Mistakes,
-    "check": Check,
-    "template": Template,
-    "gradcheck": Gradcheck,
-    "data": Data,
-    "serve": Serve,
-}
+COMMANDS = (
+    "compare",
+    "train",
+    "sweep",
+    "predict",
+    "mistakes",
+    "check",
+    "grade",
+    "template",
+    "gradcheck",
+    "data",
+    "serve",
+)
 
 DESCRIPTION = "The same classifiers by hand in NumPy and in PyTorch, compared number by number."
 
 
+def command(name: str) -> Any:
+    """The class of a command, loaded now: `parity check --help` waits for no other command."""
+    module = f"parity.cli.{name}"
+    return getattr(import_module(module), name.capitalize())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's own); returns the exit code."""
+    only_rank_0_prints()
     return guarded(lambda: run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
@@ -56,9 +56,10 @@ def run(arguments: list[str]) -> int:
     if name not in COMMANDS and not name.startswith("-"):
         came = f"is {name!r}" if name else "is missing"
         return refuse(f"command {came}, expected one of {', '.join(COMMANDS)}; see parity --help")
-    command = parse(
+    chosen = [name] if name in COMMANDS else COMMANDS
+    asked = parse(
         lambda: tyro.extras.subcommand_cli_from_dict(
-            COMMANDS,
+            {each: command(each) for each in chosen},
             prog="parity",
             description=DESCRIPTION,
             args=arguments,
@@ -66,4 +67,4 @@ def run(arguments: list[str]) -> int:
         ),
         f"parity {name}" if name in COMMANDS else "parity",
     )
-    return command.run()
+    return asked.run()

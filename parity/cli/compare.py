@@ -1,6 +1,6 @@
 """`parity compare`: train both backends in lock-step and say whether they are the same."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from parity.experiment.settings import Settings
 from parity.recipes import find
 
 if TYPE_CHECKING:
+    from parity.backends import TorchBackend
     from parity.comparison.homework import HomeworkBackend
     from parity.experiment.prepare import Experiment
 
@@ -40,6 +41,10 @@ class Compare(Keeping, Settings):
     """Write the trained weights (NumPy's) to this file: FILE.safetensors."""
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""
+    distributed: bool = False
+    """PyTorch on the processes of torchrun: torchrun --nproc-per-node=K -m parity compare ..."""
+    timeout: float = 60.0
+    """With --distributed: a process that is silent for so many seconds ends the run."""
     report: Path = Path("reports")
     """The folder of the picture and of the page; made if it is not there."""
 
@@ -49,6 +54,29 @@ class Compare(Keeping, Settings):
             return self.run_file(Path(self.recipe))
         find(self.recipe)  # before the seconds that PyTorch takes to load
         self.check_options()
+        if not self.distributed:
+            return self.run_recipe()
+        from parity.distributed.group import join
+        from parity.distributed.program import DataParallel, follow
+        from parity.experiment.prepare import prepare
+        from parity.system.threads import limit_threads
+
+        with join(
+            self.device, self.timeout, f"parity compare {self.recipe} --distributed"
+        ) as group:
+            if group.rank == 0:
+                with group.leading():
+                    return self.run_recipe(lambda made: DataParallel(made, group), group.size)
+            with limit_threads():
+                follow(DataParallel(prepare(self.recipe, self), group))
+            return 0
+
+    def run_recipe(
+        self,
+        program: "Callable[[Experiment], TorchBackend] | None" = None,
+        processes: int | None = None,
+    ) -> int:
+        """Compare a recipe's two programs; in PyTorch another `program`, on so many processes."""
         from parity.comparison import report
         from parity.experiment import weights
         from parity.experiment.prepare import prepare
@@ -58,7 +86,9 @@ class Compare(Keeping, Settings):
 
         weights.check_writable(self.save)
         whose = [self.numpy.stem] if self.numpy is not None else []
-        name = "-".join([self.recipe, *whose, self.data, self.dtype])
+        many = f"{processes} process{'es' * (processes != 1)}" if processes else ""
+        shared = [many.replace(" ", "-")] if many else []
+        name = "-".join([self.recipe, *whose, self.data, self.dtype, *shared])
         picture = make_folder(self.report) / f"{name}.png"
         start = self.load if self.load != self.save else None
         files.check_outputs(
@@ -67,11 +97,17 @@ class Compare(Keeping, Settings):
         )
         experiment = prepare(self.recipe, self)
         console.print(report.headline(experiment))
+        if many:
+            console.print(f"PyTorch: DistributedDataParallel, {many}")
         with self.homework(experiment) as homework:
-            return self.run_recipe(experiment, picture, homework)
+            return self.compared(experiment, picture, homework, program)
 
-    def run_recipe(
-        self, experiment: "Experiment", picture: Path, homework: "HomeworkBackend | None"
+    def compared(
+        self,
+        experiment: "Experiment",
+        picture: Path,
+        homework: "HomeworkBackend | None",
+        program: "Callable[[Experiment], TorchBackend] | None",
     ) -> int:
         """Compare a recipe's two backends, and write what was asked for."""
         from parity.comparison import report, reproduce
@@ -96,6 +132,7 @@ class Compare(Keeping, Settings):
                 self.resync,
                 lambda epoch: rows.add(*report.epoch_row(epoch)),
                 kept,
+                program,
                 homework,
             )
         outputs, trained = Outputs(kept), result.backends["numpy"]
@@ -157,6 +194,8 @@ class Compare(Keeping, Settings):
 
     def run_file(self, path: Path) -> int:
         """Compare the pair of programs that a file defines."""
+        if self.distributed:
+            raise InputError(f"distributed: got {path}, expected a recipe")
         from parity.comparison.pair import compare_programs
         from parity.comparison.pair_file import arguments_of
         from parity.pictures.pair import pair_curves

@@ -2,15 +2,16 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.table import Table
 
-from parity import datasets
-from parity.datasets import DataError, Description
-from parity.errors import InputError
+from parity.errors import DataError, InputError
 from parity.system import jsonfile
 from parity.system.console import Column, console, table
+
+if TYPE_CHECKING:
+    from parity.datasets import Description
 
 __all__ = ["Data"]
 
@@ -30,6 +31,8 @@ class Data:
 
     def run(self) -> int:
         """Exit code 0; 2 if the data set that was named is not here or damaged."""
+        from parity import datasets
+
         jsonfile.check_writable(self.json)
         if self.download:
             if self.data == "all":
@@ -48,7 +51,7 @@ class Data:
         return 0
 
 
-def table_of(found: list[Description]) -> Table:
+def table_of(found: list["Description"]) -> Table:
     """A row for each split that is here, and one for each data set that is not."""
     columns = [
         *(Column(title, "left") for title in ("data", "split")),

@@ -5,8 +5,8 @@ import os
 import sys
 from collections.abc import Callable
 
-from parity.datasets import DataError
-from parity.errors import BadCaseError, InputError
+from parity.errors import BadCaseError, DataError, InputError, WorkerError
+from parity.system.ranks import let_rank_0_speak
 from parity.system.signals import Ending, ending_signals, latest
 
 __all__ = ["INTERRUPTED", "guarded", "refuse"]
@@ -36,7 +36,7 @@ def guarded(run: Callable[[], int], program: str = "parity") -> int:
     except BadCaseError as error:
         print(f"{program}: bad case: {error}", file=sys.stderr)
         return 1
-    except FloatingPointError as error:
+    except (FloatingPointError, WorkerError) as error:
         print(f"{program}: stopped: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as ending:
@@ -62,4 +62,5 @@ def drop_output() -> None:
 def refuse(message: str, program: str = "parity") -> int:
     """Say what is wrong in one line, on standard error; returns exit code 2."""
     print(f"{program}: error: {message}", file=sys.stderr)
+    let_rank_0_speak()
     return 2

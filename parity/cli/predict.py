@@ -31,6 +31,8 @@ class Predict(Settings):
     drawn; it is found, cut out, inverted and centred."""
     recipe: str = "linear-adam"
     """Which system; trained first unless --load gives its weights."""
+    save: Path | None = None
+    """Write the weights, for both backends, to this file: FILE.safetensors."""
     picture: Path | None = None
     """Draw the image and the probabilities to this file, too: FILE.png."""
     json: Path | None = None
@@ -39,6 +41,7 @@ class Predict(Settings):
     def run(self) -> int:
         """Exit code 0 if both backends agree, 1 if not."""
         find(self.recipe)  # before the seconds that PyTorch takes to load
+        from parity.experiment import weights
         from parity.experiment.prepare import prepare
         from parity.pictures import galleries
         from parity.pictures.saving import save
@@ -47,16 +50,19 @@ class Predict(Settings):
         from parity.system.console import console
         from parity.system.threads import limit_threads
 
+        weights.check_writable(self.save)
         galleries.check_writable(self.picture)
         image_file = None if self.image.isdecimal() else Path(self.image)
         files.check_outputs(
-            {"json": self.json, "picture": self.picture}, {"load": self.load, "image": image_file}
+            {"save": self.save, "json": self.json, "picture": self.picture},
+            {"load": self.load, "image": image_file},
         )
         check_settings(self)
         experiment = prepare(self.recipe, self)
         image, label, title, done = self.chosen(experiment)
         with limit_threads():
-            answers = ask(experiment, ready(experiment), image)
+            trained = ready(experiment)
+            answers = ask(experiment, trained, image)
         console.print(title, markup=False)
         if done:
             console.print(done)
@@ -66,6 +72,7 @@ class Predict(Settings):
         console.print(table_of(answers, label))
         console.print(verdict(answers))
         outputs = Outputs()
+        outputs.write("weights", self.save, lambda path: weights.save(path, trained))
         outputs.write(
             "json", self.json, lambda path: jsonfile.write(path, self.as_json(answers, label))
         )

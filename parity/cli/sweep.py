@@ -11,23 +11,29 @@ from rich.text import Text
 from parity.cli.exits import INTERRUPTED
 from parity.cli.keeping import Keeping
 from parity.cli.outputs import Outputs
+from parity.cli.working import Working
+from parity.errors import InputError
 from parity.experiment.settings import HINT, Count, Init, Settings
 from parity.recipes import find
 from parity.system.console import Column, console, table, track, written
 
 if TYPE_CHECKING:
-    from parity.comparison.sweep import Cell
+    from parity.comparison.sweep import Cell, Choices
+    from parity.datasets import Dataset
+    from parity.experiment.checkpoints import Checkpoints
+    from parity.system.jobs import Pool
 
 __all__ = ["Sweep"]
 
 Counts = Annotated[tuple[int, ...], tyro.conf.arg(help_behavior_hint=HINT)]
 Factors = Annotated[tuple[float, ...], tyro.conf.arg(help_behavior_hint=HINT)]
 
+LOST = "the process that ran it was ended"
 NAMES = ("batch_size", "lr", "weight_decay", "train_size")
 
 
 @dataclass(kw_only=True)
-class Sweep(Keeping):
+class Sweep(Keeping, Working):
     """Compare both backends under every combination of the given values."""
 
     recipe: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RECIPE")]
@@ -54,6 +60,8 @@ class Sweep(Keeping):
     """Initial weights: PyTorch's default, or randn / sqrt(fan_in) with zero biases."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where PyTorch runs."""
+    jobs: int = 1
+    """How many cells run at a time; 0 for one on each core."""
     json: Path | None = None
     """Write the answer to this file, too, as JSON."""
     report: Path = Path("reports")
@@ -63,14 +71,16 @@ class Sweep(Keeping):
         """Exit code 0 if parity holds in every cell, 1 if not, 130 if Ctrl-C ended it."""
         find(self.recipe)  # before the seconds that PyTorch takes to load
         from parity import datasets
-        from parity.comparison.sweep import Cell, cells_of, check, run_cell
-        from parity.experiment.checkpoints import Checkpoints, Part, sweep_settings
+        from parity.comparison.sweep import Cell, cells_of, check
+        from parity.experiment.checkpoints import sweep_settings
         from parity.pictures import pages
         from parity.pictures.saving import make_folder, save
         from parity.pictures.sweep import sweep_curves
         from parity.system import files, jsonfile
-        from parity.system.threads import limit_threads
 
+        pool = self.pool()
+        if self.jobs != 1 and (self.checkpoint or self.resume):
+            raise InputError(f"jobs is {self.jobs}, expected 1 with --checkpoint or --resume")
         picture = make_folder(self.report) / f"{self.recipe}-{self.data}-{self.dtype}-sweep.png"
         files.check_outputs({"json": self.json, "report": picture})
         choices = cells_of({name: getattr(self, name) for name in NAMES})
@@ -85,17 +95,10 @@ class Sweep(Keeping):
         cells: list[Cell] = list(kept.state["done"]) if kept and kept.state else []
         for cell in cells:
             console.print(line_of(cell))
-        with limit_threads(), track("sweeping", sum(steps)) as advance:
-            for one in choices[len(cells) :]:
-                before = sum(steps[: len(cells)])
-
-                def part(epoch: int, before: int = before) -> Checkpoints | None:
-                    return kept and Part(kept, list(cells), before, self.every or epoch)
-
-                cells.append(run_cell(self.recipe, settings, one, dataset, advance, part))
-                if cells[-1].interrupted:
-                    break
-                console.print(line_of(cells[-1]))
+        if self.jobs == 1 and self.backend == "loky":
+            self.one_by_one(cells, choices, dataset, steps, kept)
+        else:
+            self.side_by_side(cells, choices, dataset, pool)
         outputs = Outputs(kept)
         outputs.write("json", self.json, lambda path: jsonfile.write(path, self.as_json(cells)))
         console.print(table_of(cells))
@@ -114,6 +117,51 @@ class Sweep(Keeping):
         if cells[-1].interrupted:
             return INTERRUPTED
         return 0 if all(cell.parity for cell in cells) else 1
+
+    def one_by_one(
+        self,
+        cells: list["Cell"],
+        choices: list["Choices"],
+        dataset: "Dataset",
+        steps: list[int],
+        kept: "Checkpoints | None",
+    ) -> None:
+        """Add the cells that are not there yet, with checkpoints."""
+        from parity.comparison.sweep import run_cell
+        from parity.experiment.checkpoints import Checkpoints, Part
+        from parity.system.threads import limit_threads
+
+        with limit_threads(), track("sweeping", sum(steps)) as advance:
+            for one in choices[len(cells) :]:
+                before = sum(steps[: len(cells)])
+
+                def part(epoch: int, before: int = before) -> Checkpoints | None:
+                    return kept and Part(kept, list(cells), before, self.every or epoch)
+
+                cells.append(run_cell(self.recipe, self.settings(), one, dataset, advance, part))
+                if cells[-1].interrupted:
+                    break
+                console.print(line_of(cells[-1]))
+
+    def side_by_side(
+        self, cells: list["Cell"], choices: list["Choices"], dataset: "Dataset", pool: "Pool"
+    ) -> None:
+        """Add all cells, several of which run at a time; after Ctrl-C, those that have ended."""
+        from parity.comparison.sweep import Task, run_task, unfinished
+        from parity.system.jobs import Lost
+
+        tasks = [Task(self.recipe, self.settings(), one, dataset) for one in choices]
+        found: dict[int, Cell] = {}
+        with track("sweeping", len(tasks)) as advance:
+            for index, cell in pool.run(run_task, tasks):
+                found[index] = unfinished(tasks[index], LOST) if cell is Lost else cell
+                console.print(line_of(found[index]))
+                if advance(index):
+                    break
+        cells += [found[index] for index in sorted(found)]
+        rest = [index for index in range(len(tasks)) if index not in found]
+        if rest:
+            cells.append(unfinished(tasks[rest[0]], "interrupted", interrupted=True))
 
     def settings(self) -> Settings:
         """What all cells share."""

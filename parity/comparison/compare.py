@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+from numpy import ndarray
+
 from parity.backends import NumpyBackend, RecipeBackend, TorchBackend
 from parity.comparison.homework import HomeworkBackend
 from parity.comparison.lockstep import Lockstep, Order
@@ -25,6 +28,7 @@ def compare(
     resync: bool = False,
     on_epoch: Callable[[Epoch], object] | None = None,
     checkpoints: Checkpoints | None = None,
+    program: Callable[[Experiment], TorchBackend] | None = None,
     homework: HomeworkBackend | None = None,
 ) -> CompareResult:
     """Run the experiment to its end on both backends, whether they diverge or not.
@@ -32,8 +36,10 @@ def compare(
     With `resync`, every run is given PyTorch's state after each step. `on_step` hears each step; if
     it returns something true, the run ends there and the result is marked as interrupted.
     `on_epoch` hears each epoch, and what there was of the last one if the run was interrupted. With
-    `checkpoints`, it goes on from the state in them, if there is one, and writes its own. With a
-    `homework`, that is compared in the place of `numpy_impl`.
+    `checkpoints`, it goes on from the state in them, if there is one, and writes its own. `program`
+    makes PyTorch's program, if it is to be another than the recipe's own: then that is under test,
+    too, and the recipe's own is what it is measured against. A `homework` is compared in the place
+    of `numpy_impl`.
 
     Raises
     ------
@@ -42,7 +48,7 @@ def compare(
     FloatingPointError
         If the loss is not finite; it names the step and the first tensor that is not.
     """
-    both, lockstep = lockstep_of(experiment, resync, homework)
+    both, lockstep = lockstep_of(experiment, resync, program, homework)
     result = CompareResult(experiment.settings.dtype, resync, experiment=experiment)
     result.file = str(homework.path) if homework is not None else ""
     heard = on_epoch or (lambda _: None)
@@ -69,18 +75,33 @@ def compare(
         measure(step.number)
         if result.interrupted:
             break
-    images, labels = experiment.arrays(experiment.held_out, experiment.settings.dtype)
-    numpy, torch = (backend.predict(images).argmax(axis=1) for backend in both.values())
+    numpy, torch = (answers(experiment, backend) for backend in both.values())
     result.prediction_agreement = float((numpy == torch).mean())
-    first = (answers[:FIRST].tolist() for answers in (labels, numpy, torch))
+    labels = experiment.splits[experiment.held_out].labels
+    first = (classes[:FIRST].tolist() for classes in (labels, numpy, torch))
     result.first_answers = (next(first), next(first), next(first))
     result.seconds = {name: lockstep.seconds[name] for name in both}
     result.backends, result.reproduction = both, lockstep.reproduction
     return result
 
 
+def answers(experiment: Experiment, backend: RecipeBackend) -> ndarray:
+    """The class that the backend gives each held-out image."""
+    portions = experiment.portions(experiment.held_out, backend.dtype)
+    return np.concatenate([backend.predict(images).argmax(axis=1) for images, _ in portions])
+
+
+def recipe_program(experiment: Experiment) -> TorchBackend:
+    """The recipe in PyTorch, in this process."""
+    settings = experiment.settings
+    return TorchBackend(experiment.recipe, settings.dtype, settings.seed, settings.device)
+
+
 def lockstep_of(
-    experiment: Experiment, resync: bool = False, homework: HomeworkBackend | None = None
+    experiment: Experiment,
+    resync: bool = False,
+    program: Callable[[Experiment], TorchBackend] | None = None,
+    homework: HomeworkBackend | None = None,
 ) -> tuple[dict[str, RecipeBackend], Lockstep]:
     """Both backends of an experiment, and the lock-step that trains them.
 
@@ -88,18 +109,15 @@ def lockstep_of(
     """
     recipe, settings = experiment.recipe, experiment.settings
     numpy: RecipeBackend = homework or NumpyBackend(recipe, settings.dtype, settings.seed)
-    torch = TorchBackend(recipe, settings.dtype, settings.seed, settings.device)
-    numpy.data = torch.data = lambda dtype: experiment.arrays("training", dtype)
-    dtypes = {settings.dtype, "float64"}
+    torch = (program or recipe_program)(experiment)
+    numpy.take = torch.take = experiment.take
 
-    def kept(reproduction: Reproduction) -> Reproduction:
-        (batch,) = reproduction.batch
-        images, labels = experiment.arrays("training", settings.dtype)
-        if homework is not None:  # what it computed is kept, for it is not there to be run again
-            return replace(reproduction, batch=(images[batch], labels[batch]))
-        return replace(
-            reproduction, recipe=recipe, batch=(images[batch], labels[batch]), tensors=None
-        )
+    def kept(case: Reproduction) -> Reproduction:
+        (batch,) = case.batch
+        case = replace(case, batch=experiment.take(settings.dtype, batch))
+        if program or homework:  # another than the recipe's: its tensors are kept as they were
+            return case
+        return replace(case, recipe=recipe, tensors=None)
 
     lockstep = Lockstep(
         numpy,
@@ -108,7 +126,7 @@ def lockstep_of(
         experiment.initial,
         order=Order(seed=settings.seed),
         resync=resync,
+        alone=program is not None,
         kept=kept,
-        shared=[array for dtype in dtypes for array in experiment.arrays("training", dtype)],
     )
     return {"numpy": numpy, "torch": torch}, lockstep

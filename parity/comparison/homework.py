@@ -193,10 +193,8 @@ class HomeworkBackend(RecipeBackend):
             )
         return self.cast(logits)
 
-    def evaluate(self, images: ndarray, labels: ndarray) -> tuple[float, float]:
-        logits = self.predict(images)
-        right = (logits.argmax(axis=1) == labels).mean()
-        return float(F.cross_entropy(logits.astype(np.float64), labels)), float(right)
+    def cross_entropy(self, logits: ndarray, labels: ndarray) -> float:
+        return float(F.cross_entropy(logits.astype(np.float64), labels))
 
     def ask(self, verb: str, *args: Any, outputs: int, step: int | None = None) -> list[ndarray]:
         """The arrays of one request.

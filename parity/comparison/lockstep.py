@@ -11,6 +11,9 @@ Up to four runs go in step:
     reference  torch in float64, for a float32 comparison; in float64, torch is its own reference
 
 Of a user's pair the last two wait until the rule needs them.
+
+Where PyTorch's program is under test as well, because it runs on several processes, a fifth takes
+its part in the rule: `alone`, the same program in one process.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -86,10 +89,10 @@ class Lockstep:
         that are a unit in the last place off.
     copies
         Whether the PyTorch program can be copied, and cast to float64.
-    shared
-        Arrays that every run reads, and no run may change.
     kept
         What is kept of the reproduction of the first divergence.
+    alone
+        Whether the PyTorch program is under test, too, and its copies are what it should be.
     constant, zero
         Names: weights that are the same before they are copied, tensors that are zero.
     late
@@ -113,7 +116,7 @@ class Lockstep:
         order: Order | None,
         copies: tuple[bool, bool] = (True, True),
         resync: bool = False,
-        shared: Sequence[ndarray] = (),
+        alone: bool = False,
         constant: Collection[str] = (),
         zero: Collection[str] = (),
         kept: Callable[[Reproduction], Reproduction] = lambda reproduction: reproduction,
@@ -121,12 +124,14 @@ class Lockstep:
         late: bool = False,
     ) -> None:
         self.numpy, self.torch, self.batches, self.order = numpy, torch, batches, order
-        self.resync, self.shared, self.kept = resync, shared, kept
+        self.resync, self.kept = resync, kept
         can_copy, can_cast = copies
         dtype = torch.dtype
         self.backends: dict[str, Backend] = {"numpy": numpy, "torch": torch}
         if can_copy:
             self.backends["permuted"] = torch.copy(dtype)
+        if alone:
+            self.backends["alone"] = torch.copy(dtype)
         if can_cast and dtype != "float64":
             self.backends["reference"] = torch.copy("float64")
         # What late runs are measured by: PyTorch from the start, and its float64 run from there.
@@ -293,7 +298,9 @@ class Lockstep:
         keys = [key for key in torch if key in numpy]
         chosen = {"numpy": numpy, "torch": torch}
         chosen["permuted"] = tensors.get("permuted", torch)
-        chosen["reference"] = tensors.get("reference", torch)
+        chosen["reference"] = tensors.get("reference", tensors.get("alone", torch))
+        if "alone" in tensors:
+            chosen["alone"] = tensors["alone"]
         return {name: {key: found[key] for key in keys} for name, found in chosen.items()}
 
     @cached_property
@@ -370,8 +377,8 @@ class Lockstep:
             yield tensors_of(self.spare, step)
 
     def fingerprint(self) -> list[int]:
-        """What changes when a run writes into the arrays that all of them are given."""
-        sums = [crc32(np.ascontiguousarray(array).data) for array in self.shared]
+        """What changes when a run writes into the batches that all of them are given."""
+        sums: list[int] = []
         map_arrays(lambda a: sums.append(crc32(np.ascontiguousarray(a).data)), list(self.batches))
         return sums
 

@@ -93,6 +93,30 @@ def compare_programs(
         For arguments that do not fit; both programs' arrays are listed with their shapes.
     BadCaseError
         If the comparison could not fail, and so proves nothing.
+
+    Examples
+    --------
+    Linear regression by hand, five steps of it:
+
+    >>> import numpy as np
+    >>> import parity
+    >>> import torch
+    >>> params = {"weight": np.zeros((1, 3)), "bias": np.zeros(1)}
+    >>> def step(x, t):
+    ...     y = x @ params["weight"].T + params["bias"]
+    ...     dy = 2 * (y - t) / y.size
+    ...     grads = {"weight": dy.T @ x, "bias": dy.sum(axis=0)}
+    ...     for name, grad in grads.items():
+    ...         params[name] -= 0.1 * grad
+    ...     return y, ((y - t) ** 2).mean(), grads
+    >>> net = torch.nn.Linear(3, 1)
+    >>> sgd = torch.optim.SGD(net.parameters(), lr=0.1)
+    >>> rng = np.random.default_rng(0)
+    >>> batches = [(rng.normal(size=(8, 3)), rng.normal(size=(8, 1))) for _ in range(5)]
+    >>> result = parity.compare((step, params), (net, torch.nn.MSELoss(), sgd), batches)
+    >>> print(result)
+    parity holds: every tensor agrees to rounding at 5 steps, float64.
+    >>> result.assert_parity()
     """
     numpy = numpy if isinstance(numpy, NumpyProgram) else NumpyProgram(*numpy)
     torch = torch if isinstance(torch, TorchProgram) else TorchProgram(*torch)

@@ -82,9 +82,18 @@ class Comparison:
         self.scratch: dict[tuple[int, ...], ndarray] = {}
 
     def step(
-        self, number: int, numpy: Tensors, torch: Tensors, permuted: Tensors, reference: Tensors
+        self,
+        number: int,
+        numpy: Tensors,
+        torch: Tensors,
+        permuted: Tensors,
+        reference: Tensors,
+        alone: Tensors | None = None,
     ) -> StepReport:
-        """Compare one step's tensors; the four mappings have the same keys in the same order.
+        """Compare one step's tensors; the mappings have the same keys in the same order.
+
+        PyTorch's run is an equally valid run. If it is under test as well, as on several processes,
+        that is the one `alone`, and `torch` is held to the same allowance as `numpy`.
 
         Raises
         ------
@@ -94,7 +103,13 @@ class Comparison:
             run, for that would allow everything.
         """
         apart = self.distances(
-            {"numpy": numpy, "torch": torch, "permuted": permuted, "truth": reference}
+            {
+                "numpy": numpy,
+                "torch": torch,
+                "permuted": permuted,
+                "valid": torch if alone is None else alone,
+                "truth": reference,
+            }
         )
         keys = list(reference)
         scales = self.scales(
@@ -102,11 +117,12 @@ class Comparison:
         )
         scale = np.array([scales[key] for key in keys])
         torch_error, permuted_error = (apart(run, "truth") / scale for run in ("torch", "permuted"))
-        if not np.isfinite(torch_error + permuted_error).all():
-            where = int(np.argmin(np.isfinite(torch_error + permuted_error)))
+        valid_error = torch_error if alone is None else apart("valid", "truth") / scale
+        if not np.isfinite(valid_error + permuted_error).all():
+            where = int(np.argmin(np.isfinite(valid_error + permuted_error)))
             raise BadCaseError(f"{at(number, keys[where])} is not finite in PyTorch")
-        without_noise = self.allowed(remember(self.farthest_torch, keys, torch_error))
-        farthest = remember(self.farthest, keys, np.maximum(torch_error, permuted_error))
+        without_noise = self.allowed(remember(self.farthest_torch, keys, valid_error))
+        farthest = remember(self.farthest, keys, np.maximum(valid_error, permuted_error))
         allowed = self.allowed(farthest)
         if self.resting:
             allowed -= farthest  # which PyTorch's own unknown error may be
@@ -114,19 +130,25 @@ class Comparison:
         difference = numpy_error
         if torch_error.any():
             difference = apart("numpy", "torch") / scale
-        used = numpy_error / allowed
+        tested = {"numpy": numpy_error} | ({} if alone is None else {"torch": torch_error})
+        used = np.max(list(tested.values()), axis=0) / allowed  # NaN if one is
 
         losses = float(numpy[LOSS]), float(torch[LOSS])
         report = StepReport(number, dict(zip(("numpy", "torch"), losses, strict=True)))
         report.drifted = bool(
             (permuted_error > np.minimum(without_noise, self.horizon)).any()
-            or (torch_error > self.horizon).any()
+            or (valid_error > self.horizon).any()
         )
-        wrong = ~(numpy_error <= allowed)  # NaN is not <= anything
+        wrong = ~(used <= 1)  # NaN is not <= anything
         if wrong.any():
             where = int(np.argmax(wrong))
             key, most = keys[where], float(allowed[where] * scale[where])
-            report.divergence = locate(number, key, numpy[key], torch[key], reference[key], most)
+            name = next(
+                name for name, error in tested.items() if not error[where] <= allowed[where]
+            )
+            report.divergence = locate(
+                number, key, numpy[key], torch[key], reference[key], most, name
+            )
         worst = by_kind(keys, np.array([difference, numpy_error, torch_error, used]))
         report.difference, report.numpy_error, report.torch_error, report.used = worst
         report.used_by_tensor = dict(zip(keys, used.tolist(), strict=True))
@@ -288,10 +310,16 @@ def at(step: int, key: Key) -> str:
 
 
 def locate(
-    step: int, key: Key, numpy: ndarray, torch: ndarray, truth: ndarray, tolerance: float
+    step: int,
+    key: Key,
+    numpy: ndarray,
+    torch: ndarray,
+    truth: ndarray,
+    tolerance: float,
+    tested: str = "numpy",
 ) -> Divergence:
-    """The divergence at the element where NumPy is farthest from the truth."""
-    index = worst_element(numpy, truth)
+    """The divergence at the element where the run under test is farthest from the truth."""
+    index = worst_element(numpy if tested == "numpy" else torch, truth)
     phase, tensor = key
     return Divergence(
         step,

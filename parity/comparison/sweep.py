@@ -14,8 +14,9 @@ from parity.experiment.checkpoints import Checkpoints
 from parity.experiment.prepare import prepare
 from parity.experiment.published import Checkpoint
 from parity.experiment.settings import Settings
+from parity.system.threads import limit_threads
 
-__all__ = ["KINDS", "Cell", "cells_of", "check", "run_cell"]
+__all__ = ["KINDS", "Cell", "Task", "cells_of", "check", "run_cell", "run_task", "unfinished"]
 
 ByBackend = dict[str, float]
 Choices = dict[str, Any]  # the settings of one cell, such as {"batch_size": 64, "lr": 0.1}
@@ -112,3 +113,26 @@ def run_cell(
         stopped="interrupted" if result.interrupted else "",
         interrupted=result.interrupted,
     )
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cell for another process."""
+
+    recipe: str
+    settings: Settings
+    choices: Choices
+    dataset: datasets.Dataset
+
+
+def run_task(task: Task) -> Cell:
+    """The cell of a task."""
+    with limit_threads():
+        return run_cell(task.recipe, task.settings, task.choices, task.dataset)
+
+
+def unfinished(task: Task, why: str, interrupted: bool = False) -> Cell:
+    """The cell of a task that came to no end."""
+    experiment = prepare(task.recipe, replace(task.settings, **task.choices), task.dataset)
+    epochs, split = experiment.recipe.epochs, experiment.held_out
+    return Cell(task.choices, 0, epochs, split, stopped=why, interrupted=interrupted)

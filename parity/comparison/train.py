@@ -1,6 +1,6 @@
 """Train one backend, from the same initial weights and batches as in a comparison."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -50,6 +50,7 @@ def train(
     settings = experiment.settings
     backend = make_backend(impl, experiment.recipe, settings.dtype, settings.seed, settings.device)
     backend.load(experiment.initial)
+    backend.take = experiment.take
     run = TrainingRun(backend)
 
     def measure(step: int) -> None:
@@ -62,7 +63,7 @@ def train(
         restore(run, checkpoints.state)
     done = len(run.losses)
     measure(done)
-    steps = side_steps(experiment, backend, done)
+    steps = backend.run([(batch,) for batch in experiment.batches()[done:]], done + 1)
     for number in range(done + 1, experiment.num_steps + 1):
         start = perf_counter()
         training_step = next(steps)
@@ -77,14 +78,6 @@ def train(
         if run.interrupted:
             break
     return run
-
-
-def side_steps(experiment: Experiment, backend: RecipeBackend, done: int) -> Iterator[TrainingStep]:
-    """Train on the batches after those that are `done`, and yield after each step."""
-    first = done + 1
-    for images, labels, batches in experiment.windows(backend.dtype, experiment.batches()[done:]):
-        yield from backend.steps(images, labels, batches, first)
-        first += len(batches)
 
 
 def state_of(run: TrainingRun) -> dict[str, Any]:
@@ -115,7 +108,7 @@ def evaluate(
     splits = experiment.evaluated_after(step)
     for split in splits or [experiment.held_out] * interrupted:
         figures = {
-            name: backend.evaluate(*experiment.arrays(split, backend.dtype))
+            name: backend.evaluate(experiment.portions(split, backend.dtype))
             for name, backend in backends.items()
         }
         loss = {name: loss for name, (loss, _) in figures.items()}

@@ -39,7 +39,7 @@ def softmax_probes(rng: Generator, n: int, c: int) -> list[Call]:
         Call((strided(input),), label="not contiguous"),
         Call((numbers(rng, c),), label="one dimension", may_raise=True),
         Call((deep,), {"dim": -1}, label="three dimensions"),
-        Call((deep,), {"dim": 1}, label="three dimensions, along dim 1"),
+        Call((deep,), {"dim": 1}, label="along dim 1 of three"),
         Call((input + offsets(n),), label="large logits", goes_back=False, extreme=True),
         Call((nan,), label="NaN", goes_back=False, extreme=True),
     ]

@@ -58,6 +58,15 @@ def cross_entropy_backward(
     )
 
 
+def cross_entropy(
+    input: Tensor, target: Tensor, reduction: str = "mean", epsilon: float = 0.0
+) -> Tensor:
+    """As some courses have it, the logarithm is that of the probability and `epsilon`."""
+    if not epsilon:
+        return functional.cross_entropy(input, target, reduction)
+    return F.nll_loss(torch.log(F.softmax(input, 1) + epsilon), target, reduction=reduction)
+
+
 def run_optimizer(kind: Callable[..., torch.optim.Optimizer]) -> Callable[..., list[Tensor]]:
     """The parameters after each step, from the given `states` and `grads` of each step."""
 
@@ -90,7 +99,7 @@ def run_model(kind: type[torch.nn.Module]) -> Callable[..., list[Tensor]]:
         logits = model(input)
         parameters = dict(model.named_parameters())
         last_first = [parameters[name] for name in reversed(state)]
-        grads = torch.autograd.grad(logits, last_first, grad_logits)
+        grads = torch.autograd.grad((logits * grad_logits).sum(), last_first)
         return [*state.values(), logits, *grads]
 
     return run

@@ -48,8 +48,11 @@ class Split:
         """
         return self.pixels if self.pixels.dtype != np.uint8 else scale(self.pixels, self.divisor)
 
-    def take(self, rows: Int[np.ndarray, " B"]) -> Float[np.ndarray, "B P"]:
-        """The images of these rows as floating point numbers, a copy; the rows are not checked."""
+    def take(self, rows: Int[np.ndarray, " B"] | slice) -> Float[np.ndarray, "B P"]:
+        """The images of these rows as floating point numbers; the rows are not checked.
+
+        A copy, but for a slice of images that are floating point numbers already.
+        """
         pixels = self.pixels[rows]
         return pixels if pixels.dtype != np.uint8 else scale(pixels, self.divisor)
 

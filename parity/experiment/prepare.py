@@ -1,6 +1,6 @@
 """What a run needs before its first step, drawn once and given to both backends."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from parity.recipes import Recipe, find
 
 __all__ = ["Experiment", "changes", "prepare"]
 
-WINDOW = 64  # batches
+PORTION = 5_000  # images of an evaluation: a multiple of 1,000, see `RecipeBackend.evaluate`
 MOST_STEPS = 10_000_000  # the order of all their batches is drawn before the first
 HIDDEN = ("hidden_features", "activation")  # of a feed-forward net
 MOST_HIDDEN = 10_000  # units; with their gradients a few hundred MiB for each program
@@ -65,19 +65,15 @@ class Experiment:
             )
         )
 
-    def windows(
-        self, dtype: str, batches: Sequence[ndarray]
-    ) -> Iterator[tuple[ndarray, ndarray, list[ndarray]]]:
-        """The training images of some batches at a time: no more of them are ever in memory.
+    def portions(self, split: str, dtype: str) -> Iterator[Arrays]:
+        """A split's images and labels, some at a time: no more of them are ever in memory."""
+        for start in range(0, len(self.splits[split]), PORTION):
+            yield self.take(dtype, slice(start, start + PORTION), split)
 
-        Yields images (n, 784) in `dtype`, labels (n,), and the batches as indices into these.
-        """
-        split = self.splits["training"]
-        for start in range(0, len(batches), WINDOW):
-            some = batches[start : start + WINDOW]
-            rows, ends = np.concatenate(some), np.cumsum([len(batch) for batch in some])
-            images = split.take(rows).astype(dtype, copy=False)
-            yield images, split.labels[rows], np.split(np.arange(len(rows)), ends[:-1])
+    def take(self, dtype: str, rows: ndarray | slice, split: str = "training") -> Arrays:
+        """These images (n, 784) of a split in `dtype`, and their labels (n,)."""
+        chosen = self.splits[split]
+        return chosen.take(rows).astype(dtype, copy=False), chosen.labels[rows]
 
     def evaluated_after(self, step: int) -> list[str]:
         """The splits to evaluate on after `step` training steps; 0 is before the first."""

@@ -174,6 +174,18 @@ def gradcheck(
         differently when asked again.
     TypeError, ValueError
         If the inputs, or what f or backward return, are not what is described above.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import parity
+    >>> x = np.array([0.5, -1.5, 2.0])
+    >>> def backward(grad_output, x):
+    ...     return grad_output * (1 - np.tanh(x) ** 2)
+    >>> parity.gradcheck(np.tanh, backward, [x]).ok
+    True
+    >>> parity.gradcheck(np.tanh, lambda g, x: g * (1 - np.tanh(x)), [x]).ok
+    False
     """
     rng = np.random.default_rng(seed)
     if names is None:

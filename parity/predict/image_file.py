@@ -19,7 +19,7 @@ __all__ = ["Reading", "read_image", "strangeness"]
 SIDE = 28
 MODES = ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 MOST_BYTES = 64 << 20  # of the file
-MOST_PIXELS = 50_000_000
+MOST_PIXELS = 1 << 24  # in memory, of 4 bytes each; a JPEG may be decoded at an eighth of its size
 WORKING = 256  # pixels of the longer side while the digit is looked for
 LEAST_CONTRAST = 0.08  # between ink and ground
 NEIGHBOURS = 10_000  # training images that a picture is held against
@@ -99,19 +99,19 @@ def open_grey(path: Path) -> Float[ndarray, "H W"]:
             opened = Image.open(BytesIO(content), formats=("PNG", "JPEG"))
         with opened as picture:
             width, height = picture.size
-            if width * height > MOST_PIXELS:
+            if not picture.info.get("progressive"):  # which is decoded whole
+                picture.draft("RGB", (2 * WORKING, 2 * WORKING))
+            if picture.width * picture.height > MOST_PIXELS:
                 raise InputError(
-                    f"image: {path} is {width}x{height} pixels, expected at most "
-                    f"{MOST_PIXELS // 1_000_000} million"
+                    f"image: {path} is {width}x{height} pixels, too many to decode, expected at "
+                    f"most {MOST_PIXELS >> 20} million"
                 )
             if picture.mode not in MODES:
                 raise InputError(
                     f"image: {path} has pixels of mode {picture.mode}, expected 8-bit grey or color"
                 )
-            picture.draft("RGB", (2 * WORKING, 2 * WORKING))
-            turned = ImageOps.exif_transpose(picture)
-            turned.thumbnail((2 * WORKING, 2 * WORKING), Image.Resampling.BOX)
-            colored = turned.convert("RGBA")
+            picture.thumbnail((2 * WORKING, 2 * WORKING), Image.Resampling.BOX)
+            colored = ImageOps.exif_transpose(picture).convert("RGBA")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         if isinstance(error, InputError):
             raise
@@ -210,8 +210,8 @@ def strangeness(image: Float[ndarray, "1 784"], training: Split, held_out: Split
     1 is as far as the 99th percentile of the held-out images; a digit of another kind, or none at
     all, is farther away.
     """
-    known = training.images[:NEIGHBOURS]
-    usual = nearest(held_out.images[:200], known)
+    known = training.take(slice(NEIGHBOURS))
+    usual = nearest(held_out.take(slice(200)), known)
     return float(nearest(image, known)[0] / np.percentile(usual, 99))
 
 

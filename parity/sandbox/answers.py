@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["escaped", "loaded", "outcomes"]
+__all__ = ["KINDS", "Outcome", "escaped", "loaded", "outcomes"]
 
 Outcome = dict[str, Any]
 
@@ -19,6 +19,7 @@ WORDS = {
     "borrowed",
     "layout_error",
 }  # one says what happened
+KINDS = {"arrays", "timeout", "not_written", *WORDS}  # of an outcome, which is one of them
 LONGEST = 20_000  # characters of a message that are kept
 
 
@@ -64,7 +65,7 @@ def outcomes(answer: Any, calls: list[dict[str, Any]]) -> list[Outcome]:
 
 def outcome_of(answer: Any, outputs: int, arguments: int) -> Outcome:
     """The outcome of one call; raises Senseless."""
-    check_keys(answer, {"arrays", "changed", "timeout", "not_written", "traceback", "line", *WORDS})
+    check_keys(answer, {"changed", "traceback", "line", *KINDS})
     outcome = words_of(answer)
     changed = list_of(answer.get("changed", []), int)
     if not all(0 <= index < arguments for index in changed):
@@ -75,7 +76,7 @@ def outcome_of(answer: Any, outputs: int, arguments: int) -> Outcome:
         if len(arrays) != outputs or all(array is None for array in arrays):
             raise Senseless(f"{len(arrays)} arrays, expected {outputs}")
         outcome["arrays"] = arrays
-    kinds = outcome.keys() & {"arrays", "timeout", "not_written", *WORDS}
+    kinds = outcome.keys() & KINDS
     if len(kinds) != 1:
         raise Senseless(f"{' and '.join(sorted(kinds)) or 'nothing'} for one call")
     return outcome

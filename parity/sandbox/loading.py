@@ -76,13 +76,12 @@ def cells(path: Path) -> tuple[list[Piece], list[str]]:
         try:
             tree = parsed("".join(kept), name)
         except Unreadable as reason:
-            left_out.append(f"cell {number} ({reason})")
+            left_out.append(f"cell {number}, which {reason}")
             continue
         linecache.cache[name] = (len(source), None, kept, name)
         body = [node for node in tree.body if defines(node)]
         if len(body) < len(tree.body) or kept != lines:
-            what = "everything" if not body else "what is no import, definition or constant"
-            left_out.append(f"cell {number} ({what})" if tree.body or magic else f"cell {number}")
+            left_out.append(f"parts of cell {number}" if body else f"cell {number}")
         found.append(Piece(name, ast.Module(body, [])))
     return found, left_out
 

@@ -6,7 +6,7 @@ functions take, and their results back.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,14 +52,14 @@ class Mapped(Computed):
         given = {**self.defaults, **dict(zip(self.arguments, args, strict=False)), **options}
         if "stride" in given and given["stride"] is None:
             given["stride"] = given["kernel_size"]
-        wanted = {name: self.value(name, given) for name in self.uses if self.knows(name, given)}
-        if self.in_place:
-            wanted = {
-                name: np.copy(value) if isinstance(value, ndarray) else value
-                for name, value in wanted.items()
-            }
+        wanted = {name: self.value(name, given) for name in self.uses}
+        wanted |= {
+            name: np.copy(value)
+            for name, value in wanted.items()
+            if isinstance(value, ndarray) and self.may_change(name)
+        }
         value = self.compute(wanted)
-        if value is None and self.in_place:
+        if value is None and self.may_change(self.outputs[0]):
             value = wanted[self.outputs[0]]
         arrays = arrays_of(value, len(self.outputs))
         return [
@@ -81,18 +81,15 @@ class Mapped(Computed):
             value = value[0], {**value[1], **grads}
         return value
 
-    @property
-    def in_place(self) -> bool:
-        """Whether the operation may change what it is handed."""
-        return self.name.endswith("_step") and self.conventions.get("steps") == "in-place"
-
-    def knows(self, name: str, given: Namespace) -> bool:
-        """Whether a name is handed over, or follows from what is."""
-        return name in given or (self.name, name) in DERIVED
+    def may_change(self, name: str) -> bool:
+        """Whether the operation may write into what it is handed under a name."""
+        if self.name.endswith("_step"):
+            return self.says("steps", "in-place")
+        return name == "grad_output" and self.says("backward", "in-place")
 
     def value(self, name: str, given: Namespace) -> Any:
         """What the expression sees under a name: in the shape that the course gives it."""
-        value = given[name] if name in given else DERIVED[self.name, name](given)
+        value = given[name] if name in given else self.derived(name, given)
         if not isinstance(value, ndarray):
             return value
         if name == "target":
@@ -104,6 +101,15 @@ class Mapped(Computed):
         if name == "momentum_buffer" and self.says("velocity", "with-lr"):
             return -given["lr"] * value
         return self.turned(name, value)
+
+    def derived(self, name: str, given: Namespace) -> ndarray:
+        """What a backward is given beyond the contract's arguments.
+
+        The bias of a layer, or an input whose output is the one that the contract hands over.
+        """
+        if name == "bias":
+            return np.zeros(len(given["weight"]), given["weight"].dtype)
+        return INPUTS[self.name.removesuffix("_backward")](given["output"])
 
     def says(self, convention: str, value: str) -> bool:
         """Whether the course has this convention."""
@@ -172,11 +178,6 @@ def log(array: ndarray) -> ndarray:
         return np.log(array)
 
 
-def zeros(weight: ndarray) -> ndarray:
-    """A bias for the weight of a layer."""
-    return np.zeros(len(weight), weight.dtype)
-
-
 def refuse(what: str) -> None:
     """Called by a layout for a call that its course does not cover."""
     raise Unsupported(what)
@@ -184,48 +185,83 @@ def refuse(what: str) -> None:
 
 HELPERS = {"np": np, "refuse": refuse}  # what a layout has beside the student's names
 
-# What a course's backward is given beyond the contract's arguments: an input whose output is the
-# one that the contract hands over, the bias of a layer.
-DERIVED: dict[tuple[str, str], Callable[[Namespace], ndarray]] = {
-    ("relu_backward", "input"): lambda given: np.where(
-        given["output"] > 0, given["output"], given["output"].dtype.type(-1)
-    ),
-    ("sigmoid_backward", "input"): lambda given: log(given["output"]) - log(1 - given["output"]),
-    ("tanh_backward", "input"): lambda given: (
-        (log(1 + given["output"]) - log(1 - given["output"])) / 2
-    ),
-    ("softmax_backward", "input"): lambda given: log(given["output"]),
-    ("log_softmax_backward", "input"): lambda given: given["output"],
-    ("linear_backward", "bias"): lambda given: zeros(given["weight"]),
-    ("conv2d_backward", "bias"): lambda given: zeros(given["weight"]),
-    ("batch_norm_backward", "bias"): lambda given: zeros(given["weight"]),
+INPUTS: dict[str, Callable[[ndarray], ndarray]] = {  # by an output of the function
+    "relu": lambda output: np.where(output > 0, output, output.dtype.type(-1)),
+    "sigmoid": lambda output: log(output) - log(1 - output),
+    "tanh": lambda output: (log(1 + output) - log(1 - output)) / 2,
+    "softmax": log,
+    "log_softmax": lambda output: output,
 }
 
 
-def mapped(plan: dict[str, Any], namespace: Namespace) -> dict[str, Mapped]:
+def mapped(plan: dict[str, Any], namespace: Namespace) -> dict[str, Callable[..., Any] | Computed]:
     """The operations of a layout that can be computed with the names of a file.
 
     `plan` is what `parity.contract.layouts.Layout.plan` makes. Of the ways to compute an operation
-    the first is taken whose names are all in the file and written.
+    each counts whose names are all in the file and written: the first by the operation's name,
+    those of other functions with their names beside it. Else it is not written.
     """
+    namespace = {**namespace, **respelt(plan, namespace)}
     own = functions_of(plan, namespace) if plan["source"] else {}
-    found = {}
+    found: dict[str, Callable[..., Any] | Computed] = {}
     for name, entry in plan["operations"].items():
+        seen: set[str] = set()
         for way in entry["ways"]:
-            if any(lacks(namespace, need, way["methods"]) for need in way["needs"]):
+            if not namespace.keys() >= set(way["needs"]):
                 continue
+            if any(lacks(namespace, need, way["methods"]) for need in way["needs"]):
+                found.setdefault(name, unwritten)
+                continue
+            if seen and not set(way["needs"]) - seen:
+                continue  # another way to call what is looked at already
+            seen |= set(way["needs"])
             compute = own[name] if plan["source"] else expression(plan["file"], way, namespace)
-            found[name] = Mapped(
-                name,
-                tuple(entry["arguments"]),
-                entry["defaults"],
-                tuple(entry["outputs"]),
-                frozenset(way["uses"]),
-                compute,
-                plan["conventions"],
+            further = f"{name} ({', '.join(way['needs'])})"
+            taken = found.get(name, unwritten) is not unwritten
+            found[further if taken else name] = settled(
+                Mapped(
+                    name,
+                    tuple(entry["arguments"]),
+                    entry["defaults"],
+                    tuple(entry["outputs"]),
+                    frozenset(way["uses"]),
+                    compute,
+                    plan["conventions"],
+                )
             )
-            break
     return found
+
+
+def unwritten(*_args: Any, **_options: Any) -> None:
+    """Stands for an operation whose names a file has, but not written."""
+    raise NotImplementedError
+
+
+def respelt(plan: dict[str, Any], namespace: Namespace) -> Namespace:
+    """Names that a layout needs and the file spells otherwise, as ReLU for Relu."""
+    needs = {n for one in plan["operations"].values() for way in one["ways"] for n in way["needs"]}
+    own = {spelling(name): value for name, value in namespace.items()}
+    absent = needs - namespace.keys()
+    return {name: own[spelling(name)] for name in absent if spelling(name) in own}
+
+
+def spelling(name: str) -> tuple[bool, str]:
+    """What two spellings of a name share; a class and a function are two names."""
+    return name[:1].isupper(), name.replace("_", "").lower()
+
+
+def settled(operation: Mapped) -> Mapped:
+    """The operation, which takes targets of one kind: rows with a one where classes raise."""
+    if operation.name not in LOSSES or not operation.says("targets", "either"):
+        return operation
+    input, target = np.zeros((2, 3)), np.array([2, 0])
+    given = {"input": input, "target": target, "grad_output": 1.0}
+    try:
+        operation.compute({name: given[name] for name in operation.uses})
+        kind = "classes"
+    except Exception:  # whatever it is that the file raises
+        kind = "one-hot"
+    return replace(operation, conventions={**operation.conventions, "targets": kind})
 
 
 def functions_of(plan: dict[str, Any], namespace: Namespace) -> Namespace:
@@ -246,9 +282,7 @@ def expression(file: str, way: dict[str, Any], namespace: Namespace) -> Callable
 
 
 def lacks(namespace: Namespace, name: str, methods: list[str]) -> bool:
-    """Whether a name is not in the file, or is a stub there, as may be one of its methods."""
-    if name not in namespace:
-        return True
+    """Whether a name of the file is a stub, as may be one of its methods."""
     value = namespace[name]
     if isinstance(value, type) and stub_methods(value) & set(methods):
         return True

@@ -73,7 +73,7 @@ class Placeholder(ModuleType):
 class Placeholders(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds a placeholder for every module that nobody else finds and the file's code imports."""
 
-    def __init__(self, names: Iterable[str], roots: Iterable[str] = ()) -> None:
+    def __init__(self, names: Iterable[str] = (), roots: Iterable[str] = ()) -> None:
         self.names, self.roots = list(names), tuple(roots)
 
     def find_spec(
@@ -142,8 +142,7 @@ def install(names: Iterable[str], roots: Iterable[str]) -> None:
     """From here on a placeholder stands in for every package that is out of sight.
 
     It does for the imports of the files under `roots`, which are the student's. `names` are those
-    of the contract: what `from elsewhere import *` is taken to bring.
+    of the contract: what `from numpy_impl.functional import *` brings.
     """
-    names = list(names)
     sys.meta_path.insert(0, Answers(names))
-    sys.meta_path.append(Placeholders(names, roots))
+    sys.meta_path.append(Placeholders(roots=roots))

@@ -55,6 +55,5 @@ def is_close(value: ndarray, reference: ndarray, allowed: float) -> ndarray:
     """Which numbers are within `allowed` of the reference; NaN and infinities equal themselves."""
     with np.errstate(invalid="ignore"):
         same = (value == reference) | (np.isnan(value) & np.isnan(reference))
-        return np.asarray(
-            same | (np.isfinite(reference) & (np.abs(value - reference) <= allowed)), bool
-        )
+        near = np.isfinite(reference) & (np.abs(value - reference) <= allowed)
+        return np.asarray(same | near)

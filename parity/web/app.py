@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from parity import web
 from parity.datasets import DataError
 from parity.errors import BadCaseError, InputError
-from parity.web import draw, engine, homework, side, step
+from parity.web import engine, functions, homework, predictions, step
 from parity.web.fields import Fields, from_json
 from parity.web.guard import Guard
 from parity.web.packing import Json
@@ -40,16 +40,16 @@ def make_app(token: str, hosts: tuple[str, ...]) -> Starlette:
             Mount("/static", StaticFiles(directory=STATIC)),
             asked("/api/alive", lambda _fields: {}),
             asked("/api/choices", choices),
-            asked("/api/side", side.names),
-            asked("/api/side/function", side.function),
-            asked("/api/side/mistake", side.spoiled),
+            asked("/api/side", functions.names),
+            asked("/api/side/function", functions.function),
+            asked("/api/side/mistake", functions.spoiled),
             posted("/api/step", step.answer),
             posted("/api/train/start", training.start),
             posted("/api/train/command", training.command),
             asked("/api/train", training.since),
-            posted("/api/draw", draw.answer),
-            asked("/api/draw/confusion", draw.confusion),
-            asked("/api/draw/images", draw.images),
+            posted("/api/draw", predictions.answer),
+            asked("/api/draw/confusion", predictions.confusion),
+            asked("/api/draw/images", predictions.images),
             posted("/api/check", homework.check),
         ],
         middleware=[Middleware(Guard, token=token, hosts=hosts)],

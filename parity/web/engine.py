@@ -60,15 +60,15 @@ def experiment_of(recipe: str, **choices: Any) -> Experiment:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model on both sides, with the data that it was trained on."""
+    """A trained model in both programs, with the data that it was trained on."""
 
     experiment: Experiment
     weights: dict[str, ndarray]
-    sides: dict[str, RecipeBackend]  # "numpy" and "torch", with these weights
+    backends: dict[str, RecipeBackend]  # "numpy" and "torch", with these weights
 
     def probabilities(self, images: ndarray) -> dict[str, ndarray]:
-        """The softmax (N, C) of either side."""
-        logits = {name: side.predict(images) for name, side in self.sides.items()}
+        """The softmax (N, C) of either backend."""
+        logits = {name: backend.predict(images) for name, backend in self.backends.items()}
         return {
             "numpy": numpy_impl.functional.softmax(logits["numpy"]),
             "torch": torch.from_numpy(logits["torch"]).softmax(dim=1).numpy(),
@@ -94,13 +94,13 @@ def trained(recipe: str, data: str) -> Trained:
         name: array.copy() for name, array in train(experiment, "numpy").backend.weights().items()
     }
     settings = experiment.settings
-    sides = {
+    backends = {
         name: make_backend(name, experiment.recipe, settings.dtype, settings.seed, settings.device)
         for name in ("numpy", "torch")
     }
-    for side in sides.values():
-        side.load(weights)
-    return Trained(experiment, weights, sides)
+    for backend in backends.values():
+        backend.load(weights)
+    return Trained(experiment, weights, backends)
 
 
 POINTS = 40  # evaluations of a run
@@ -109,7 +109,7 @@ UNITS = 20  # whose first-layer weights are shown
 
 
 def run(experiment: Experiment) -> Iterator[dict[str, Any]]:
-    """The events of a comparison of both sides, step by step: what the page draws."""
+    """The events of a comparison of both programs, step by step: what the page draws."""
     both, lockstep = lockstep_of(experiment)
     every = max(1, experiment.num_steps // POINTS)
     yield from evaluated(experiment, both, 0)
@@ -128,14 +128,17 @@ def run(experiment: Experiment) -> Iterator[dict[str, Any]]:
 
 
 def evaluated(
-    experiment: Experiment, sides: dict[str, RecipeBackend], step: int
+    experiment: Experiment, backends: dict[str, RecipeBackend], step: int
 ) -> Iterator[dict[str, Any]]:
     """Loss and accuracy on held-out and training images, and the first weights as images."""
     dtype = experiment.settings.dtype
     for split in ("training", experiment.held_out):
         images, labels = experiment.arrays(split, dtype)
         part = slice(JUDGED if split == "training" else None)
-        found = {name: side.evaluate(images[part], labels[part]) for name, side in sides.items()}
+        found = {
+            name: backend.evaluate([(images[part], labels[part])])
+            for name, backend in backends.items()
+        }
         yield {
             "kind": "point",
             "step": step,
@@ -143,9 +146,12 @@ def evaluated(
             "loss": {name: float(loss) for name, (loss, _) in found.items()},
             "accuracy": {name: float(accuracy) for name, (_, accuracy) in found.items()},
         }
-    yield {"kind": "weights", "step": step, **first_weights(sides)}
+    yield {"kind": "weights", "step": step, **first_weights(backends)}
 
 
-def first_weights(sides: dict[str, RecipeBackend]) -> dict[str, Packed]:
-    """The weights of the first layer's first units, by side."""
-    return {name: pack(next(iter(side.weights().values()))[:UNITS]) for name, side in sides.items()}
+def first_weights(backends: dict[str, RecipeBackend]) -> dict[str, Packed]:
+    """The weights of the first layer's first units, by backend."""
+    return {
+        name: pack(next(iter(backend.weights().values()))[:UNITS])
+        for name, backend in backends.items()
+    }

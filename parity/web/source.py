@@ -17,7 +17,7 @@ __all__ = ["MODULES", "Row", "aligned", "names_of", "side_by_side"]
 
 ALIKE = 0.5  # lines that share less than half of their letters do not correspond
 
-BACKWARD = ".backward("  # on both sides the same step of a loop, however it is written
+BACKWARD = ".backward("  # in both programs the same step of a loop, however it is written
 
 MODULES = ("training", "models", "optim", "functional")
 
@@ -41,20 +41,20 @@ class Source:
 
 
 def names_of(module: str) -> tuple[str, ...]:
-    """The public functions and classes that both sides have, in the order of the file."""
+    """The public functions and classes that both packages have, in the order of the file."""
     mine, theirs = both(module)
     return tuple(name for name in mine.__all__ if callable(getattr(theirs, name, None)))
 
 
 def both(module: str) -> tuple[ModuleType, ModuleType]:
-    """The module of that name on either side."""
+    """The module of that name in either program."""
     return import_module(f"numpy_impl.{module}"), import_module(f"torch_impl.{module}")
 
 
 @cache
 def side_by_side(module: str, name: str) -> tuple[Source, Source, list[Row]]:
     """Both sources of one of `names_of(module)`, and their lines aligned."""
-    mine, theirs = (source_of(side, name) for side in both(module))
+    mine, theirs = (source_of(package, name) for package in both(module))
     return mine, theirs, rows(mine, theirs, marked=(module, name) == ("training", "steps"))
 
 

@@ -237,7 +237,7 @@ def logits_of(step: Step, plan: Plan) -> ndarray:
 
 
 def tensor(hand: Step, torch: Step, before: Step, what: str, name: str) -> dict[str, Any]:
-    """One tensor on both sides: its values, its gradients, and how far apart they are."""
+    """One tensor in both programs: its values, its gradients, and how far apart they are."""
     answer: dict[str, Any] = {"name": name, "what": what, "pairs": {}}
     shown = [what]
     if what == "values" and name in hand.grads:
@@ -259,7 +259,7 @@ def tensor(hand: Step, torch: Step, before: Step, what: str, name: str) -> dict[
 
 
 def farthest(hand: Step, torch: Step, node: Node) -> float:
-    """The largest difference of the two sides at a node, in ulps of the tensor it is in."""
+    """The largest difference of the two programs at a node, in ulps of the tensor it is in."""
     return max(
         ulps_of_scale(getattr(hand, what)[name], getattr(torch, what)[name])
         for what, name in node.tensors

@@ -127,7 +127,7 @@ class Training:
             self.end()
             self.count += 1
             process = subprocess.Popen(
-                [sys.executable, "-m", "parity.web.trainer"],
+                [sys.executable, "-m", "parity.web.training_process"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -10,6 +10,7 @@ from parity.contract.layouts import LAYOUTS
 from parity_tests.checking.courses.wrong import COURSES, WRONG, Wrong, right_file
 
 RIGHT = ("pass", "partial", "missing")
+pytestmark = pytest.mark.usefixtures("unchecked")  # thousands of calls
 SEEDS = int(os.environ.get("PARITY_SEEDS", "1"))  # `make layouts` asks for 200
 
 
@@ -41,12 +42,25 @@ def test_a_right_file_is_right_for_every_seed(course: str) -> None:
 def test_a_wrong_file_is_caught_and_its_mistake_named(wrong: Wrong, tmp_path: Path) -> None:
     file = tmp_path / "homework.py"
     file.write_text(wrong.source(), encoding="utf-8")
-    report = check_file(file)
+    report = check_file(file, only=[wrong.name])
     assert report.layout == wrong.course
     (result,) = (one for one in report.results if one.name == wrong.name)
     assert result.status in ("fail", "unstable", "error"), result.message
     if wrong.diagnosis is not None:
         assert result.diagnosis == wrong.diagnosis
+
+
+def test_each_of_two_functions_that_do_the_same_is_looked_at(tmp_path: Path) -> None:
+    """The loops of CS231n as well as the products; the penalty, too."""
+    text = right_file("cs231n-a1").read_text(encoding="utf-8")
+    text = text.replace("dW / num_train + 2 * reg * W", "dW / num_train + reg * W")
+    file = tmp_path / "homework.py"
+    file.write_text(text.replace("- scores[y[i]]", "- scores[y[0]]"), encoding="utf-8")
+    wrong = {one.name: one.diagnosis for one in check_file(file).results if one.status == "fail"}
+    assert wrong == {
+        "cross_entropy (softmax_loss_naive)": None,
+        "loss_and_grads (softmax_loss_naive)": None,
+    }
 
 
 def test_the_cause_of_most_mistakes_is_named() -> None:

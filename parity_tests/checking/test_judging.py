@@ -20,6 +20,7 @@ from parity.checking.judging import (
 )
 from parity.contract.calls import Call
 from parity.contract.operations import SUBJECTS
+from parity.contract.reference import reference
 from parity.tolerance import is_close
 from parity.tolerance.perturbed import rounded
 from parity.tolerance.table import BASE, FACTOR, SMALLEST
@@ -201,6 +202,19 @@ def test_options_are_passed_on() -> None:
     call = Call((X.reshape(10, 10),), {"dim": 0})
     (got,) = expect(SUBJECTS["softmax"], call, lambda arrays: arrays).arrays
     np.testing.assert_allclose(got.sum(0), 1)
+
+
+@pytest.mark.parametrize("options", [{}, {"betas": (0.9, 0.999), "eps": 1e-8, "lr": 1e-3}])
+def test_options_may_be_kept_in_single_precision(options: dict[str, Any]) -> None:
+    """1 - 0.999 loses five digits of it, by default and as given."""
+    zeros = np.zeros(3, np.float32)
+    call = Call((zeros, np.array([1.0, -2.0, 0.5], np.float32), zeros, zeros, 1), options)
+    betas = tuple(float(np.float32(beta)) for beta in (0.9, 0.999))
+    kept = reference("adam_step", "float32")(*call.args, betas=betas)
+    exact = expect(SUBJECTS["adam_step"], call, lambda arrays: arrays)
+    assert find_mismatch(as_arrays(kept), exact, "float32") is None
+    off = [array * np.float32(1 + 1e-3) for array in as_arrays(kept)]
+    assert find_mismatch(off, exact, "float32") is not None
 
 
 # What is told

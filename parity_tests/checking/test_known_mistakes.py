@@ -123,9 +123,22 @@ def loss_of(probability: Callable[[ndarray], ndarray]) -> Callable[[Right], Any]
     """The cross-entropy as -log of what `probability` makes of the one of the right class."""
 
     def plant(right: Right) -> Any:
-        def wrong(log_p: ndarray, y: ndarray, reduction: str = "mean") -> ndarray:
-            losses = -np.log(probability(np.exp(log_p)[np.arange(len(y)), y]))
-            return losses if reduction == "none" else getattr(losses, reduction)()
+        def wrong(x: ndarray, y: ndarray) -> tuple[ndarray, ndarray]:
+            right_ones = F.softmax(x)[np.arange(len(y)), y]
+            return -np.log(probability(right_ones)), right(x, y)[1]
+
+        return wrong
+
+    return plant
+
+
+def slope_of_loss(change: Callable[..., ndarray]) -> Callable[[Right], Any]:
+    """The gradient of the cross-entropy's rows changed, by `change(gradient, x, y)`."""
+
+    def plant(right: Right) -> Any:
+        def wrong(x: ndarray, y: ndarray) -> tuple[ndarray, ndarray]:
+            losses, grad = right(x, y)
+            return losses, change(grad, x, y)
 
         return wrong
 
@@ -148,15 +161,16 @@ def bare_softmax(right: Right) -> Any:
 
 
 def softmax_twice(right: Right) -> Any:
-    return lambda log_p, *rest: right(F.log_softmax(np.exp(log_p)), *rest)
+    return lambda x, y: (right(F.softmax(x), y)[0], right(x, y)[1])
 
 
 def full_batch_size(right: Right) -> Any:
     full = [0]
 
-    def wrong(g: Any, x: ndarray, *args: Any, **kept: Any) -> ndarray:
-        full[0] = max(full[0], len(x))
-        return right(g, x, *args, **kept) * (len(x) / full[0])
+    def wrong(self: Any, *share: float) -> ndarray:
+        grad = right(self, *share)
+        full[0] = max(full[0], len(grad))
+        return grad * (len(grad) / full[0])
 
     return wrong
 
@@ -300,32 +314,31 @@ def onehot(x: ndarray, y: ndarray) -> ndarray:
 
 
 BACK, STEP = (1, "backward"), (1, "step")
-ENTROPY = (F, "nll_loss_backward")  # what the cross-entropy is for the function and the layer
-LOSS = (F, "nll_loss")
+ENTROPY = (F, "entropy")  # what the cross-entropy is for the function and the layer
 
 # fmt: off
 ROWS = [
-    Row("summed over the batch", *ENTROPY, result(lambda v, g, x, *_: v * len(x)),
+    Row("summed over the batch", *ENTROPY, slope_of_loss(lambda v, x, y: v * len(x)),
         "logistic", BACK, "cross_entropy_backward", "multiplied-by-batch-size"),
-    Row("sign flipped", *ENTROPY, result(lambda v, *_: -v),
+    Row("sign flipped", *ENTROPY, slope_of_loss(lambda v, *_: -v),
         "logistic", BACK, "cross_entropy_backward", "sign-flipped"),
     Row("+= in the step", F, "sgd_step", sgd(lambda p, g, lr, wd: p + lr * (g + wd * p)),
         "logistic", STEP, "sgd_step", "step-uphill"),
     Row("softmax over the batch axis", F, "softmax", softmax_over_batch,
         None, None, "softmax", "softmax-over-batch"),
     Row("log-softmax over the batch axis", F, "log_softmax", softmax_over_batch,
-        "logistic", (1, "loss"), "log_softmax", "softmax-over-batch"),
+        None, None, "log_softmax", "softmax-over-batch"),
     Row("no max-subtraction", F, "softmax", bare_softmax,
         None, None, "softmax", "no-max-subtraction"),
-    Row("log(p + 1e-7)", *LOSS, loss_of(lambda p: p + 1e-7),
+    Row("log(p + 1e-7)", *ENTROPY, loss_of(lambda p: p + 1e-7),
         "logistic", (1, "loss"), "cross_entropy", "epsilon-in-log", "float64"),
-    Row("softmax before the cross-entropy", *LOSS, softmax_twice,
+    Row("softmax before the cross-entropy", *ENTROPY, softmax_twice,
         "logistic", (1, "loss"), "cross_entropy", "softmax-twice"),
     Row("p(1 - p) as softmax derivative", F, "softmax_backward",
         lambda right: lambda g, p, dim=-1: g * p * (1 - p),
         None, None, "softmax_backward", "softmax-diagonal-only"),
     Row("p(1 - p) under the cross-entropy", *ENTROPY,
-        result(lambda v, g, x, y, *_: v * onehot(x, y)),
+        slope_of_loss(lambda v, x, y: v * onehot(x, y)),
         "logistic", BACK, "cross_entropy_backward", "right-class-only"),
     Row("weight (in, out)", F, "linear",
         lambda right: lambda x, w, b=None: x @ w + (0 if b is None else b),
@@ -372,7 +385,7 @@ ROWS = [
     Row("epsilon inside the root", F, "adam_step",
         adam(denominator=lambda v, eps: np.sqrt(v + eps)),
         "linear-adam", STEP, "adam_step", "epsilon-inside-root"),
-    Row("last batch over the full size", *ENTROPY, full_batch_size,
+    Row("last batch over the full size", nn.CrossEntropyLoss, "backward", full_batch_size,
         "logistic", (3, "backward"), "fit", "divided-by-full-batch-size"),
     Row("mean of batch means", training, "evaluate", mean_of_means,
         None, None, "evaluate", "mean-of-batch-means"),

@@ -209,3 +209,69 @@ def test_only_and_the_layout_can_be_given(tmp_path: Path) -> None:
     assert [one.name for one in report.results] == ["sigmoid", "relu"]
     with pytest.raises(InputError, match="only: got rellu"):
         check_file(tmp_path / "homework.py", only=["rellu"])
+
+
+# --- what a course does otherwise ----------------------------------------------------------------
+
+SPELT = """\
+import numpy as np
+
+def soft_max(z):
+    e = np.exp(z - z.max(axis=1)[:, None])
+    return e / e.sum(axis=1)[:, None]
+
+class rectify_layer:
+    def run(self, x):
+        self.off = x <= 0
+        return x * (x > 0)
+
+    def back(self, d):
+        d[self.off] = 0
+        return d
+
+def nll(z, hot):
+    return -np.sum(hot * np.log(soft_max(z) + 1e-7)) / len(z)
+"""
+SPELT_MAP = """\
+softmax = "softmax(input)"
+relu_backward = "(lambda r: (r.run(input), r.back(grad_output))[1])(RectifyLayer())"
+cross_entropy = "nll(input, target)"
+[conventions]
+stability = "ordinary"
+targets = "either"
+backward = "in-place"
+epsilon = "1e-7"
+"""
+
+
+def test_a_name_may_be_spelt_otherwise_and_a_softmax_be_of_rows_alone(tmp_path: Path) -> None:
+    report = checked(tmp_path, SPELT_MAP.replace("RectifyLayer", "rectifyLayer"), SPELT)
+    assert statuses(report) == dict.fromkeys(["softmax", "relu_backward", "cross_entropy"], "pass")
+    assert report.notes[0] == "read by the map course.toml"
+    (note,) = (one for one in report.notes if one.startswith("not asked for by the map: "))
+    assert "softmax (along dim 0, one dimension, three dimensions" in note
+
+
+def test_a_class_is_no_function_by_another_spelling(tmp_path: Path) -> None:
+    assert "relu_backward" not in statuses(checked(tmp_path, SPELT_MAP, SPELT))
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "diagnosis"),
+    [
+        ('backward = "in-place"\n', "relu_backward", "input-changed"),
+        ('epsilon = "1e-7"\n', "cross_entropy", "epsilon-in-log"),
+    ],
+)
+def test_without_its_convention_it_is_wrong(
+    tmp_path: Path, line: str, name: str, diagnosis: str
+) -> None:
+    map = SPELT_MAP.replace("RectifyLayer", "rectifyLayer").replace(line, "")
+    assert verdict(checked(tmp_path, map, SPELT), name).diagnosis == diagnosis
+
+
+def test_of_several_expressions_each_function_is_looked_at(tmp_path: Path) -> None:
+    map = 'relu = ["slow(input)", "quick(input)", "quick(input + 0)"]\n'
+    homework = "import numpy as np\ndef slow(x):\n    return np.maximum(x, 0)\n"
+    report = checked(tmp_path, map, homework + "def quick(x):\n    return abs(x)\n")
+    assert statuses(report) == {"relu": "pass", "relu (quick)": "fail"}

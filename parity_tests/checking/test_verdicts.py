@@ -1,11 +1,13 @@
 """What a report says: the statuses, the JSON, the words; and an answer that is lost is no pass."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from parity.checking.checker import Checker, Result
+from parity.checking.entry import check_file
 from parity.contract.conventions import Conventions
 from parity.contract.operations import SUBJECTS
 from parity_tests.checking.homework.table import check_code
@@ -109,3 +111,22 @@ def test_a_state_that_is_kept_between_calls_is_said_to_be_kept_or_drawn() -> Non
     (result,) = (one for one in check_code(code).results if one.name == "relu")
     assert result.diagnosis == "not-deterministic"
     assert "drawn at random inside, or kept from one call to the next" in result.explanation
+
+
+def test_a_mask_for_the_input_of_a_relu_is_right_and_said_so() -> None:
+    code = "def relu_backward(g, x):\n    g = g.copy()\n    g[x < 0] = 0\n    return g\n"
+    (result,) = check_code(code, only=["relu_backward"]).results
+    assert result.status == "pass"
+    assert result.notes == ("takes the ReLU's input, where the contract has its output",)
+
+
+def test_nobody_is_blamed_for_what_another_one_prints(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import numpy as np\n"
+        "def sigmoid(x):\n    print('x' * 2**23)\n    return 1 / (1 + np.exp(-x))\n"
+        "def tanh(x):\n    print('tanh')\n    return np.tanh(x)\n"
+        "def relu(x):\n    return np.maximum(x, 0)\n"
+    )
+    verdicts = {one.name: one.status for one in check_file(file).results if one.written}
+    assert verdicts == {"sigmoid": "error", "tanh": "pass", "relu": "pass"}

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from parity.cli import main
-from parity.cli.commands import COMMANDS
+from parity.cli.commands import COMMANDS, command
 from parity.contract.template import TEMPLATE
 from parity.experiment import tensorfile
 
@@ -80,12 +80,12 @@ def option(name: str, hint: Any) -> st.SearchStrategy[list[str]]:
 @st.composite
 def command_lines(draw: st.DrawFn) -> list[str]:
     """A command with a few of its options, in any order, and little work."""
-    name = draw(st.sampled_from(sorted(COMMANDS.keys() - UNTRIED)))
-    hints = get_type_hints(COMMANDS[name], include_extras=True)
-    names = [field.name for field in fields(COMMANDS[name]) if field.name not in NETWORK]
+    name = draw(st.sampled_from(sorted(set(COMMANDS) - UNTRIED)))
+    hints = get_type_hints(command(name), include_extras=True)
+    names = [field.name for field in fields(command(name)) if field.name not in NETWORK]
     required = [
         field.name
-        for field in fields(COMMANDS[name])
+        for field in fields(command(name))
         if field.default is MISSING and field.default_factory is MISSING
     ]
     optional = [name for name in names if name not in required]

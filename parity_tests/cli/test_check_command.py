@@ -26,6 +26,7 @@ from parity.sandbox import wire
 # Seconds that a loop is given to come to its end: enough for what is right, beside which others
 # are at work. What ends is not held to it.
 SHORT = 2.0
+pytestmark = pytest.mark.usefixtures("unchecked")
 RIGHT = "def relu(x):\n    return x * (x > 0)\n"
 
 
@@ -102,7 +103,7 @@ def test_a_file_that_does_not_run_to_its_end_is_judged_by_its_definitions(
 ) -> None:
     last = "def sigmoid(x):\n    return STEEPNESS * np.exp(x) / (1 + np.exp(x))\n"
     late = f"import numpy as np\nSTEEPNESS = 1.0\n{last}"
-    report = run(tmp_path, f"{RIGHT}{code}\n{late}", timeout=3.0)
+    report = run(tmp_path, f"{RIGHT}{code}\n{late}", timeout=SHORT)
     (note,) = (line for line in report.notes if "definitions" in line)
     assert words in note
     assert verdict(report, "relu").status == "pass"
@@ -269,7 +270,7 @@ def test_a_whole_file_takes_seconds_of_work(tmp_path: Path) -> None:
 
     start = work()
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
-    assert 0 < work() - start < 30  # 5 s on an idle machine
+    assert 0 < work() - start < 12  # 4 s on an idle machine
 
 
 # --- the wire ------------------------------------------------------------------------------------

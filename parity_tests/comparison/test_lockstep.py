@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 
 from numpy_impl import convolution, optim
 from numpy_impl import functional as F
-from parity.backends import NumpyBackend, TorchBackend
+from parity.backends import NumpyBackend, NumpyProgram, TorchBackend
 from parity.comparison.compare import compare, lockstep_of
 from parity.comparison.lockstep import Lockstep
+from parity.comparison.pair import compare_programs
+from parity.comparison.pair_file import TEMPLATE
 from parity.errors import BadCaseError, InputError
 from parity.experiment.prepare import prepare
 from parity.experiment.settings import Settings
@@ -170,40 +173,42 @@ def test_weights_in_shared_memory_are_a_bad_case(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("step", [1, 3])
-@pytest.mark.parametrize("backend", [NumpyBackend, TorchBackend])
-@pytest.mark.parametrize("which", ["images", "labels", "batches"])
-def test_a_run_that_writes_into_its_inputs_is_a_bad_case(
-    monkeypatch: pytest.MonkeyPatch, which: str, backend: Any, step: int
-) -> None:
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_program_that_writes_into_its_batch_is_a_bad_case(which: int, step: int) -> None:
     """All runs are given the same arrays, so that all would go wrong alike."""
-    train = backend.steps
+    pair: dict[str, Any] = {}
+    exec(TEMPLATE, pair)
+    arguments, train, calls = pair["pair"](), pair["step"], count(1)
 
-    def writing(
-        self: Any,
-        images: np.ndarray,
-        labels: np.ndarray,
-        batches: Iterator[np.ndarray],
-        first: int,
-    ) -> Iterator[Any]:
-        inputs = {"images": images, "labels": labels}
+    def writing(*batch: np.ndarray) -> Any:
+        found = train(*batch)
+        if next(calls) == step:
+            batch[which][:] = 0
+        return found
 
-        def noted() -> Iterator[np.ndarray]:
-            for batch in batches:
-                inputs["batches"] = batch
-                yield batch
-
-        for training_step in train(self, images, labels, noted(), first):
-            if training_step.number == step and self.dtype == "float32":
-                inputs[which][:] = 0
-            yield training_step
-
-    monkeypatch.setattr(backend, "steps", writing)
     message = (
         f"step {step}: the inputs are not what they were before the first step, and every run is "
         "given the same"
     )
+    programs = {**arguments, "numpy": NumpyProgram(writing, pair["params"])}
     with pytest.raises(BadCaseError, match=f"^{message}$"):
-        compare(small(epochs=1))
+        compare_programs(**programs, steps=3)
+
+
+@pytest.mark.parametrize("backend", [NumpyBackend, TorchBackend])
+def test_what_a_run_writes_into_its_images_reaches_no_other(
+    monkeypatch: pytest.MonkeyPatch, backend: Any
+) -> None:
+    """Of a recipe each run is given copies."""
+    losses = [step.loss for step in compare(small(epochs=1)).steps]
+    train = backend.steps
+
+    def writing(self: Any, images: np.ndarray, labels: np.ndarray, *others: Any) -> Iterator[Any]:
+        yield from train(self, images, labels, *others)
+        images[:], labels[:] = 0, 0
+
+    monkeypatch.setattr(backend, "steps", writing)
+    assert [step.loss for step in compare(small(epochs=1)).steps] == losses
 
 
 @pytest.fixture

@@ -161,3 +161,22 @@ def test_a_cell_says_up_to_where_it_agrees(run: Run) -> None:
     assert code == 0
     assert "parity holds in all 2 cells, up to the noise horizon of each" in out
     assert re.search(r" yes .*\n.* to step \d+", out)
+
+
+def test_cells_that_run_side_by_side_are_the_same_in_the_same_order(run: Run) -> None:
+    answers = []
+    for jobs in ("1", "2"):
+        grid = (*QUICK, "--lr", "0.1", "0.2", "3e38", "--json", "answer.json", "--jobs", jobs)
+        assert run("tutorial", *grid)[0] == 1  # at the last rate nothing is finite
+        answers.append(json.loads(Path("answer.json").read_text()))
+        for cell in answers[-1]["cells"]:
+            del cell["seconds"]
+    assert answers[0] == answers[1]
+
+
+def test_cells_that_run_side_by_side_have_no_checkpoints(run: Run) -> None:
+    code, _, err = run("tutorial", *QUICK, "--jobs", "2", "--checkpoint", "kept")
+    assert (code, err.splitlines()) == (
+        2,
+        ["parity: error: jobs is 2, expected 1 with --checkpoint or --resume"],
+    )

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from parity import datasets
+from parity.backends import make_backend
 from parity.datasets import mnist, torchvision_import
 from parity.datasets.dataset import scale
 from parity.experiment.prepare import prepare
@@ -149,15 +151,22 @@ def test_bytes_and_a_memory_map_train_on_the_same_bits(
                 assert images.dtype == dtype
                 assert images.tobytes() == wanted[0].tobytes()
                 assert labels.tobytes() == wanted[1].tobytes()
-        batches = runs[0].batches()
-        for run in runs:
+        for run, batch in product(runs, runs[0].batches()):
             whole, labels = run.arrays("training", dtype)
-            seen = [
-                (images[batch].tobytes(), targets[batch].tobytes())
-                for images, targets, local in run.windows(dtype, batches)
-                for batch in local
-            ]
-            assert seen == [(whole[batch].tobytes(), labels[batch].tobytes()) for batch in batches]
+            images, targets = run.take(dtype, batch)
+            assert images.dtype == dtype
+            assert images.tobytes() == whole[batch].tobytes()
+            assert targets.tobytes() == labels[batch].tobytes()
+
+
+@pytest.mark.parametrize("impl", ["numpy", "torch"])
+def test_an_evaluation_in_portions_has_the_bits_of_one_over_all(impl: str) -> None:
+    experiment = prepare("feedforward", Settings())
+    backend = make_backend(impl, experiment.recipe, "float32", 0, "cpu")
+    arrays = experiment.arrays("training", "float32")
+    images, labels = (np.concatenate([array] * 4)[:5500] for array in arrays)
+    portions = [(images[:5000], labels[:5000]), (images[5000:], labels[5000:])]
+    assert backend.evaluate(portions) == backend.training.evaluate(backend.model, images, labels)
 
 
 # --- damaged files -----------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from maintenance.tutorial_mistakes import (
     cells,
     divided_twice,
     mean_of_batch_means,
+    mean_of_process_means,
     measure,
     softmax_first,
 )
@@ -38,10 +39,10 @@ def of(found: list[Finding], mistake: str, figure: str) -> Finding:
 
 
 @given(
-    n=st.integers(2, 9),
+    n=st.integers(3, 9),
     num_classes=st.integers(2, 6),
     seed=st.integers(0, 2**32 - 1),
-    name=st.sampled_from(["divided_twice", "softmax_first"]),
+    name=st.sampled_from(["divided_twice", "softmax_first", "mean_of_process_means"]),
 )
 def test_the_wrong_gradients_are_those_of_the_wrong_losses(
     n: int, num_classes: int, seed: int, name: str
@@ -54,6 +55,10 @@ def test_the_wrong_gradients_are_those_of_the_wrong_losses(
             torch_functional.cross_entropy(input, labels) / n,
             divided_twice(logits, target),
         )
+    elif name == "mean_of_process_means":
+        both = zip(input.tensor_split(3), labels.tensor_split(3), strict=True)
+        loss = torch.stack([torch_functional.cross_entropy(*share) for share in both]).mean()
+        mine = mean_of_process_means(logits, target)
     else:
         loss = torch_functional.cross_entropy(input.softmax(dim=1), labels)
         mine = softmax_first(logits, target)
@@ -123,6 +128,14 @@ def test_dropping_a_batch_costs_more_the_larger_the_batch(found: list[Finding]) 
     small, large = (of(found, f"batch size {size}", "validation loss") for size in ("64", "1024"))
     assert 0 < small.wrong - small.right < large.wrong - large.right
     assert of(found, "batch size 64", "training images").wrong == 1132 // 64 * 64
+
+
+def test_unequal_shares_change_the_gradient_more_the_smaller_the_batch(
+    found: list[Finding],
+) -> None:
+    small, large = (of(found, f"batch {shares}", "error") for shares in ("4 = 2", "64 = 22"))
+    assert 0.001 < large.wrong < small.wrong
+    assert small.right == large.right == 0
 
 
 def test_the_page_has_every_mistake_and_figure(found: list[Finding]) -> None:

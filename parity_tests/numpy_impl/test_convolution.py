@@ -1,5 +1,7 @@
 """Convolution and pooling against the naive loops: sizes, strides, paddings and memory formats."""
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 from numpy import ndarray
 
 from numpy_impl import nn
-from numpy_impl.convolution import unfold
+from numpy_impl.convolution import make_plan
+from numpy_impl.plan import Plan
 from parity.strategies import CALLS, Call
 from parity_tests import naive
 from parity_tests.assertions import assert_close
@@ -131,55 +134,103 @@ def test_results_have_the_batch_running_fastest() -> None:
     """So that nothing is transposed from layer to layer: this is where the speed comes from."""
     images, weight = np.ones((5, 2, 6, 7)), np.ones((3, 2, 3, 3))
     output = F.conv2d(images, weight)
+    pooled = F.avg_pool2d(output, (4, 5))
     activations = [
         output,
         F.relu(output),
         F.relu_backward(output, output),
-        F.avg_pool2d(images, 2),
-        F.avg_pool2d_backward(np.ones((5, 2, 3, 3)), images, 2),
+        pooled,
+        F.avg_pool2d_backward(pooled, output, (4, 5)),
     ]
-    for array in activations:
-        assert array.flags.f_contiguous
     grads: Any = F.conv2d_backward(output, images, weight)
     grad_input, grad_weight, _ = grads
-    assert grad_input.flags.f_contiguous
+    for array in (*activations, grad_input):
+        assert array.transpose(2, 3, 1, 0).flags.c_contiguous
     assert grad_weight.flags.c_contiguous
 
 
-# --- unfold, and the layers that keep the columns -------------------------------------------------
+# --- the plan, and the layers that keep it --------------------------------------------------------
+
+
+def plan_of(call: Call) -> Plan:
+    options = {"stride": 1, "padding": 0, **call.options}
+    return make_plan(call.inputs["input"], call.inputs["weight"], None, **options)
 
 
 @given(call=CALLS["conv2d"])
 def test_unfold_is_that_of_pytorch_in_another_order(call: Call) -> None:
     input, (kH, kW) = call.inputs["input"], call.inputs["weight"].shape[2:]
     stride, padding = call.options.get("stride", 1), call.options.get("padding", 0)
-    columns = unfold(input, (kH, kW), stride, padding)  # (Wo, Ho, kW kH C, N)
-    Wo, Ho, _, N = columns.shape
+    columns = plan_of(call).unfold(input)  # (Ho, Wo, kH kW C + 1, N)
+    Ho, Wo, _, N = columns.shape
     theirs = torch.nn.functional.unfold(
         torch.from_numpy(input), (kH, kW), padding=padding, stride=stride
     )  # (N, C kH kW, Ho Wo)
     np.testing.assert_array_equal(
-        columns.reshape(Wo, Ho, kW, kH, -1, N).T,
+        columns[:, :, :-1].reshape(Ho, Wo, kH, kW, -1, N).transpose(5, 4, 2, 3, 0, 1),
         theirs.numpy().reshape(N, -1, kH, kW, Ho, Wo),
     )
+    assert (columns[:, :, -1] == 1).all()
 
 
-def test_the_default_stride_of_unfold_is_1() -> None:
-    assert unfold(np.ones((5, 2, 3, 4)), 2).shape == (3, 2, 8, 5)
+@given(call=CALLS["conv2d"], again=CALLS["conv2d"])
+def test_a_plan_keeps_nothing_of_the_call_before(call: Call, again: Call) -> None:
+    """A layer that has seen other images of the shape, and of others, gives the same bits."""
+    used, fresh = (layer_of(call) for _ in range(2))
+    images, other = (
+        call.inputs["input"],
+        again.inputs["input"][:, :1].repeat(used.weight.data.shape[1], axis=1),
+    )
+    for before in (np.ones_like(images), other, -images):
+        try:
+            used.backward(used(before))
+        except ValueError:  # smaller than the window
+            continue
+    np.testing.assert_array_equal(used(images), fresh(images))
+    for parameter in (*used.parameters(), *fresh.parameters()):
+        parameter.grad = None
+    grads = [layer.backward(call.grad_output) for layer in (used, fresh)]
+    np.testing.assert_array_equal(*grads)
+    for mine, expected in zip(used.parameters(), fresh.parameters(), strict=True):
+        np.testing.assert_array_equal(mine.grad, expected.grad)
 
 
-def test_the_result_of_unfold_is_read_only() -> None:
-    """Each pixel stands in it many times, but only once in memory."""
-    assert not unfold(np.ones((5, 2, 3, 4)), 2).flags.writeable
+@pytest.mark.parametrize(
+    "clone", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))]
+)
+def test_a_copy_of_a_layer_works_in_memory_of_its_own(clone: Any) -> None:
+    layer, images = nn.Conv2d(2, 3, 3, stride=2, padding=1), np.ones((4, 2, 5, 6), np.float32)
+    output = layer(images)
+    other = clone(layer.plan)
+    other.unfold(np.zeros_like(images))
+    np.testing.assert_array_equal(layer.plan.columns[1, 1, :-1], 1)
+    grad_input, again = layer.backward(output), copy.deepcopy(layer)
+    np.testing.assert_array_equal(again(images), output)
+    np.testing.assert_array_equal(again.backward(output), grad_input)
+
+
+def test_a_layer_keeps_a_few_plans() -> None:
+    layer = nn.Conv2d(1, 2, 3)
+    for size in (5, 4, 5, 3, 5, 2):
+        layer(np.ones((size, 1, 5, 6), np.float32))
+    assert [shape[0] for shape, _ in layer.plans.kept] == [4, 3, 2]
+    plan = layer.plan
+    layer(np.ones((2, 1, 5, 6), np.float32))
+    assert layer.plan is plan
+
+
+def layer_of(call: Call) -> nn.Conv2d:
+    weight = call.inputs["weight"]
+    out, channels, *window = weight.shape
+    layer = nn.Conv2d(channels, out, (window[0], window[1]), **call.options, dtype=np.float64)
+    bias = call.inputs.get("bias", np.zeros(len(weight)))
+    layer.load_state_dict({"weight": weight, "bias": bias})
+    return layer
 
 
 @given(call=CALLS["conv2d"])
 def test_the_layer_gives_what_the_function_gives(call: Call) -> None:
-    weight = call.inputs["weight"]
-    bias = call.inputs.get("bias", np.zeros(len(weight)))
-    out, channels, *window = weight.shape
-    layer = nn.Conv2d(channels, out, (window[0], window[1]), **call.options, dtype=np.float64)
-    layer.load_state_dict({"weight": weight, "bias": bias})
+    layer = layer_of(call)
     np.testing.assert_array_equal(layer(call.inputs["input"]), call.forward(F))
     grad_input, grad_weight, *_ = call.backward(F)
     np.testing.assert_array_equal(layer.backward(call.grad_output), grad_input)

@@ -298,6 +298,10 @@ STATES = {"sgd_step": 0, "momentum_step": 1, "rmsprop_step": 1}
 each_step = pytest.mark.parametrize("name", OPTIONS)
 
 
+def test_every_step_of_the_contract_is_here() -> None:
+    assert OPTIONS.keys() == {name for name in T.__all__ if name.endswith("_step")}
+
+
 def step_arrays(name: str, rng: np.random.Generator, shape: tuple[int, ...]) -> list[ndarray]:
     arrays = [uniform(rng, shape, 1.0) for _ in range(2 + STATES.get(name, 2))]
     if name not in ("sgd_step", "momentum_step"):
@@ -345,10 +349,11 @@ def test_adam_has_the_defaults_of_pytorch() -> None:
         assert_close("adam_step", mine, other.numpy())
 
 
-@pytest.mark.parametrize("step", [1, 2, 1000])
+@pytest.mark.usefixtures("unchecked")  # a count may be NumPy's
+@pytest.mark.parametrize("step", [1, np.int64(1), 2, 1000])
 def test_adam_counts_its_steps_from_one(step: int) -> None:
     arrays = step_arrays("adam_step", np.random.default_rng(0), (3, 4))
-    theirs = run_step(T, "adam_step", arrays, step=step)
+    theirs = run_step(T, "adam_step", arrays, step=int(step))
     for key, ours in run_step(F, "adam_step", arrays, step=step).items():
         assert_close(f"{key} of adam_step", ours, theirs[key])
 
@@ -366,6 +371,17 @@ def test_steps_keep_the_dtype_and_change_no_input(name: str, dtype: type[np.floa
         assert not any(np.shares_memory(result, array) for array in arrays)
     for array, copy in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+@each_step
+def test_an_infinite_parameter_stays_where_it_does_not_decay(name: str) -> None:
+    """Zero times infinity is no number, so a decay of zero is no factor."""
+    arrays = step_arrays(name, np.random.default_rng(0), (3,))
+    arrays[0][1] = np.inf
+    theirs = run_step(T, name, arrays, weight_decay=0.0)
+    for key, ours in run_step(F, name, arrays, weight_decay=0.0).items():
+        np.testing.assert_array_equal(np.isfinite(ours), np.isfinite(theirs[key]), key)
+        assert not np.isnan(ours).any()
 
 
 @pytest.mark.usefixtures("unchecked")  # inside, NumPy's formulas have scalars

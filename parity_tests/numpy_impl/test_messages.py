@@ -332,6 +332,13 @@ SUBCLASSES: dict[str, Callable[[np.ndarray], Any]] = {
 # --- each argument in turn ------------------------------------------------------------------------
 
 # The arguments that fit, in the order in which they are looked at, with their dimensions.
+FEATURES = {name: (np.ones(4), "C") for name in ("running_mean", "running_var", "weight")}
+ADAM = {
+    "param": (A, "..."),
+    "grad": (A, "3 4"),
+    "exp_avg": (A, "3 4"),
+    "exp_avg_sq": (A, "3 4"),
+}
 FIT: dict[str, dict[str, tuple[np.ndarray, str]]] = {
     "linear": {"input": (A, "N in"), "weight": (W, "out in"), "bias": (np.zeros(2), "out")},
     "linear_backward": {
@@ -341,6 +348,8 @@ FIT: dict[str, dict[str, tuple[np.ndarray, str]]] = {
     },
     "sigmoid": {"input": (A, "...")},
     "sigmoid_backward": {"output": (A, "..."), "grad_output": (A, "3 4")},
+    "tanh": {"input": (A, "...")},
+    "tanh_backward": {"output": (A, "..."), "grad_output": (A, "3 4")},
     "relu": {"input": (A, "...")},
     "relu_backward": {"output": (A, "..."), "grad_output": (A, "3 4")},
     "softmax": {"input": (A, "...")},
@@ -364,23 +373,43 @@ FIT: dict[str, dict[str, tuple[np.ndarray, str]]] = {
         "grad_output": (np.zeros((2, 3, 2, 3)), "N C Ho Wo"),
         "input": (IMAGES, "N C H W"),
     },
-    "sgd_step": {"param": (A, "..."), "grad": (A, "3 4")},
-    "adam_step": {
-        "param": (A, "..."),
-        "grad": (A, "3 4"),
-        "exp_avg": (A, "3 4"),
-        "exp_avg_sq": (A, "3 4"),
+    "max_pool2d": {"input": (IMAGES, "N C H W")},
+    "max_pool2d_backward": {
+        "grad_output": (np.zeros((2, 3, 2, 3)), "N C Ho Wo"),
+        "input": (IMAGES, "N C H W"),
     },
+    "batch_norm": {"input": (A, "N C *size"), **FEATURES, "bias": (np.ones(4), "C")},
+    "batch_norm_backward": {
+        "grad_output": (A, "N C *size"),
+        "input": (A, "N C *size"),
+        **FEATURES,
+    },
+    "dropout": {"input": (A, "..."), "mask": (A, "3 4")},
+    "dropout_backward": {"mask": (A, "..."), "grad_output": (A, "3 4")},
+    "sgd_step": {"param": (A, "..."), "grad": (A, "3 4")},
+    "momentum_step": {"param": (A, "..."), "grad": (A, "3 4"), "momentum_buffer": (A, "3 4")},
+    "rmsprop_step": {"param": (A, "..."), "grad": (A, "3 4"), "square_avg": (A, "3 4")},
+    "adam_step": ADAM,
+    "adamw_step": ADAM,
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "cross_entropy": {"target": INTS},
     "cross_entropy_backward": {"grad_output": 1.0, "target": INTS},
     "avg_pool2d": {"kernel_size": 2},
     "avg_pool2d_backward": {"kernel_size": 2},
+    "max_pool2d": {"kernel_size": 2},
+    "max_pool2d_backward": {"kernel_size": 2},
     "sgd_step": {"lr": 0.1},
+    "momentum_step": {"lr": 0.1},
+    "rmsprop_step": {"lr": 0.1},
     "adam_step": {"step": 1},
+    "adamw_step": {"step": 1},
 }
 ARGUMENTS = [(name, argument) for name in FIT for argument in FIT[name]]
+
+
+def test_every_function_of_the_contract_is_here() -> None:
+    assert FIT.keys() == {*functional.__all__}
 
 
 def each(arguments: list[tuple[str, str]]) -> pytest.MarkDecorator:
@@ -447,7 +476,13 @@ def test_all_arguments_have_one_dtype(function: str, argument: str) -> None:
 
 
 @pytest.mark.usefixtures("unchecked")
-@each([(name, argument) for name, argument in ARGUMENTS if FIT[name][argument][1] != "..."])
+@each(
+    [
+        (name, argument)
+        for name, argument in ARGUMENTS
+        if not FIT[name][argument][1].endswith(("...", "*size"))  # of any number of axes
+    ]
+)
 def test_an_extra_axis_is_named(function: str, argument: str) -> None:
     array, text = FIT[function][argument]
     expected = f"{len(text.split())} dimensions ({', '.join(text.split())})"

@@ -42,6 +42,13 @@ def test_gradients_of_images(training: bool) -> None:
         assert_close(f"gradient of {name}", grad, other.numpy())
 
 
+def test_two_numbers_of_a_channel_have_a_variance() -> None:
+    theirs = T.batch_norm(*map(torch.from_numpy, (IMAGES[:2, :, 0, 0], *FEATURES)), True)
+    ours = F.batch_norm(IMAGES[:2, :, 0, 0], *FEATURES, True)
+    for name, array, other in zip(("output", "mean", "var"), ours, theirs, strict=True):
+        assert_close(name, array, other.numpy())
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_one_number_of_a_channel_has_no_variance() -> None:
     words = "batch_norm: input has shape (1, 3), expected at least two numbers of each channel"

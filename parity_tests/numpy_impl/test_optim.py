@@ -1,5 +1,6 @@
 """The optimizers against `torch.optim`, step by step."""
 
+import copy
 from itertools import product
 from typing import Any
 
@@ -75,8 +76,8 @@ def test_steps_are_in_place_and_leave_the_gradients_alone(
     name: str, options: dict[str, Any]
 ) -> None:
     parameters = [nn.Parameter(array.astype(np.float32)) for array in draw(0)]
-    homes = [parameter.data for parameter in parameters]
     optimizer = getattr(optim, name)(iter(parameters), **options)
+    homes = [parameter.data for parameter in parameters]
     for step in (1, 2, 3):
         grads = [array.astype(np.float32) for array in draw(step)]
         for parameter, grad in zip(parameters, grads, strict=True):
@@ -94,9 +95,9 @@ def test_steps_are_in_place_and_leave_the_gradients_alone(
 @pytest.mark.parametrize(("name", "options"), CASES, ids=ids)
 def test_a_parameter_may_have_no_dimensions(name: str, options: dict[str, Any]) -> None:
     ours, theirs = nn.Parameter(np.array(0.5)), torch.nn.Parameter(torch.tensor(0.5).double())
-    home = ours.data
     optimizer = getattr(optim, name)([ours], **options)
     torch_optimizer = getattr(torch.optim, name)([theirs], **options)
+    home = ours.data
     for step in range(1, STEPS + 1):
         ours.accumulate(np.array(0.5 * step))
         ours.accumulate(np.array(-2.0))
@@ -148,6 +149,76 @@ def test_plain_sgd_is_the_function_of_the_contract() -> None:
     parameter.grad = grad
     optim.SGD([parameter], 0.1, weight_decay=0.2).step()
     np.testing.assert_array_equal(parameter.data, expected)
+
+
+# --- parameters that are updated as one -----------------------------------------------------------
+
+
+def given(parameters: list[Any], step: int) -> None:
+    for parameter, grad in zip(parameters, draw(step), strict=True):
+        parameter.grad = grad.astype(parameter.data.dtype)
+
+
+def replaced(parameters: list[Any], optimizer: Any) -> None:
+    parameters[1].data = parameters[1].data.copy()
+
+
+def rejoined(parameters: list[Any], optimizer: Any) -> None:
+    optim.Adam(reversed(parameters))
+
+
+def loaded(parameters: list[Any], optimizer: Any) -> None:
+    optimizer.exp_avg_sqs[0] = optimizer.exp_avg_sqs[0].copy()
+
+
+@pytest.mark.parametrize("change", [replaced, rejoined, loaded])
+def test_adam_updates_what_is_there_whoever_put_it_there(change: Any) -> None:
+    """The same as without the change, and for a copy of parameters and optimizer."""
+    runs = []
+    for changes in (False, True):
+        parameters = [nn.Parameter(array) for array in draw(0)]
+        optimizer = optim.Adam(parameters)
+        for step in range(1, STEPS + 1):
+            if changes and step == 3:
+                change(parameters, optimizer)
+            if changes and step == 5:
+                parameters, optimizer = copy.deepcopy((parameters, optimizer))
+            given(parameters, step)
+            optimizer.step()
+        runs.append(parameters)
+    for whole, single in zip(*runs, strict=True):
+        np.testing.assert_array_equal(whole.data, single.data)
+
+
+def test_adam_calls_its_step_once_for_all_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes: list[Any] = []
+    exact = F.adam_step
+    monkeypatch.setattr(
+        F, "adam_step", lambda p, *a, **k: (shapes.append(p.shape), exact(p, *a, **k))
+    )
+    parameters = [nn.Parameter(array) for array in draw(0)]
+    optimizer = optim.Adam(parameters)
+    given(parameters, 1)
+    optimizer.step()
+    assert shapes == [(12 + 5 + 24,)]
+    parameters[1].grad = None
+    optimizer.step()
+    assert shapes[1:] == [SHAPES[0], SHAPES[2]]
+
+
+def test_parameters_of_two_dtypes_keep_them() -> None:
+    parameters = [nn.Parameter(draw(0)[0]), nn.Parameter(draw(0)[1].astype(np.float32))]
+    optimizer = optim.Adam(parameters)
+    for parameter in parameters:
+        parameter.grad = np.ones_like(parameter.data)
+    optimizer.step()
+    assert [parameter.data.dtype for parameter in parameters] == [np.float64, np.float32]
+
+
+def test_a_joined_parameter_keeps_its_memory_order() -> None:
+    layer = nn.Linear(5, 40)
+    optim.Adam(layer.parameters())
+    assert layer.weight.data.flags.f_contiguous
 
 
 # --- options that are refused --------------------------------------------------------------------

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import numpy_impl.convolution
 from numpy_impl import functional as F
 from numpy_impl import nn
 from numpy_impl.fast import gather
+from numpy_impl.plan import Plan
 
 
 def count_calls(monkeypatch: pytest.MonkeyPatch, name: str, *modules: Any) -> list[str]:
@@ -27,36 +27,56 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, name: str, *modules: Any) -> li
 
 
 def test_images_are_unfolded_once_for_forward_and_backward(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = count_calls(monkeypatch, "unfold", numpy_impl.convolution)
+    calls = count_calls(monkeypatch, "unfold", Plan)
     layer = nn.Conv2d(1, 2, 3)
     layer.backward(layer(np.ones((4, 1, 5, 6), np.float32)))
     assert calls == ["unfold"]
 
 
-def test_the_loss_takes_its_logarithms_once_for_forward_and_backward(
+def test_the_loss_takes_its_exponentials_once_for_forward_and_backward(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    calls = count_calls(monkeypatch, "log_softmax", F)
+    calls = count_calls(monkeypatch, "entropy", F)
     criterion = nn.CrossEntropyLoss()
     criterion(np.ones((2, 3)), np.array([0, 2]))
     criterion.backward()
-    assert calls == ["log_softmax"]
+    assert calls == ["entropy"]
 
 
 def test_a_batch_is_gathered_into_the_memory_of_the_one_before() -> None:
-    """Until one has another length, as the last of an epoch may have."""
+    """Until one is longer."""
     images, labels = np.arange(12.0).reshape(6, 2), np.arange(6)
-    batches = [np.array(indices) for indices in ([0, 1], [5, 3], [4])]
-    first, second, third = (input for input, _ in gather(images, labels, batches))
-    assert first is second
-    assert second is not third
+    batches = [np.array(indices) for indices in ([0, 1], [5, 3], [4], [1, 2, 3])]
+    first, second, third, fourth = (
+        input for batch in gather(images, labels, batches) for input, _, _ in batch
+    )
+    assert np.shares_memory(first, second)
+    assert np.shares_memory(first, third)
+    assert not np.shares_memory(first, fourth)
+
+
+@pytest.mark.parametrize(
+    ("size", "lengths"), [(None, [5]), (5, [5]), (9, [5]), (2, [2, 2, 1]), (1, [1] * 5)]
+)
+def test_a_batch_comes_in_portions(size: int | None, lengths: list[int]) -> None:
+    images, labels, indices = np.arange(12.0).reshape(6, 2), np.arange(6), np.array([4, 1, 0, 5, 5])
+    for batch in gather(images, labels, [indices, indices[:0], indices], size):
+        portions = [(input.copy(), target, share) for input, target, share in batch]
+        if not portions[0][2]:  # an empty batch is an empty portion
+            continue
+        inputs, targets, shares = zip(*portions, strict=True)
+        assert [len(target) for target in targets] == lengths
+        np.testing.assert_array_equal(np.concatenate(inputs), images[indices])
+        np.testing.assert_array_equal(np.concatenate(targets), indices)
+        assert shares == tuple(length / 5 for length in lengths)
 
 
 def test_gathering_writes_into_no_image() -> None:
     images, labels = np.arange(12.0).reshape(6, 2), np.arange(6)
     before = images.copy()
-    for input, target in gather(images, labels, [np.array([3]), np.array([5])]):
-        np.testing.assert_array_equal(input, before[target])
+    for batch in gather(images, labels, [np.array([3]), np.array([5])]):
+        for input, target, _ in batch:
+            np.testing.assert_array_equal(input, before[target])
     np.testing.assert_array_equal(images, before)
 
 

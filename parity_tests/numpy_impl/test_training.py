@@ -116,6 +116,47 @@ def test_there_must_be_a_label_for_each_image() -> None:
         next(run)
 
 
+@pytest.mark.parametrize("name", ["FeedForward", "ConvNet"])
+def test_portions_make_the_step_of_the_whole_batch(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    images, labels = batch(name, "float64", seed=1, n=N)
+    runs, lengths = [], []
+    for portion in (None, 4):
+        model = make_model("numpy", name)
+        monkeypatch.setattr(model, "portion", portion, raising=False)
+        forward = model.forward
+        monkeypatch.setattr(
+            model, "forward", lambda x, f=forward: (lengths.append(len(x)), f(x))[1]
+        )
+        run = numpy_impl.training.steps(
+            model, sgd("numpy", model), images, labels, [np.arange(10), np.arange(10, N)]
+        )
+        runs.append((model, list(run)))
+    assert lengths == [10, 13, 4, 4, 2, 4, 4, 4, 1]
+    (whole, steps), (parts, others) = runs
+    for ours, theirs in zip(steps, others, strict=True):
+        assert_close("logits", theirs.logits, ours.logits)
+        assert_close("loss", np.array(theirs.loss), np.array(ours.loss))
+    for key, array in weights(whole).items():
+        assert_close(key, weights(parts)[key], array)
+
+
+@each_model
+def test_what_a_caller_keeps_is_overwritten_by_no_later_step(name: str) -> None:
+    images, labels = batch(name, "float64", seed=1, n=N)
+    model = make_model("numpy", name)
+    optimizer = numpy_impl.optim.Adam(model.parameters())
+    kept: list[ndarray] = []
+    run = numpy_impl.training.steps(model, optimizer, images, labels, [np.arange(5)] * 4)
+    for step in run:
+        if step.number == 1:
+            kept = [step.logits, *(parameter.grad for parameter in model.parameters())]
+            copies = [array.copy() for array in kept]
+    for array, copy in zip(kept, copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
 # --- evaluation ----------------------------------------------------------------------------------
 
 

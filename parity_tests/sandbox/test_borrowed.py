@@ -13,13 +13,14 @@ from parity.sandbox import isolation
 SITE = str(Path(pytest.__file__).parents[1])
 REPOSITORY = str(Path(numpy_impl.functional.__file__).parents[1])
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 bubblewrapped = pytest.mark.skipif(bool(isolation.unavailable()), reason="no bubblewrap")
 
 
 def sigmoid(tmp_path: Path, code: str, **options: object) -> Result:
     """The verdict on the sigmoid of a file with this code."""
     (tmp_path / "mine.py").write_text(code)
-    report = check_file(tmp_path / "mine.py", timeout=30.0, **options)  # type: ignore[arg-type]
+    report = check_file(tmp_path / "mine.py", timeout=30.0, only=["sigmoid"], **options)  # type: ignore[arg-type]
     (result,) = (one for one in report.results if one.name == "sigmoid")
     return result
 
@@ -56,14 +57,22 @@ BORROWED = {
 }
 
 
-@pytest.mark.parametrize("mode", [pytest.param("auto", marks=bubblewrapped), "none"])
-@pytest.mark.parametrize(("code", "name"), BORROWED.items(), ids=lambda text: text[:50])
-def test_what_another_package_computes_is_borrowed(
-    tmp_path: Path, code: str, name: str, mode: str
-) -> None:
+def check_borrowed(tmp_path: Path, code: str, mode: str) -> None:
+    """The file is told what it borrows."""
     result = sigmoid(tmp_path, code, isolation=mode)
     assert result.status == "borrowed", result.message
-    assert result.explanation.startswith(f"uses {name}, which is not by hand")
+    assert result.explanation.startswith(f"uses {BORROWED[code]}, which is not by hand")
+
+
+@pytest.mark.parametrize("code", BORROWED, ids=lambda code: code[:50])
+def test_what_another_package_computes_is_borrowed(tmp_path: Path, code: str) -> None:
+    check_borrowed(tmp_path, code, "none")
+
+
+@bubblewrapped
+@pytest.mark.parametrize("code", [one for one in BORROWED if "importlib" in one or "*" in one])
+def test_it_is_borrowed_in_bubblewrap_too(tmp_path: Path, code: str) -> None:
+    check_borrowed(tmp_path, code, "required")
 
 
 CHEATS = {
@@ -146,3 +155,13 @@ def test_packages_may_be_imported_for_other_ends(tmp_path: Path) -> None:
         "def sigmoid(x):\n    e = np.exp(-abs(x))\n    return np.where(x < 0, e, 1) / (1 + e)\n"
     )
     assert sigmoid(tmp_path, code).status == "pass"
+
+
+def test_a_star_import_of_what_is_not_there_brings_nothing(tmp_path: Path) -> None:
+    """As in the homework of CMU 10-714, whose extension in C++ is built later."""
+    (tmp_path / "mine.py").write_text(
+        "try:\n    from simple_ml_ext import *\nexcept ImportError:\n    pass\n"
+        "def relu(x):\n    return x * (x > 0)\n"
+    )
+    written = {one.name for one in check_file(tmp_path / "mine.py").results if one.written}
+    assert written == {"relu"}

@@ -20,7 +20,10 @@ from parity.errors import InputError
 from parity.sandbox import answers, isolation, wire
 from parity.sandbox.isolation import Isolation
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are watched by /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are watched by /proc"),
+    pytest.mark.usefixtures("unchecked"),
+]
 
 bubblewrapped = pytest.mark.skipif(bool(isolation.unavailable()), reason="no bubblewrap")
 both_modes = pytest.mark.parametrize(
@@ -111,7 +114,7 @@ HARM = {
 def test_harm_is_one_line_and_nothing_is_left(tmp_path: Path, harm: str, mode: Isolation) -> None:
     body, status = HARM[harm]
     mark = f"parity-mark-{os.getpid()}-{abs(hash(harm))}-{mode}"
-    seconds = 5.0 if status == "timeout" else 30.0  # others may be at work on the machine
+    seconds = 1.5 if status == "timeout" else 30.0  # others may be at work on the machine
     report = run(tmp_path, body.replace("{sleep}", SLEEPER.format(mark)), mode, seconds)
     result = verdict(report, "sigmoid")
     assert result.status in ((status,) if status else ("error", "timeout", "fail"))
@@ -164,17 +167,26 @@ SECRETS = {
     "the network": "socket.create_connection(('127.0.0.1', {port}), 1)",
     "a file beside it": "open({beside!r})",
     "the answers": "open({answers!r})",
-    "the parent's memory": "open(f'/proc/{parent}/mem', 'rb')",
-    "the parent's command line": "open(f'/proc/{parent}/cmdline', 'rb')",
+    "the parent's memory": "open('/proc/{parent}/mem', 'rb')",
+    "the parent's command line": "open('/proc/{parent}/cmdline', 'rb')",
     "PyTorch": "open({torch!r})",
     "the system's packages": "os.listdir('/usr/share')[0]",
     "a file of the system": "open('/etc/passwd')",
 }
+LOOK = """\
+seen = []
+for name, look in {looks!r}.items():
+    try:
+        eval(look)
+        seen.append(name)
+    except OSError:
+        pass
+raise ValueError(f"in sight: {{seen}}")
+"""
 
 
 @bubblewrapped
-@pytest.mark.parametrize("secret", SECRETS)
-def test_in_bubblewrap_nothing_else_is_in_sight(tmp_path: Path, secret: str) -> None:
+def test_in_bubblewrap_nothing_else_is_in_sight(tmp_path: Path) -> None:
     import socket
 
     import torch
@@ -183,17 +195,18 @@ def test_in_bubblewrap_nothing_else_is_in_sight(tmp_path: Path, secret: str) -> 
 
     (tmp_path / "beside.txt").write_text("secret")
     with socket.create_server(("127.0.0.1", 0)) as server:
-        expression = SECRETS[secret].format(
-            port=server.getsockname()[1],
-            beside=str(tmp_path / "beside.txt"),
-            answers=parity.contract.reference.__file__,
-            parent=os.getpid(),
-            torch=torch.__file__,
-        )
-        report = run(tmp_path, f"{expression}\nreturn 1 / (1 + np.exp(-x))", "required")
-    result = verdict(report, "sigmoid")
-    assert result.status == "error"
-    assert "Error" in result.explanation
+        looks = {
+            name: look.format(
+                port=server.getsockname()[1],
+                beside=str(tmp_path / "beside.txt"),
+                answers=parity.contract.reference.__file__,
+                parent=os.getpid(),
+                torch=torch.__file__,
+            )
+            for name, look in SECRETS.items()
+        }
+        report = run(tmp_path, LOOK.format(looks=looks), "required")
+    assert "in sight: []" in verdict(report, "sigmoid").explanation
 
 
 @both_modes
@@ -256,17 +269,26 @@ NONSENSE = {
 }
 
 
-@both_modes
-@pytest.mark.parametrize("line", NONSENSE.values(), ids=NONSENSE)
-def test_nonsense_is_an_error_of_one_line(tmp_path: Path, line: str, mode: Isolation) -> None:
+def answered(tmp_path: Path, line: str, mode: Isolation) -> Result:
+    """The verdict on a function that writes the line to whatever it finds open."""
     body = (
         f"for fd in range(3, 30):\n    try: os.write(fd, {line!r}.encode('latin-1') + b'\\n')\n"
         "    except OSError: pass\nreturn 1 / (1 + np.exp(-x))"
     )
-    result = verdict(run(tmp_path, body, mode), "sigmoid")
+    return verdict(run(tmp_path, body, mode), "sigmoid")
+
+
+@pytest.mark.parametrize("line", NONSENSE.values(), ids=NONSENSE)
+def test_nonsense_is_an_error_of_one_line(tmp_path: Path, line: str) -> None:
+    result = answered(tmp_path, line, "none")
     assert result.status == "error"
     assert "answers with" in result.explanation
     assert "\n" not in result.message
+
+
+@bubblewrapped
+def test_nonsense_is_an_error_in_bubblewrap_too(tmp_path: Path) -> None:
+    assert "answers with" in answered(tmp_path, NONSENSE["junk"], "required").explanation
 
 
 @both_modes

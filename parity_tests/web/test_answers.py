@@ -12,7 +12,7 @@ from parity.backends import make_backend
 from parity.checking.catalogue import mistakes_of
 from parity.contract.operations import SUBJECTS
 from parity.errors import InputError
-from parity.web import draw, drawing, engine, homework, pencil, side, step
+from parity.web import engine, functions, homework, pencil, predictions, rasterising, step
 from parity.web.fields import Fields, from_json
 from parity.web.lessons import LESSONS, mathml
 from parity.web.packing import Json, ulps, ulps_of_scale
@@ -102,9 +102,9 @@ def test_lines_that_correspond_stand_on_one_line() -> None:
     assert aligned(left, right) == [(0, 0), (1, None), (2, 1)]
 
 
-@pytest.mark.parametrize("module", side.NAMES)
+@pytest.mark.parametrize("module", functions.NAMES)
 def test_the_sources_are_shown_whole(module: str) -> None:
-    for name in side.NAMES[module]:
+    for name in functions.NAMES[module]:
         mine, theirs, rows = side_by_side(module, name)
         numbers = [row.numpy[0] for row in rows if row.numpy]
         assert numbers == list(range(mine.first, mine.first + len(mine.text.splitlines())))
@@ -112,10 +112,13 @@ def test_the_sources_are_shown_whole(module: str) -> None:
         assert numbers == list(range(theirs.first, theirs.first + len(theirs.text.splitlines())))
 
 
-@pytest.mark.parametrize("name", side.NAMES["functional"])
-def test_a_known_mistake_can_be_shown(name: str) -> None:
-    """The last of each function's."""
-    effect = side.spoiled(Fields({"name": name, "mistake": len(mistakes_of(name)) - 1}))
+@pytest.mark.parametrize("name", functions.NAMES["functional"])
+@pytest.mark.usefixtures("unchecked")
+def test_a_known_mistake_can_be_shown(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last of each function's, with a curve of a few steps."""
+    monkeypatch.setattr(functions, "STEPS", 3)
+    monkeypatch.setattr(functions, "STEPS_OF_CONVNET", 2)
+    effect = functions.spoiled(Fields({"name": name, "mistake": len(mistakes_of(name)) - 1}))
     assert effect["numbers"].get("raises") or effect["numbers"]["output"]
     Json(effect)  # it can be sent
 
@@ -124,7 +127,7 @@ def test_a_mistake_of_a_gradient_is_seen_in_all_three() -> None:
     """The slope of tanh in the place of the sigmoid's."""
     known = [mistake.id for mistake in mistakes_of("sigmoid_backward")]
     number = known.index("tanh-derivative")
-    effect = side.spoiled(Fields({"name": "sigmoid_backward", "mistake": number}))
+    effect = functions.spoiled(Fields({"name": "sigmoid_backward", "mistake": number}))
     assert effect["numbers"]["output"] == "grad_input"
     assert not effect["gradcheck"]["ok"]
     curve = effect["curve"]
@@ -156,8 +159,8 @@ def test_a_setting_that_makes_no_sense_is_told(given: dict[str, Any]) -> None:
 
 
 def test_a_drawing_is_centred_as_mnist_is() -> None:
-    ink = drawing.rasterised([[(30.0, 40.0), (30.0, 200.0)], [(30.0, 200.0), (90.0, 200.0)]])
-    image = drawing.as_mnist(ink)
+    ink = rasterising.rasterised([[(30.0, 40.0), (30.0, 200.0)], [(30.0, 200.0), (90.0, 200.0)]])
+    image = rasterising.as_mnist(ink)
     rows, columns = np.nonzero(image)
     assert max(np.ptp(rows), np.ptp(columns)) == 19  # fitted into 20 pixels
     for axis in (0, 1):
@@ -169,8 +172,8 @@ def test_a_drawing_is_centred_as_mnist_is() -> None:
 def test_the_same_drawing_elsewhere_or_smaller_looks_the_same() -> None:
     stroke = [(60.0, 60.0), (60.0, 160.0), (120.0, 160.0)]
     moved = [(x + 40, y + 50) for x, y in stroke]
-    for prepare in drawing.PREPARATIONS.values():
-        one, other = (prepare(drawing.rasterised([points])) for points in (stroke, moved))
+    for prepare in rasterising.PREPARATIONS.values():
+        one, other = (prepare(rasterising.rasterised([points])) for points in (stroke, moved))
         np.testing.assert_array_equal(one, other)
 
 
@@ -180,12 +183,12 @@ def test_what_spoke_for_a_class_adds_up_to_its_lead() -> None:
     images, _ = model.experiment.arrays(model.experiment.held_out, "float32")
     weight, image = model.weights["fc.weight"], images[3]
     logits = weight @ image
-    found = draw.contributions(model, image, 7).sum()
+    found = predictions.contributions(model, image, 7).sum()
     assert found == pytest.approx(logits[7] - logits.mean(), rel=1e-4)
 
 
-def test_both_sides_answer_a_drawing() -> None:
-    answer = draw.answer(Fields({"strokes": [[140, 30, 140, 250]]}))
+def test_both_programs_answer_a_drawing() -> None:
+    answer = predictions.answer(Fields({"strokes": [[140, 30, 140, 250]]}))
     numpy, torch = (np.array(answer["probabilities"][side]) for side in ("numpy", "torch"))
     np.testing.assert_allclose(numpy, torch, atol=1e-5)
     assert numpy.argmax() == 1
@@ -224,4 +227,4 @@ def test_numbers_that_are_not_finite_go_out_as_text() -> None:
 
 
 def test_the_contract_and_the_page_have_the_same_functions() -> None:
-    assert set(side.NAMES["functional"]) <= SUBJECTS.keys()
+    assert set(functions.NAMES["functional"]) <= SUBJECTS.keys()

@@ -16,15 +16,11 @@ Right = Any
 Params = dict[str, ndarray]
 Grads = dict[str, ndarray]
 
-SLOPES: dict[str, Callable[[ndarray], ndarray]] = {  # from the output of the hidden layer
-    "relu": lambda a: a > 0,
-    "sigmoid": lambda a: a * (1 - a),
-    "tanh": lambda a: 1 - a**2,
-}
-FUNCTIONS: dict[str, Callable[[ndarray], ndarray]] = {
-    "relu": lambda z: np.maximum(z, 0),
-    "sigmoid": lambda z: 0.5 * (1 + np.tanh(z / 2)),
-    "tanh": np.tanh,
+# Of the hidden layer: the function, and its slope from what comes out of it.
+ACTIVATIONS: dict[str, tuple[Callable[[ndarray], ndarray], Callable[[ndarray], ndarray]]] = {
+    "relu": (lambda z: np.maximum(z, 0), lambda a: a > 0),
+    "sigmoid": (lambda z: 0.5 * (1 + np.tanh(z / 2)), lambda a: a * (1 - a)),
+    "tanh": (np.tanh, lambda a: 1 - a**2),
 }
 
 
@@ -36,13 +32,13 @@ def network(
     activation: str = "relu",
     biases: bool = True,
     penalty: float = 0.5,
-    slope: Callable[..., Any] = lambda activation, z, a, upstream: SLOPES[activation](a),
+    slope: Callable[..., Any] = lambda activation, z, a, upstream: ACTIVATIONS[activation][1](a),
     back: Callable[..., Any] = lambda delta, weight: delta @ weight,
 ) -> list[Any]:
     """The network by hand, with what people get wrong as arguments."""
     b1, b2 = (params["b1"], params["b2"]) if biases else (0.0, 0.0)
     z = X @ params["W1"].T + b1
-    a = FUNCTIONS[activation](z)
+    a = ACTIVATIONS[activation][0](z)
     logits = a @ params["W2"].T + b2
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -60,6 +56,11 @@ def network(
         "b2": delta.sum(axis=0) * biases,
     }
     return [loss, *(grads[name] for name in reversed(params))]
+
+
+def slope_of(name: str) -> Callable[..., Any]:
+    """The slope of this function, whatever the hidden layer is."""
+    return lambda activation, z, a, upstream: ACTIVATIONS[name][1](a)
 
 
 def with_fault(change: dict[str, Any]) -> Any:
@@ -83,7 +84,7 @@ for id, sentence, hint, change in (
         "The derivative of the hidden layer's function is written for its output, but it is given "
         "its input.",
         "Is the a in a (1 - a) what goes into the function or what comes out of it?",
-        {"slope": lambda activation, z, a, upstream: SLOPES[activation](z)},
+        {"slope": lambda activation, z, a, upstream: ACTIVATIONS[activation][1](z)},
     ),
     (
         "relu-mask-from-gradient",
@@ -95,19 +96,19 @@ for id, sentence, hint, change in (
         "derivative-of-another-function",
         "The derivative is a (1 - a), that of the sigmoid; the hidden layer is another function.",
         "What is the slope of the function of your hidden layer?",
-        {"slope": lambda activation, z, a, upstream: a * (1 - a)},
+        {"slope": slope_of("sigmoid")},
     ),
     (
         "derivative-of-another-function",
         "The derivative is 1 - a², that of tanh; the hidden layer is another function.",
         "What is the slope of the function of your hidden layer?",
-        {"slope": lambda activation, z, a, upstream: 1 - a**2},
+        {"slope": slope_of("tanh")},
     ),
     (
         "relu-derivative",
         "The derivative is 1 where a > 0, that of the ReLU; the hidden layer is another function.",
         "What is the slope of the function of your hidden layer?",
-        {"slope": lambda activation, z, a, upstream: a > 0},
+        {"slope": slope_of("relu")},
     ),
 ):
     mistake("loss_and_grads", id, sentence, hint)(with_fault(change))
@@ -275,7 +276,7 @@ def softmax_twice(
     loss, *grads = right(
         params, x, y, reg=reg, activation=activation, biases=biases, penalty=penalty
     )
-    hidden = FUNCTIONS[activation](x @ params["W1"].T + params["b1"] * biases)
+    hidden = ACTIVATIONS[activation][0](x @ params["W1"].T + params["b1"] * biases)
     p = probabilities(hidden @ params["W2"].T + params["b2"] * biases)
     rows = np.arange(len(y))
     once, twice = np.log(p[rows, y]), np.log(probabilities(p)[rows, y])

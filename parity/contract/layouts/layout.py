@@ -8,13 +8,13 @@ from typing import Any
 from parity.contract.calls import Call
 from parity.contract.operations import SUBJECTS
 
-__all__ = ["CONVENTIONS", "DERIVED", "Layout", "Way", "arguments_of"]
+__all__ = ["CONVENTIONS", "Layout", "Way", "arguments_of", "derived"]
 
 # What a course may do otherwise than PyTorch; the first is PyTorch's.
 CONVENTIONS = {
     "weights": ("out-in", "in-out"),  # of a linear layer
     "bias": ("flat", "row", "column"),  # (out,), (1, out) or (out, 1)
-    "targets": ("classes", "one-hot"),
+    "targets": ("classes", "one-hot", "either"),  # either: classes if it takes them
     "batch": ("rows", "columns"),  # (N, features) or (features, N)
     "images": ("NCHW", "NHWC"),  # NHWC has kernels (kh, kw, in, out) and biases (1, 1, 1, out)
     "loss": ("logits", "probabilities"),  # what the cross-entropy is computed of
@@ -26,18 +26,8 @@ CONVENTIONS = {
     "velocity": ("plain", "with-lr"),  # of momentum: μ v + g, or μ v - lr g
     "variance": ("unbiased", "biased"),  # of a batch, in the running variance of batch norm
     "steps": ("pure", "in-place"),  # whether a step may change the arrays that it is handed
-}
-
-# What an expression may use beyond the contract's arguments, for it follows from these.
-DERIVED = {
-    "relu_backward": {"input"},
-    "sigmoid_backward": {"input"},
-    "tanh_backward": {"input"},
-    "softmax_backward": {"input"},
-    "log_softmax_backward": {"input"},
-    "linear_backward": {"bias"},
-    "conv2d_backward": {"bias"},
-    "batch_norm_backward": {"bias"},
+    "backward": ("pure", "in-place"),  # whether a backward may change grad_output
+    "epsilon": ("none", "1e-7", "1e-8", "1e-12", "1e-15"),  # added to p in the loss, log(p + ε)
 }
 
 
@@ -58,10 +48,11 @@ class Layout:
 
     name: str
     file: str
-    operations: Mapping[str, tuple[Way, ...]]  # the first that can be computed is taken
+    operations: Mapping[str, tuple[Way, ...]]  # each that can be computed is looked at
     conventions: Mapping[str, str] = field(default_factory=dict)
     source: str = ""  # of a map in Python
     recognised_by: frozenset[str] = frozenset()  # names that no other course has
+    arguments: Mapping[str, str] = field(default_factory=dict)  # where no expression names them
     shipped: bool = False
 
     def plan(self) -> dict[str, Any]:
@@ -88,6 +79,13 @@ class Layout:
             },
         }
 
+    def variants(self, name: str) -> tuple[Mapping[str, Any], ...]:
+        """What the course's files may compute as well, as options of the reference."""
+        epsilon = self.conventions.get("epsilon", "none")
+        if name == "cross_entropy" and epsilon != "none":
+            return {}, {"epsilon": float(epsilon)}
+        return SUBJECTS[name].variants
+
     def left_out(self, name: str, call: Call) -> str:
         """What of a call the course does not cover, "" if it covers it.
 
@@ -106,6 +104,8 @@ class Layout:
         ]
         if foreign and any(given[option] != defaults[option] for option in foreign):
             return call.label or foreign[0]
+        if "dim" in defaults and "dim" not in uses and call.args[0].ndim != 2:
+            return call.label  # its softmax is one of rows
         if "bias" in uses and "bias" in defaults and "bias" not in given:
             return "without a bias"
         if call.may_raise and self.shipped:
@@ -113,6 +113,18 @@ class Layout:
         if call.extreme and self.conventions.get("stability") == "ordinary":
             return call.label
         return ""
+
+
+def derived(name: str) -> set[str]:
+    """What an operation may use beyond its arguments, for it follows from these.
+
+    The input of a backward that is given the output, and the bias of a layer.
+    """
+    if SUBJECTS[name].role != "backward":
+        return set()
+    forward = SUBJECTS[name.removesuffix("_backward")]
+    inputs = {"input"} if "output" in SUBJECTS[name].arguments else set()
+    return inputs | ({"bias"} & set(forward.arguments))
 
 
 def arguments_of(name: str) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from parity.contract.layouts.layout import CONVENTIONS, DERIVED, Layout, Way
+from parity.contract.layouts.layout import CONVENTIONS, Layout, Way, derived
 from parity.contract.operations import SUBJECTS
 from parity.errors import InputError
 
 __all__ = ["read_map"]
 
-TABLES = {"conventions", "recognised_by"}
+TABLES = {"conventions", "recognised_by", "arguments"}
 
 
 def read_map(path: Path) -> Layout:
@@ -83,7 +83,7 @@ def variables_of(path: Path, name: str, line: int) -> set[str]:
         raise InputError(
             f"{path}, line {line}: {name} is no operation, expected one of {', '.join(mappable)}"
         )
-    return {*SUBJECTS[name].arguments, *DERIVED.get(name, ())}
+    return {*SUBJECTS[name].arguments, *derived(name)}
 
 
 def names_of(tree: ast.AST) -> tuple[set[str], set[str]]:
@@ -178,4 +178,5 @@ def layout(
     if not operations:
         raise InputError(f"map: {path} has no operation of the contract, expected such as linear")
     names = frozenset(content.get("recognised_by", ()))
-    return Layout(path.stem, str(path), operations, conventions, source, names)
+    arguments = content.get("arguments", {})
+    return Layout(path.stem, str(path), operations, conventions, source, names, arguments)

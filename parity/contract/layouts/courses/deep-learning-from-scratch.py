@@ -1,7 +1,19 @@
 """Deep Learning from Scratch (O'Reilly Japan): layers as objects, weights (in, out)."""
 
 recognised_by = ["Affine", "SoftmaxWithLoss", "Convolution", "Pooling"]
-conventions = {"weights": "in-out", "stability": "ordinary", "velocity": "with-lr"}
+conventions = {
+    "weights": "in-out",
+    "targets": "either",
+    "stability": "ordinary",
+    "velocity": "with-lr",
+    "backward": "in-place",
+    "epsilon": "1e-7",
+}
+arguments = {
+    "Pooling": "pool_h, pool_w, stride",
+    "SGD.update": "params, grads",
+    "Momentum.update": "params, grads",
+}
 
 
 def linear(input, weight, bias):

@@ -2,6 +2,7 @@
 
 recognised_by = ["CrossEntropyLoss", "MSELoss", "BatchNorm1d"]
 conventions = {"bias": "column", "targets": "one-hot", "stability": "ordinary"}
+arguments = {"Linear": "in_features, out_features", "SGD": "model, lr, momentum=0"}
 
 
 def linear(input, weight, bias):

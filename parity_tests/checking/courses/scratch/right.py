@@ -15,7 +15,7 @@ def cross_entropy_error(y, t):
     if t.size == y.size:
         t = t.argmax(axis=1)
     batch_size = y.shape[0]
-    return -np.sum(np.log(y[np.arange(batch_size), t])) / batch_size
+    return -np.sum(np.log(y[np.arange(batch_size), t] + 1e-7)) / batch_size
 
 
 class Relu:
@@ -29,7 +29,6 @@ class Relu:
         return out
 
     def backward(self, dout):
-        dout = dout.copy()
         dout[self.mask] = 0
         dx = dout
         return dx

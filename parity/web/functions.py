@@ -26,18 +26,18 @@ __all__ = ["function", "names", "spoiled"]
 STEPS, STEPS_OF_CONVNET, BATCH = 150, 50, 32  # of the training that a mistake spoils
 
 # What a mistake may raise: it was written by somebody who had not noticed yet.
-FAULTS = (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError)
+RAISED = (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError)
 
 NAMES = {module: tuple(n for n in names_of(module) if n in LESSONS) for module in MODULES}
 
 
 def names(_fields: Fields) -> dict[str, Any]:
-    """Every function that stands on both sides, by module."""
+    """Every function that stands in both programs, by module."""
     return {"modules": NAMES}
 
 
 def function(fields: Fields) -> dict[str, Any]:
-    """Both sources, the lesson, an example with both sides' numbers, and the known mistakes."""
+    """Both sources, the lesson, an example with both programs' numbers, and the known mistakes."""
     module, name = chosen(fields)
     mine, theirs, rows = side_by_side(module, name)
     lesson = LESSONS.get(name)
@@ -77,7 +77,7 @@ def example_call(name: str) -> Call:
 
 
 def example(name: str) -> dict[str, Any]:
-    """A call in float32 with the arguments, and what either side returns."""
+    """A call in float32 with the arguments, and what each program returns."""
     call = example_call(name)
     args = tuple(as_float32(arg) for arg in call.args)
     mine = outputs(getattr(numpy_impl.functional, name)(*args, **call.options))
@@ -146,7 +146,7 @@ def spoiled(fields: Fields) -> dict[str, Any]:
 
 
 def with_it(name: str, mistake: Mistake, right: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as somebody who makes the mistake writes it, on our side."""
+    """The function as somebody who makes the mistake writes it, in NumPy."""
 
     def wrong(*args: Any, **options: Any) -> Any:
         return mistake.wrong(right, *args, **options)
@@ -164,7 +164,7 @@ def numbers(name: str, mistake: Mistake) -> dict[str, Any]:
             expected = outputs(right(*call.args, **call.options))
             try:
                 got = outputs(wrong(*call.args, **call.options))
-            except FAULTS as error:
+            except RAISED as error:
                 return {"label": call.label, "raises": f"{type(error).__name__}: {error}"}
             for key, one, other in zip(subject.outputs(call), got, expected, strict=False):
                 if one.shape != other.shape:
@@ -186,14 +186,14 @@ def checked(name: str, mistake: Mistake) -> dict[str, Any] | None:
     pairs = [pair for pair in PAIRS if pair.name == forward_name]
     if not pairs:
         return None
-    sides = {
+    functions = {
         key: getattr(numpy_impl.functional, key)
         for key in (forward_name, f"{forward_name}_backward")
     }
-    sides[name] = with_it(name, mistake, sides[name])
+    functions[name] = with_it(name, mistake, functions[name])
     try:
-        result = check_pair(pairs[0], sides[forward_name], sides[f"{forward_name}_backward"])
-    except (BadCaseError, *FAULTS) as error:
+        result = check_pair(pairs[0], *functions.values())
+    except (BadCaseError, *RAISED) as error:
         return {"ok": False, "lines": [str(error)]}
     return {"ok": result.ok, "lines": str(result).splitlines()}
 
@@ -242,7 +242,7 @@ def losses(
         try:
             step = by_hand(functional, plan, weights, images[batch], labels[batch], optimizer, loss)
             value = float(step.values["loss"])
-        except FAULTS:
+        except RAISED:
             return [*found, None]
         found.append(value)
         if not np.isfinite(value):

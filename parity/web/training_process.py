@@ -1,4 +1,4 @@
-"""The process of one training: `python -m parity.web.trainer`.
+"""The process of one training: `python -m parity.web.training_process`.
 
 The settings come in as a line of JSON on standard input, then "pause", "go" and "step", a line
 each; the events go out on standard output. It ends when its input does, so no training outlives

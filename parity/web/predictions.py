@@ -1,4 +1,4 @@
-"""What both sides make of a drawn digit, and of the images that they get wrong."""
+"""What both programs make of a drawn digit, and of the images that they get wrong."""
 
 from functools import lru_cache
 from typing import Any
@@ -11,9 +11,9 @@ from parity.errors import InputError
 from parity.predict.answers import ask
 from parity.predict.misclassified import Findings, find
 from parity.web import engine
-from parity.web.drawing import CANVAS, PREPARATIONS, rasterised
 from parity.web.fields import Fields
 from parity.web.packing import pack
+from parity.web.rasterising import CANVAS, PREPARATIONS, rasterised
 from parity.web.tape import PLANS, backward, forward
 
 __all__ = ["answer", "confusion", "images"]
@@ -29,7 +29,7 @@ def model_of(fields: Fields) -> engine.Trained:
 
 
 def answer(fields: Fields) -> dict[str, Any]:
-    """Probabilities of both sides for a drawing or a held-out image, and what spoke for a class."""
+    """Both programs' probabilities of a drawing or held-out image, and what spoke for a class."""
     model = model_of(fields)
     label = None
     if "image" in fields:
@@ -85,7 +85,7 @@ def findings(recipe: str, data: str) -> Findings:
 
 
 def confusion(fields: Fields) -> dict[str, Any]:
-    """Counts of each true class and answer, on both sides."""
+    """Counts of each true class and answer, in both programs."""
     model = model_of(fields)
     found = findings(model.experiment.recipe.name, model.experiment.settings.data)
     return {
@@ -93,7 +93,7 @@ def confusion(fields: Fields) -> dict[str, Any]:
         "images": len(found.labels),
         "accuracy": found.accuracy,
         "same_answer": found.prediction_agreement,
-        "counts": {side: counts.tolist() for side, counts in found.confusion.items()},
+        "counts": {name: counts.tolist() for name, counts in found.confusion.items()},
     }
 
 

@@ -1,0 +1,1 @@
+"""One comparison, or one training, on several processes."""
