@@ -23,6 +23,7 @@ from parity.distributed.group import backend_of, join
 from parity.distributed.program import DataParallel
 from parity.errors import InputError
 from parity.experiment.checkpoints import Checkpoints, resume
+from parity.system.threads import allow_tf32
 from parity_tests.distributed.launch import free_port, launch, variables
 from parity_tests.distributed.runs import CHOICES, LAST, SAME, experiment
 from parity_tests.experiments import small
@@ -207,12 +208,12 @@ def test_tf32_is_off_unless_asked_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:
     backends = torch.backends.cudnn, torch.backends.cuda.matmul
-    for it in backends:
-        monkeypatch.setattr(it, "allow_tf32", not options)
+    allow_tf32(not options)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     found = error_of(capsys, "cnn-adam", "--device", "cuda", *options)
     assert "device is 'cuda', but PyTorch finds no CUDA device here" in found
     assert [it.allow_tf32 for it in backends] == [bool(options)] * 2
+    allow_tf32(False)
 
 
 def test_what_is_started_by_hand_is_refused_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
