@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -45,6 +46,7 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 stdout=log,
                 stderr=log,
                 cwd=folder,
+                start_new_session=True,  # with the processes that a worker starts
             )
             for command in commands
             for quiet in [["--dashboard-address", "127.0.0.1:0"]]
@@ -52,10 +54,9 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         try:
             yield ready(file, workers=2)
         finally:
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                process.wait(timeout=60)
+            for process in processes:  # asked to end, a worker waits for its scheduler
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
 
 def ready(file: Path, workers: int) -> str:
