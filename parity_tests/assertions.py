@@ -33,7 +33,12 @@ def assert_as_accurate(name: str, value: ndarray, torch: ndarray, truth: ndarray
 
 
 def assert_derivative(
-    name: str, grad: ndarray, function: Callable[[], float], array: ndarray, places: int = 10
+    name: str,
+    grad: ndarray,
+    function: Callable[[], float],
+    array: ndarray,
+    places: int = 10,
+    step: float = naive.STEP,
 ) -> None:
     """Fails unless `grad` is the derivative of `function()` with respect to `array` (float64).
 
@@ -46,7 +51,7 @@ def assert_derivative(
     assert scale > 0, f"{name}: bad case, it is zero in every element"
     for flat in np.random.default_rng(array.size).permutation(array.size)[:places]:
         index = index_of(int(flat), array.shape)
-        expected = naive.slope(function, array, index)
+        expected = naive.slope(function, array, index, step)
         assert abs(grad[index] - expected) <= 1e-6 * scale, (
             f"{name}{list(index)} = {grad[index]}, but the slope is {expected}"
         )

@@ -75,8 +75,11 @@ def avg_pool2d_backward(
     return grad_input
 
 
+STEP = 6e-6  # the cube root of the machine epsilon
+
+
 def slope(
-    function: Callable[[], float], array: ndarray, index: tuple[int, ...], step: float = 6e-6
+    function: Callable[[], float], array: ndarray, index: tuple[int, ...], step: float = STEP
 ) -> float:
     """The derivative of `function()` with respect to `array[index]`, in float64.
 
