@@ -15,6 +15,8 @@ import pytest
 from parity.cli import main
 from parity.cli.grade import Grade
 
+pytestmark = pytest.mark.usefixtures("in_a_terminal")
+
 RELU = "import numpy as np\ndef relu(input):\n    return np.maximum(input, 0)\n"
 WRONG = "import numpy as np\ndef relu(input):\n    return np.abs(input)\n"
 CONFIG = "[points]\nrelu = 2\nrelu_backward = 1\n[show]\nhint = false\n"

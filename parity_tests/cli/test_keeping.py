@@ -17,6 +17,8 @@ from parity.system import files
 
 Run = Callable[..., tuple[int, str, str]]
 
+pytestmark = pytest.mark.usefixtures("in_a_terminal")
+
 SMALL = ("--train-size", "200", "--epochs", "2", "--batch-size", "40")
 RUNS = {
     "train": ("train", "feedforward", "--impl", "torch", *SMALL),

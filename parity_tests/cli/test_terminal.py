@@ -20,6 +20,8 @@ from parity_tests.experiments import small
 
 Shown = Callable[[int, tuple[str, ...]], str]
 
+pytestmark = pytest.mark.usefixtures("in_a_terminal")
+
 HOMEWORK = """
 import numpy as np
 def relu(input): return np.maximum(input, 0)

@@ -15,6 +15,8 @@ import pytest
 
 from parity_tests.web.served import Served
 
+pytestmark = pytest.mark.usefixtures("in_a_terminal")
+
 ROUTES = {
     "/api/alive": "GET",
     "/api/choices": "GET",
