@@ -59,7 +59,8 @@ class Compare(Keeping, Settings):
             return self.run_file(Path(self.recipe))
         find(self.recipe)  # before the seconds that PyTorch takes to load
         self.check_options()
-        allow_tf32(self.tf32)
+        if self.device == "cuda":
+            allow_tf32(self.tf32)
         if not self.distributed:
             return self.run_recipe()
         from parity.distributed.group import join

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -207,16 +206,19 @@ def test_tf32_is_off_unless_asked_for(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     options: tuple[str, ...],
-    request: pytest.FixtureRequest,
 ) -> None:
+    # PyTorch's own test helpers, which other tests import, forbid to set the flags.
+    monkeypatch.setattr(torch.backends, "__allow_nonbracketed_mutation_flag", True)
     backends: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
-    for it in backends:
-        request.addfinalizer(partial(setattr, it, "allow_tf32", it.allow_tf32))
-        it.allow_tf32 = not options
+    before = [it.allow_tf32 for it in backends]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    found = error_of(capsys, "cnn-adam", "--device", "cuda", *options)
-    assert "device is 'cuda', but PyTorch finds no CUDA device here" in found
-    assert [it.allow_tf32 for it in backends] == [bool(options)] * 2
+    try:
+        found = error_of(capsys, "cnn-adam", "--device", "cuda", *options)
+        assert "device is 'cuda', but PyTorch finds no CUDA device here" in found
+        assert [it.allow_tf32 for it in backends] == [bool(options)] * 2
+    finally:
+        for it, flag in zip(backends, before, strict=True):
+            it.allow_tf32 = flag
 
 
 def test_what_is_started_by_hand_is_refused_as_well(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,10 +105,10 @@ def test_inputs_without_names_are_numbered() -> None:
 
 def test_a_result_in_words_tells_what_is_wrong() -> None:
     result = gradcheck(
-        lambda x, y: x + y, lambda g, x, y: (None, +g), [normal(0, 3), normal(1, 3)], names="xy"
+        lambda x, y: x + y, lambda g, x, y: ("?", +g), [normal(0, 3), normal(1, 3)], names="xy"
     )
     assert str(result) == (
-        "x: the gradient is NoneType, but should be a float64 array of shape (3,)\ny: pass"
+        "x: the gradient is str, but should be a float64 array of shape (3,)\ny: pass"
     )
 
 
