@@ -178,6 +178,14 @@ def test_a_file_is_not_distributed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "distributed is True, but pair.py makes its programs and batches itself" in found
 
 
+@pytest.fixture
+def free_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's own test helpers, which other tests import, forbid to set its global flags."""
+    names: dict[str, Any] = torch.backends.flags_frozen.__globals__
+    monkeypatch.setitem(names, "__allow_nonbracketed_mutation_flag", True)
+
+
+@pytest.mark.usefixtures("free_flags")
 @pytest.mark.parametrize("gpus", [0, 3])
 def test_each_process_needs_a_gpu(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, gpus: int
@@ -202,13 +210,12 @@ def test_tf32_is_of_a_gpu(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--tf32",)])
+@pytest.mark.usefixtures("free_flags")
 def test_tf32_is_off_unless_asked_for(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     options: tuple[str, ...],
 ) -> None:
-    # PyTorch's own test helpers, which other tests import, forbid to set the flags.
-    monkeypatch.setattr(torch.backends, "__allow_nonbracketed_mutation_flag", True)
     backends: list[Any] = [torch.backends.cudnn, torch.backends.cuda.matmul]
     before = [it.allow_tf32 for it in backends]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
