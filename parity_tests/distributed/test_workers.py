@@ -118,12 +118,13 @@ def test_a_lost_process_is_named_and_none_is_left(
     monkeypatch: pytest.MonkeyPatch, how: str, lost: int, words: str
 ) -> None:
     monkeypatch.setattr(workers, "GRACE", 1.0)
+    others = set(multiprocessing.active_children())  # those of other tests
     run, start = on_ring(3, 64, 0.5, part, lost, how), time.monotonic()
     with pytest.raises(WorkerError) as caught:
         list(run)
     assert str(caught.value) == f"rank {lost} {words}"
-    assert time.monotonic() - start < 0.5 + 2 * workers.GRACE + 2
-    assert not multiprocessing.active_children()
+    assert time.monotonic() - start < 30  # and not the 60 of its sleep
+    assert not set(multiprocessing.active_children()) - others
 
 
 def test_one_process_alone_is_watched_as_well() -> None:
