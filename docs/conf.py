@@ -10,7 +10,7 @@ copyright = author
 release = version = __version__
 
 extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
-exclude_patterns = ["results"]
+exclude_patterns = ["results", "class", "grading-platforms"]
 default_role = "code"  # `name` in a docstring is code
 smartquotes = False
 nitpick_ignore_regex = [  # types of other libraries, and of ours that have no page

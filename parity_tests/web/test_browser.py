@@ -138,7 +138,7 @@ def test_the_line_that_differs_is_marked(page: Any, served: Served) -> None:
     marked.wait_for()
     assert marked.count() == 1
     numpy, torch = marked.locator(".code").all_inner_texts()
-    assert numpy.strip() == "model.backward(criterion.backward())"
+    assert numpy.strip() == "model.backward(criterion.backward(share))"
     assert torch.strip() == "loss.backward()"
 
 
