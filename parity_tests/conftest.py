@@ -17,7 +17,8 @@ install_import_hook(["numpy_impl", "torch_impl", "parity"], typechecker="beartyp
 collect_ignore = []
 if not (Path(__file__).parents[1] / "pyproject.toml").is_file():
     collect_ignore += ["benchmarks", "maintenance", "suite/test_examples.py"]
-    collect_ignore += ["suite/test_structure.py"]
+    collect_ignore += ["suite/test_structure.py", "suite/test_grading_platforms.py"]
+    collect_ignore += ["distributed/test_data_parallel.py"]
 if find_spec("playwright") is None:
     collect_ignore += ["web/test_browser.py"]
 
