@@ -65,9 +65,10 @@ def locate_mistake(divergence: Divergence, used: Mapping[Key, float]) -> Locatio
 
 def forward_sentence(tensor: str, after: str) -> str:
     """What a wrong output tells."""
-    right = f"the output of {after} is right" if after else "no output before it is shown"
-    what = f"that of {module_of(tensor)}" if tensor.endswith(OUTPUT) else f"the {tensor}"
-    return f"In the forward {right} and {what} is wrong."
+    layer = module_of(tensor) if tensor.endswith(OUTPUT) else tensor
+    if not after:
+        return f"In the forward {layer} comes out wrong; no output before it is compared."
+    return f"In the forward {after} comes out right and {layer} wrong."
 
 
 def between(after: str, layer: str) -> str:

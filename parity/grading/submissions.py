@@ -127,7 +127,7 @@ def unzipped(data: bytes, what: str) -> Iterator[tuple[str, bytes]]:
             for entry in entries:
                 name = entry.filename.replace("\\", "/")
                 parts = PurePosixPath(name).parts
-                if name.startswith("/") or ".." in parts or ":" in parts[0]:
+                if not parts or name.startswith("/") or ".." in parts or ":" in parts[0]:
                     raise InputError(f"{what}: {escaped(name)!r} leaves the folder")
                 kind = PurePosixPath(name).suffix
                 if entry.is_dir() or kind not in (*KINDS, ".zip") or not all(map(is_seen, parts)):

@@ -120,7 +120,7 @@ def test_the_zip_of_a_student_that_is_damaged_costs_one_row(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["../evil.py", "a/../../evil.py", "/etc/evil.py", "..\\evil.py", "C:\\evil.py"]
+    "name", ["../evil.py", "a/../../evil.py", "/etc/evil.py", "..\\evil.py", "C:\\evil.py", "."]
 )
 def test_a_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="leaves the folder"):
