@@ -100,6 +100,22 @@ def in_fast_order(weight: Float[ndarray, "out in"]) -> Float[ndarray, "out in"]:
     return np.asfortranarray(weight) if len(weight) > 32 else weight
 
 
+def running_mean(
+    mean: Float[ndarray, "*shape"],
+    beta: float,
+    *factors: Float[ndarray, "*shape"],
+    out: Float[ndarray, "*shape"] | None,
+    room: Float[ndarray, "*shape"],
+) -> Float[ndarray, "*shape"]:
+    """β m + (1 - β) times the product of the factors, in `out`; `room` is for the second term."""
+    term: Any = 1 - beta
+    for factor in factors:
+        term = np.multiply(term, factor, out=room)
+    mean = np.multiply(beta, mean, out=out)
+    mean += term
+    return mean
+
+
 def adam_update(
     exp_avg: Float[ndarray, "*shape"],
     exp_avg_sq: Float[ndarray, "*shape"],

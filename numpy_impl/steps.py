@@ -90,10 +90,8 @@ def adam_step(
     beta1, beta2 = betas
     grad = grad + weight_decay * param if weight_decay else grad
     room = np.empty_like(grad)  # for every term in turn
-    exp_avg = np.multiply(beta1, exp_avg, out=out[1])
-    exp_avg += np.multiply(1 - beta1, grad, out=room)
-    exp_avg_sq = np.multiply(beta2, exp_avg_sq, out=out[2])
-    exp_avg_sq += np.multiply(np.multiply(1 - beta2, grad, out=room), grad, out=room)
+    exp_avg = fast.running_mean(exp_avg, beta1, grad, out=out[1], room=room)
+    exp_avg_sq = fast.running_mean(exp_avg_sq, beta2, grad, grad, out=out[2], room=room)
     update = fast.adam_update(exp_avg, exp_avg_sq, step, lr, betas, eps, out=room)
     return np.subtract(param, update, out=out[0]), exp_avg, exp_avg_sq
 
