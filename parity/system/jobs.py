@@ -1,12 +1,16 @@
 """Many calls of one function: on the cores of this machine, or on a Dask cluster; by joblib."""
 
+import os
 import re
 import signal
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from threading import Thread
 from typing import Any, Literal, TypeVar
 
 import joblib
@@ -19,6 +23,7 @@ Backend = Literal["loky", "dask"]
 T = TypeVar("T")
 
 WAIT = 10  # seconds for a scheduler to answer
+LOOK = 0.5  # seconds after which a worker looks whether its parent is there
 MOST = 4  # processes for each core; hundreds would take all memory
 
 
@@ -110,7 +115,10 @@ class Pool:
         count = max(1, min(self.jobs or joblib.cpu_count(), most))
         # One process would be this one, and a file that brings it down would end the run.
         processes = max(count, 2)
-        options: dict[str, Any] = {"inner_max_num_threads": 1, "initializer": ignore_interrupts}
+        options: dict[str, Any] = {
+            "inner_max_num_threads": 1,
+            "initializer": partial(follow, os.getpid()),
+        }
         with joblib.parallel_config("loky", n_jobs=processes, **options):
             yield lambda *call: generator(*call, n_jobs=processes, pre_dispatch=count), count
 
@@ -186,6 +194,18 @@ def indexed(function: Callable[[T], Any], index: int, argument: T) -> tuple[int,
     return index, function(argument)
 
 
-def ignore_interrupts() -> None:
-    """Ctrl-C goes to all processes of a terminal; the first of them ends the others."""
+def follow(parent: int) -> None:
+    """Let a worker end with the process that started it, and not before.
+
+    Ctrl-C goes to all processes of a terminal, and the first of them ends the others. If that one
+    is killed, nobody tells the workers: they would wait for work, with all their memory.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=end_without, args=(parent,), daemon=True).start()
+
+
+def end_without(parent: int) -> None:
+    """End this process when it has another parent."""
+    while os.getppid() == parent:
+        time.sleep(LOOK)
+    os._exit(1)
