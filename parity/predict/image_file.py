@@ -110,8 +110,9 @@ def open_grey(path: Path) -> Float[ndarray, "H W"]:
                 raise InputError(
                     f"image: {path} has pixels of mode {picture.mode}, expected 8-bit grey or color"
                 )
-            picture.thumbnail((2 * WORKING, 2 * WORKING), Image.Resampling.BOX)
-            colored = ImageOps.exif_transpose(picture).convert("RGBA")
+            small = reduced(picture)
+            small.thumbnail((2 * WORKING, 2 * WORKING), Image.Resampling.BOX)
+            colored = ImageOps.exif_transpose(small).convert("RGBA")
     except Image.DecompressionBombError as error:  # of more than 178 million, refused unread
         raise InputError(f"image: {path} is too large to decode: {AT_MOST}") from error
     except (OSError, SyntaxError, ValueError) as error:
@@ -126,6 +127,23 @@ def open_grey(path: Path) -> Float[ndarray, "H W"]:
         raise InputError(f"image: {path} is all transparent, expected a digit")
     light = np.average(grey, weights=alpha) > 0.5
     return alpha * grey + (1 - alpha) * (0.0 if light else 1.0)
+
+
+def reduced(picture: Image.Image) -> Image.Image:
+    """A transparent picture in blocks of pixels, at least as large as `thumbnail` needs it.
+
+    Strip by strip: of the whole, Pillow would make a copy first, of 4 bytes for each pixel.
+    """
+    factor = max(picture.size) // (2 * WORKING)
+    if factor < 2 or picture.mode not in ("LA", "RGBA"):
+        return picture
+    width, height = (-(-side // factor) for side in picture.size)
+    small = Image.new(picture.mode, (width, height))
+    small.info = picture.info  # which way is up
+    for row in range(height):
+        box = (0, row * factor, picture.width, min((row + 1) * factor, picture.height))
+        small.paste(picture.crop(box).reduce(factor), (0, row))
+    return small
 
 
 def border(image: Float[ndarray, "H W"]) -> ndarray:

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -441,3 +443,26 @@ def test_a_large_jpeg_is_decoded_at_an_eighth_of_its_size_or_not_at_all(tmp_path
     assert "found 25-75% down" in read_image(tmp_path / "plain.jpg").done
     with pytest.raises(InputError, match="is 6000x6000 pixels, too large to decode"):
         read_image(tmp_path / "progressive.jpg")
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+from parity.predict.image_file import read_image
+
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(read_image(Path("large.png")).done)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, file=sys.stderr)
+"""
+
+
+def test_a_large_transparent_picture_is_read_with_one_copy_of_its_pixels(tmp_path: Path) -> None:
+    large = Image.new("RGBA", (4096, 4096))
+    large.paste((0, 0, 0, 255), (1900, 1024, 2200, 3072))
+    turned = Image.Exif()
+    turned[0x0112] = 6  # the right side is up
+    large.save(tmp_path / "large.png", compress_level=1, exif=turned)
+    command = [sys.executable, "-c", PEAK]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "found 46-54% down and 25-75% across" in done.stdout
+    assert int(done.stderr) < 96 << 10, "KiB, of which the pixels are 64 Mi"
