@@ -62,16 +62,16 @@ class Report:
         """Whether something is right and nothing is wrong."""
         return self.failed == 0 and self.passed > 0
 
-    def require(self, *names: str, partial: bool = True, unstable: bool = False) -> None:
+    def assert_right(self, *names: str, partial: bool = True, unstable: bool = False) -> None:
         """Raise unless all these names are right, in the words that `parity check` has for them.
 
-        A line in a cell of a notebook, or in a test of otter or nbgrader, is a test of its own:
-        `parity.check(globals()).require("linear_backward")`.
+        A line in a cell of a notebook, or in a test of pytest, otter or nbgrader, is a test of its
+        own: `parity.check(globals()).assert_right("linear_backward")`.
 
         Parameters
         ----------
         names
-            Of the contract, whatever the course calls them: one or several.
+            Of the contract, whatever the course calls them. Without any: all that are written.
         partial
             Whether a name that is right as far as it went counts as right.
         unstable
@@ -84,15 +84,18 @@ class Report:
             If one of the names is wrong or not written yet: for each its diagnosis, hint,
             explanation and smallest example.
         InputError
-            If there is no name, or one that the report does not have; a ValueError.
+            If the report does not have a name; a ValueError.
         """
         found = {result.name: result for result in self.results}
-        for name in names or ["no name"]:
+        for name in names:
             if name not in found:
-                raise InputError(f"require: got {name}, expected some of {', '.join(found)}")
+                raise InputError(f"assert_right: got {name}, expected some of {', '.join(found)}")
         right = ["pass"] + ["partial"] * partial
         right += ["unstable"] * (unstable or self.stability == "warn")
-        wrong = [found[name] for name in names if found[name].status not in right]
+        written = [name for name in found if found[name].status != "missing"]
+        if not (names or written):
+            raise AssertionError(f"{self.file}: none of {', '.join(found)} is written yet")
+        wrong = [found[name] for name in names or written if found[name].status not in right]
         if wrong:
             raise AssertionError("\n\n".join(map(paragraph_as_text, wrong)))
 

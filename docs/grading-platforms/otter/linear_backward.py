@@ -14,7 +14,7 @@ test = {
                     "code": r"""
 >>> import parity
 >>> report = parity.check(globals(), only=["linear_backward"])
->>> report.require("linear_backward")
+>>> report.assert_right("linear_backward")
 """,
                     "hidden": False,
                     "locked": False,

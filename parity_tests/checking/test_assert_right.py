@@ -1,4 +1,4 @@
-"""`parity.check(...).require(...)`: an assertion in the words of the check."""
+"""`parity.check(...).assert_right(...)`: an assertion in the words of the check."""
 
 from typing import get_args
 
@@ -21,7 +21,7 @@ def report(**statuses: Status) -> Report:
 def test_what_is_wrong_raises_with_the_words_of_the_check() -> None:
     found = check_code(WRONG + RIGHT, only=["linear_backward", "relu", "tanh"])
     with pytest.raises(AssertionError) as caught:
-        found.require("relu", "linear_backward", "tanh")
+        found.assert_right("relu", "linear_backward", "tanh")
     first, second = str(caught.value).split("\n\n")
     (result,) = (one for one in found.results if one.name == "linear_backward")
     assert first.startswith("linear_backward: fail: grad-bias-over-everything\n")
@@ -31,7 +31,7 @@ def test_what_is_wrong_raises_with_the_words_of_the_check() -> None:
 
 
 def test_what_is_right_does_not_raise() -> None:
-    report(relu="pass", tanh="partial", linear="fail").require("relu", "tanh")
+    report(relu="pass", tanh="partial", linear="fail").assert_right("relu", "tanh")
 
 
 COUNTS = {  # what counts as right beside `pass`
@@ -45,17 +45,27 @@ COUNTS = {  # what counts as right beside `pass`
 @pytest.mark.parametrize(("options", "right"), COUNTS.values(), ids=COUNTS)
 def test_what_counts_as_right(options: dict[str, bool], right: set[str], status: Status) -> None:
     if status in right | {"pass"}:
-        report(relu=status).require("relu", **options)
+        report(relu=status).assert_right("relu", **options)
     else:
         with pytest.raises(AssertionError, match=f"^relu: {status}$"):
-            report(relu=status).require("relu", **options)
+            report(relu=status).assert_right("relu", **options)
 
 
 def test_a_report_that_warns_counts_unstable_as_right() -> None:
-    Report("mine", [Result("relu", "unstable")], stability="warn").require("relu")
+    Report("mine", [Result("relu", "unstable")], stability="warn").assert_right("relu")
 
 
-@pytest.mark.parametrize(("names", "got"), [(("lineer",), "lineer"), ((), "no name")])
-def test_a_name_that_is_not_there_is_a_value_error(names: tuple[str, ...], got: str) -> None:
-    with pytest.raises(ValueError, match=f"require: got {got}, expected some of relu, tanh"):
-        report(relu="pass", tanh="pass").require(*names)
+def test_without_names_all_that_is_written_must_be_right() -> None:
+    report(relu="pass", tanh="missing").assert_right()
+    with pytest.raises(AssertionError, match=r"^linear: fail$"):
+        report(relu="pass", tanh="missing", linear="fail").assert_right()
+
+
+def test_a_file_without_anything_is_not_right() -> None:
+    with pytest.raises(AssertionError, match=r"^mine: none of relu, tanh is written yet$"):
+        report(relu="missing", tanh="missing").assert_right()
+
+
+def test_a_name_that_is_not_there_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="assert_right: got lineer, expected some of relu, tanh"):
+        report(relu="pass", tanh="pass").assert_right("lineer")
