@@ -96,8 +96,7 @@ def expect(
         rng = np.random.default_rng(0)
         runs = []
         if dtype == "float32":  # options, too, may be kept in single precision
-            defaults = subject.defaults if subject.role == "step" else {}
-            options = cast_numbers({**defaults, **call.options}, np.float32)
+            options = cast_numbers({**subject.defaults, **call.options}, np.float32)
             runs = [compute(call, dtype), compute(replace(call, options=options))]
         for _ in range(RUNS):
             runs.append(compute(call.with_args(*rounded(call.args, dtype, rng))))
