@@ -14,6 +14,7 @@ from jaxtyping import Float, Int64
 from numpy import ndarray
 
 from numpy_impl import nn
+from numpy_impl.fast import gather, portion_of
 from numpy_impl.optim import Optimizer
 
 __all__ = ["Ring", "steps"]
@@ -69,9 +70,10 @@ def steps(
         mine = np.array_split(indices, len(ring.mailboxes))[ring.rank]
         bucket = np.zeros(ends[-1] + 1, parameters[0].data.dtype)  # all gradients, and the loss
         if share := len(mine) / len(indices):
-            bucket[-1] = share * criterion(model(images[mine]), labels[mine])
             optimizer.zero_grad()
-            model.backward(share * criterion.backward())
+            for input, target, part in next(gather(images, labels, [mine], portion_of(model))):
+                bucket[-1] += share * part * criterion(model(input), target)
+                model.backward(criterion.backward(share * part))
             bucket[:-1] = np.concatenate([np.asarray(it.grad).ravel() for it in parameters])
         ring.all_reduce(bucket)
         for parameter, grad in zip(parameters, np.split(bucket[:-1], ends[:-1]), strict=True):

@@ -57,6 +57,17 @@ def test_training_on_several_is_training_on_one(recipe: str, processes: int) -> 
     assert_same(trained, one)
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_share_may_come_in_portions(processes: int) -> None:
+    """The convolutional net takes 64 images at a time, and here are 130 in one batch."""
+    experiment = small("cnn-adam", dtype="float64", train_size=130, batch_size=130)
+    one, data = fresh(experiment), experiment.arrays("training", "float64")
+    losses = [step.loss for step in one.steps(*data, experiment.batches())]
+    trained = shared(experiment, processes, fresh(experiment), slice(None))
+    np.testing.assert_allclose(trained.losses, losses, rtol=1e-12)
+    assert_same(trained, one)
+
+
 def test_what_is_given_stays_as_it_is() -> None:
     experiment = small("linear-adam")
     backend = fresh(experiment)
