@@ -93,6 +93,8 @@ def crash(name: str, moments: int, seed: int, folder: Path) -> dict[str, Any]:
     arguments = (*command, *NEW)
     old, new, place = folder / "old", folder / "new", folder / "killed"
     run((*command, *OLD), old)
+    for kept in list(old.rglob("kept")):  # what another run would go on from
+        shutil.rmtree(kept)
     seconds = run(arguments, new)
     lost: list[str] = []
     counts = {"killed": 0, "resumed": 0, "old": 0, "new": 0}
@@ -100,7 +102,7 @@ def crash(name: str, moments: int, seed: int, folder: Path) -> dict[str, Any]:
         killed = False
         while not killed:  # one that ended before tells how long a run takes
             shutil.rmtree(place, ignore_errors=True)
-            shutil.copytree(old, place, ignore=shutil.ignore_patterns("kept"))
+            shutil.copytree(old, place)
             moment = share * seconds
             child = begin(arguments, place)
             time.sleep(moment)
