@@ -60,6 +60,15 @@ def test_what_rounding_cannot_cost_is_wrong_whatever_valid_runs_do() -> None:
     assert not expected([1.0, 2.0], off=1.0).agrees(np.array([1.0, 2.03]), 0, "float64")
 
 
+@pytest.mark.parametrize("residue", [0.0, 1e-16])
+def test_what_rounding_left_of_zero_may_be_off_by_more_than_it_is(residue: float) -> None:
+    """A gradient that cancels over the batch, beside one that does not."""
+    right = expected([residue, 0.0], [0.5, -0.5], off=1e-16)
+    assert right.agrees(np.array([residue, 3.9e-16]), 0, "float64")
+    assert not right.agrees(np.array([residue, 1e-14]), 0, "float64")
+    assert not right.agrees(np.array([0.5, -0.5 + 1e-11]), 1, "float64")
+
+
 @pytest.mark.parametrize(("got", "asked"), [(2.0, 0), (2.5, 0), (2.001, 1)])
 def test_valid_runs_are_asked_for_only_where_they_decide(got: float, asked: int) -> None:
     calls = []
