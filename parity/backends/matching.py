@@ -31,10 +31,15 @@ class Match:
 
     def to_torch(self, array: ndarray) -> ndarray:
         """A view of NumPy's array in PyTorch's layout; as it is if it has another shape."""
-        if array.shape != self.numpy_shape:
+        if self.as_it_is or array.shape != self.numpy_shape:
             return array
         shape, back = self.turned
         return array.reshape(shape).transpose(back)
+
+    @cached_property
+    def as_it_is(self) -> bool:
+        """Whether both arrays lie alike."""
+        return self.torch_shape == self.numpy_shape and self.axes == tuple(range(len(self.axes)))
 
     @cached_property
     def turned(self) -> tuple[Shape, Shape]:

@@ -1,10 +1,9 @@
 """A NumPy program of the user's own: a training step, and where its parameters are."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from types import FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -26,11 +25,12 @@ __all__ = ["NumpyProgram"]
 GRADIENTS = ("d{}", "grad_{}", "{}_grad", "d_{}", "g{}", "g_{}")  # usual names of W's gradient
 SCALARS = (int, float, str, bool, type(None), np.generic)
 NO_HOLDERS = (type, FunctionType, MethodType, ModuleType)
+MAPPINGS = (dict, Mapping)  # in this order: Mapping alone is the slower question
+CONTAINERS = (list, tuple, *MAPPINGS)
 FIELDS = ("loss", "output", "gradients", "parameters", "layers", "layer_gradients")
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where an array is kept: an item of a list or dict, or an attribute."""
 
     owner: Any
@@ -126,8 +126,7 @@ class NumpyProgram(Backend):
     def parameter_places(self) -> dict[str, Place]:
         """Where each parameter is now, by the program's own name."""
         places = find_arrays(self.parameters)
-        gradients = {other for name in places for other in gradient_names(name) if other in places}
-        skipped = gradients | self.ignore
+        skipped = gradients_among(tuple(places)) | self.ignore
         return {name: place for name, place in places.items() if name not in skipped}
 
     def match(self, torch: Mapping[str, Shape], optional: set[str], names: Names) -> None:
@@ -253,7 +252,7 @@ def find_arrays(
             if isinstance(getattr(parameter, "grad", None), ndarray):
                 found[f"{prefix}grad_{name}"] = Place(parameter, "grad")
         return found
-    if isinstance(owner, Mapping):
+    if isinstance(owner, MAPPINGS):
         items = list(owner.items())
     elif isinstance(owner, list | tuple):
         items = list(enumerate(owner))
@@ -272,6 +271,12 @@ def find_arrays(
     return places
 
 
+@lru_cache(maxsize=64)  # asked for at each step
+def gradients_among(names: tuple[str, ...]) -> frozenset[str]:
+    """Those that are the usual name of the gradient of another one."""
+    return frozenset(names).intersection(it for name in names for it in gradient_names(name))
+
+
 @lru_cache(maxsize=4096)  # asked for at each step
 def gradient_names(name: str) -> list[str]:
     """The usual names of the gradient of `name`, such as fc1.dW of fc1.W."""
@@ -286,4 +291,4 @@ def first_of(places: Mapping[str, Place], names: Iterable[str]) -> Place | None:
 
 def is_container(owner: Any) -> bool:
     """Whether what it holds are its items, not its attributes."""
-    return isinstance(owner, Mapping | list | tuple)
+    return isinstance(owner, CONTAINERS)

@@ -72,7 +72,10 @@ class RecipeBackend(Backend):
         To the bit, if all portions but the last are multiples of the batches of `predict`, 1,000.
         """
         found = [(self.predict(images), labels) for images, labels in portions]
-        logits, labels = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return self.figures(*map(np.concatenate, zip(*found, strict=True)))
+
+    def figures(self, logits: ndarray, labels: ndarray) -> tuple[float, float]:
+        """(loss, accuracy) of the logits (N, C)."""
         return self.cross_entropy(logits, labels), float((logits.argmax(1) == labels).mean())
 
     def cross_entropy(self, logits: ndarray, labels: ndarray) -> float:

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import expm1, isfinite
+from functools import lru_cache, reduce
+from math import expm1
 
 import numpy as np
 from numpy import ndarray
@@ -92,6 +93,8 @@ class Comparison:
     ) -> StepReport:
         """Compare one step's tensors; the mappings have the same keys in the same order.
 
+        One run may stand in for another: it is the same mapping then, and is not compared again.
+
         PyTorch's run is an equally valid run. If it is under test as well, as on several processes,
         that is the one `alone`, and `torch` is held to the same allowance as `numpy`.
 
@@ -102,29 +105,27 @@ class Comparison:
             anything in an earlier step either; or if one is not finite, or one of an equally valid
             run, for that would allow everything.
         """
-        runs = {"numpy": numpy, "torch": torch, "permuted": permuted, "truth": reference}
-        apart = self.distances(runs if alone is None else {**runs, "alone": alone})
-        keys = list(reference)
-        scales = self.scales(
-            number, dict(zip(keys, apart("truth").tolist(), strict=True)), reference
-        )
-        scale = np.array([scales[key] for key in keys])
-        torch_error, permuted_error = (apart(run, "truth") / scale for run in ("torch", "permuted"))
-        valid_error = torch_error if alone is None else apart("alone", "truth") / scale
+        others = () if alone is None else (alone,)
+        sizes, apart = self.distances(reference, numpy, torch, permuted, *others)
+        keys = tuple(reference)
+        scale = self.scales(number, dict(zip(keys, sizes.tolist(), strict=True)), reference)
+        torch_error = apart(torch, reference) / scale
+        permuted_error = torch_error if permuted is torch else apart(permuted, reference) / scale
+        valid_error = torch_error if alone is None else apart(alone, reference) / scale
         if not np.isfinite(valid_error + permuted_error).all():
             where = int(np.argmin(np.isfinite(valid_error + permuted_error)))
             raise BadCaseError(f"{at(number, keys[where])} is not finite in PyTorch")
-        without_noise = self.allowed(remember(self.farthest_torch, keys, valid_error))
+        without_noise = allowance(self.name, 1.0, remember(self.farthest_torch, keys, valid_error))
         farthest = remember(self.farthest, keys, np.maximum(valid_error, permuted_error))
-        allowed = self.allowed(farthest)
+        allowed = allowance(self.name, 1.0, farthest)
         if self.resting:
             allowed -= farthest  # which PyTorch's own unknown error may be
-        numpy_error = apart("numpy", "truth") / scale
+        numpy_error = apart(numpy, reference) / scale
         difference = numpy_error
         if torch_error.any():
-            difference = apart("numpy", "torch") / scale
+            difference = apart(numpy, torch) / scale
         tested = {"numpy": numpy_error} | ({} if alone is None else {"torch": torch_error})
-        used = np.max(list(tested.values()), axis=0) / allowed  # NaN if one is
+        used = reduce(np.maximum, tested.values()) / allowed  # NaN if one is
 
         losses = float(numpy[LOSS]), float(torch[LOSS])
         report = StepReport(number, dict(zip(("numpy", "torch"), losses, strict=True)))
@@ -145,24 +146,22 @@ class Comparison:
         report.used_by_tensor = dict(zip(keys, used.tolist(), strict=True))
         return report
 
-    def scales(
-        self, number: int, sizes: Mapping[Key, float], reference: Tensors
-    ) -> dict[Key, float]:
+    def scales(self, number: int, sizes: Mapping[Key, float], reference: Tensors) -> ndarray:
         """What the differences of each tensor are relative to; `sizes` are the largest numbers.
 
         Raises BadCaseError as `step` does.
         """
         for key, size in sizes.items():
-            if not isfinite(size):
+            if not size < np.inf:
                 raise BadCaseError(f"{at(number, key)} is not finite in PyTorch")
-        why_empty = self.empty(reference, sizes)
+        steepest = max((size for key, size in sizes.items() if key[0] == "backward"), default=0.0)
+        why_empty = self.empty(reference, sizes, steepest)
         # The loss is a difference of logits: it has their rounding, however small it is itself.
         # So do the probabilities. Of softmax - onehot, a difference of numbers of order one, no
         # more than 1 - exp(-loss) is left where the model is sure and right.
         logits = max(sizes.get(LOGITS, 0.0), 1.0)
         left = max(-expm1(-float(reference[LOSS])), BASE[self.name])
         rounding = max(logits, 1 / left) if LOGITS in reference else 1.0  # of the gradients
-        steepest = max_of(sizes, "backward")
         for key, scale in sizes.items():
             gradient = key[0] == "backward"
             if key not in why_empty:
@@ -177,16 +176,17 @@ class Comparison:
             if key == LOSS and LOGITS in reference:
                 scale = max(scale, logits)
             self.scale[key] = max(scale, SMALLEST[self.name])
-        return {key: self.scale[key] for key in sizes}
+        return np.array([self.scale[key] for key in sizes])
 
-    def empty(self, reference: Tensors, scales: Mapping[Key, float]) -> dict[Key, str]:
+    def empty(
+        self, reference: Tensors, scales: Mapping[Key, float], steepest: float
+    ) -> dict[Key, str]:
         """The tensors that compare nothing, with the reason: what they hold is no more than noise.
 
-        A gradient is noise if it is to the step's largest gradient what a difference within the
+        A gradient is noise if it is to the step's `steepest` gradient what a difference within the
         tolerance is to its tensor. So are all of them where the softmax is saturated: every row has
         one probability that differs from 1 by less than the tolerance.
         """
-        steepest = max_of(scales, "backward")
         base = BASE[self.name]
         saturated = LOGITS in reference and is_saturated(reference[LOGITS], base)
         reasons = {}
@@ -207,45 +207,44 @@ class Comparison:
             error = self.distance(run[key], truth) / self.scale[key]
             self.farthest[key] = max(self.farthest[key], error)
 
-    def allowed(self, farthest: ndarray) -> ndarray:
-        """What the rule allows of each tensor's scale, given the farthest valid runs."""
-        return np.array([allowance(self.name, 1.0, far) for far in farthest.tolist()])
+    def distances(
+        self, truth: Tensors, *runs: Tensors
+    ) -> tuple[ndarray, Callable[[Tensors, Tensors], ndarray]]:
+        """The largest numbers of the truth, and what gives the largest differences of two runs.
 
-    def distances(self, runs: Mapping[str, Tensors]) -> Callable[..., ndarray]:
-        """What gives the largest differences of two runs, or the largest numbers of one, by tensor.
-
-        One of the runs is the "truth". Small tensors are laid side by side: a call of NumPy takes
-        longer than their sums.
+        Both are by tensor. Small tensors are laid end to end: a call of NumPy takes longer than
+        their sums.
         """
-        arrays = {name: list(run.values()) for name, run in runs.items()}
-        sizes = np.array([array.size for array in arrays["truth"]])
-        small = np.flatnonzero((sizes > 0) & (sizes <= SMALL))
-        large = np.flatnonzero(sizes > SMALL)
-        starts = np.cumsum([0, *sizes[small]])[:-1]
-        side_by_side = {
-            name: np.concatenate([run[at].ravel() for at in small]) for name, run in arrays.items()
-        }
+        small, large, starts = by_size(tuple(array.size for array in truth.values()))
+
+        def laid_out(run: Tensors) -> tuple[ndarray, list[ndarray]]:
+            arrays = list(run.values())
+            end_to_end = np.concatenate([arrays[at] for at in small], axis=None)
+            return end_to_end, [np.ascontiguousarray(arrays[at]) for at in large]
+
+        each = {id(run): run for run in (truth, *runs)}
+        laid = {which: laid_out(run) for which, run in each.items()}
         # Rounding the truth to the dtype under test costs half a unit in the last place, far
         # below the base tolerance, and halves the memory traffic of what follows.
+        flat, arrays = laid[id(truth)]
         with np.errstate(over="ignore"):  # what is too large for the dtype is refused
-            side_by_side["truth"] = np.asarray(side_by_side["truth"], self.dtype)
-            for where in large:
-                arrays["truth"][where] = np.asarray(arrays["truth"][where], self.dtype)
+            flat, *arrays = (np.asarray(array, self.dtype) for array in (flat, *arrays))
+        laid[id(truth)] = flat, arrays
+        sizes = np.zeros(len(truth))
+        sizes[small] = np.maximum.reduceat(np.abs(flat), starts)
+        sizes[large] = [size_of(array) for array in arrays]
 
-        def apart(one: str, other: str = "") -> ndarray:
-            mine, theirs = arrays[one], arrays.get(other, [])
-            found = np.zeros(len(mine))
-            if theirs and all(a is b for a, b in zip(mine, theirs, strict=True)):
+        def apart(one: Tensors, other: Tensors) -> ndarray:
+            found = np.zeros(len(truth))
+            if one is other:
                 return found
-            flat = side_by_side[one]
+            (mine, mine_large), (theirs, theirs_large) = laid[id(one)], laid[id(other)]
             with np.errstate(invalid="ignore"):  # inf - inf
-                flat = flat - side_by_side[other] if theirs else flat
-            found[small] = np.maximum.reduceat(np.abs(flat), starts)
-            for at in large:
-                found[at] = self.distance(mine[at], theirs[at]) if theirs else size_of(mine[at])
+                found[small] = np.maximum.reduceat(np.abs(mine - theirs), starts)
+            found[large] = list(map(self.distance, mine_large, theirs_large))
             return found
 
-        return apart
+        return sizes, apart
 
     def distance(self, value: ndarray, other: ndarray) -> float:
         """The largest absolute difference of two arrays of one shape."""
@@ -259,13 +258,16 @@ class Comparison:
 
 
 def size_of(array: ndarray) -> float:
-    """The largest absolute value, NaN if there is one; 0 of an empty array."""
-    return max(float(array.max()), -float(array.min())) if array.size else 0.0
+    """The largest absolute value, NaN if there is one."""
+    return max(float(array.max()), -float(array.min()))
 
 
-def max_of(scales: Mapping[Key, float], phase: str) -> float:
-    """The largest scale of a phase's tensors."""
-    return max((scale for key, scale in scales.items() if key[0] == phase), default=0.0)
+@lru_cache(maxsize=64)  # the same at each step, but for a smaller last batch
+def by_size(sizes: tuple[int, ...]) -> tuple[ndarray, ndarray, ndarray]:
+    """Which arrays are small, which are large, and where small ones begin, laid end to end."""
+    small = np.flatnonzero((np.array(sizes) > 0) & (np.array(sizes) <= SMALL))
+    large = np.flatnonzero(np.array(sizes) > SMALL)
+    return small, large, np.cumsum([0, *(sizes[at] for at in small)])[:-1]
 
 
 def is_saturated(logits: ndarray, tolerance: float) -> bool:
@@ -274,8 +276,11 @@ def is_saturated(logits: ndarray, tolerance: float) -> bool:
         return False
     if logits.shape[1] == 1:
         return True
-    second, first = np.partition(logits, (-2, -1))[:, -2:].T
-    return bool((first - second > -np.log(tolerance)).all())
+    for rows in (logits[:1], logits):  # most often the first row says it
+        second, first = np.partition(rows, (-2, -1))[:, -2:].T
+        if not (first - second > -np.log(tolerance)).all():
+            return False
+    return True
 
 
 def remember(largest: dict[Key, float], keys: Sequence[Key], values: ndarray) -> ndarray:
@@ -285,14 +290,20 @@ def remember(largest: dict[Key, float], keys: Sequence[Key], values: ndarray) ->
     return found
 
 
-def by_kind(keys: Sequence[Key], rows: ndarray) -> list[dict[str, float]]:
+def by_kind(keys: tuple[Key, ...], rows: ndarray) -> list[dict[str, float]]:
     """The largest of each row (rows, tensors) over the tensors of each kind, NaN if one is."""
-    kinds = [KINDS.index(KIND_OF_PHASE[phase]) for phase, _ in keys]
-    order = np.argsort(kinds, kind="stable")
-    there, starts = np.unique(np.array(kinds)[order], return_index=True)
+    kinds, order, starts = in_kinds(keys)
     largest = np.maximum.reduceat(rows[:, order], starts, axis=1)
-    names = [KINDS[kind] for kind in there]
-    return [zeros() | dict(zip(names, row.tolist(), strict=True)) for row in largest]
+    return [zeros() | dict(zip(kinds, row, strict=True)) for row in largest.tolist()]
+
+
+@lru_cache(maxsize=64)  # the same at each step
+def in_kinds(keys: tuple[Key, ...]) -> tuple[list[str], ndarray, ndarray]:
+    """The kinds that are there, the order of the tensors by kind, and where each kind begins."""
+    kinds = np.array([KINDS.index(KIND_OF_PHASE[phase]) for phase, _ in keys])
+    order = np.argsort(kinds, kind="stable")
+    there, starts = np.unique(kinds[order], return_index=True)
+    return [KINDS[kind] for kind in there], order, starts
 
 
 def at(step: int, key: Key) -> str:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+from numpy import ndarray
+
 from parity.backends import RecipeBackend, TrainingStep, make_backend
 from parity.comparison.resuming import backend_state, restore_backend
 from parity.experiment.checkpoints import Checkpoints
@@ -107,8 +110,13 @@ def evaluate(
     checkpoints = []
     splits = experiment.evaluated_after(step)
     for split in splits or [experiment.held_out] * interrupted:
+        logits: dict[str, list[ndarray]] = {name: [] for name in backends}
+        for images, _ in experiment.portions(split, experiment.settings.dtype):
+            for name, backend in backends.items():
+                logits[name].append(backend.predict(images))
+        labels = experiment.splits[split].labels
         figures = {
-            name: backend.evaluate(experiment.portions(split, backend.dtype))
+            name: backend.figures(np.concatenate(logits[name]), labels)
             for name, backend in backends.items()
         }
         loss = {name: loss for name, (loss, _) in figures.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class Experiment:
         """The split that the model is evaluated on during training."""
         return "validation" if "validation" in self.splits else "test"
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
         """The number of batches in an epoch."""
         return datasets.num_batches(

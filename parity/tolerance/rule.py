@@ -11,6 +11,8 @@ must be about as near to the truth as PyTorch is). So is a run that differs by n
 see `parity.tolerance.perturbed`.
 """
 
+from typing import overload
+
 import numpy as np
 from numpy import ndarray
 
@@ -19,7 +21,11 @@ from parity.tolerance.table import BASE, FACTOR, SMALLEST
 __all__ = ["allowance", "distance", "is_close", "scale_of"]
 
 
-def allowance(dtype: str, scale: float, farthest: float = 0.0) -> float:
+@overload
+def allowance(dtype: str, scale: float, farthest: float = 0.0) -> float: ...
+@overload
+def allowance(dtype: str, scale: float, farthest: ndarray) -> ndarray: ...
+def allowance(dtype: str, scale: float, farthest: float | ndarray = 0.0) -> float | ndarray:
     """How far a result in `dtype` may be from the reference.
 
     Parameters
@@ -29,7 +35,8 @@ def allowance(dtype: str, scale: float, farthest: float = 0.0) -> float:
     scale
         The largest absolute value of the reference.
     farthest
-        The distance from the reference of the farthest equally valid run; in the unit of `scale`.
+        The distance from the reference of the farthest equally valid run, in the unit of `scale`;
+        or an array of such distances, for the allowance at each.
     """
     return BASE[dtype] * max(scale, SMALLEST[dtype]) + FACTOR * farthest
 
