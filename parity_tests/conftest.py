@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from jaxtyping import config, install_import_hook
+from jaxtyping import config
 
-install_import_hook(["numpy_impl", "torch_impl", "parity"], typechecker="beartype.beartype")
+from parity_tests import type_checks
+
+type_checks.install(["numpy_impl", "torch_impl", "parity"])
 
 # Installed without the checkout, the tests of what is not installed are left out.
 collect_ignore = []
