@@ -8,6 +8,7 @@ that are never called: most of the suite's time went there.
 import ast
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import is_dataclass
 from functools import wraps
 from importlib.abc import MetaPathFinder
@@ -19,7 +20,7 @@ from typing import Any, get_args
 from beartype import beartype
 from jaxtyping import AbstractArray, config, jaxtyped
 
-__all__ = ["install"]
+__all__ = ["install", "off"]
 
 CHECKED = "__checked__"  # the decorator's name in a module
 
@@ -29,10 +30,21 @@ def install(packages: Sequence[str]) -> None:
     sys.meta_path.insert(0, Finder(packages))
 
 
+@contextmanager
+def off() -> Iterator[None]:
+    """No checks meanwhile."""
+    before = config.jaxtyping_disable
+    config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        config.update("jaxtyping_disable", before)
+
+
 def checked(function: Any) -> Any:
     """The function with checks of its arguments and its result, made at the first call.
 
-    jaxtyping's `jaxtyping_disable` turns them off.
+    `off` turns them off.
     """
     if isclass(function):
         if is_dataclass(function) and not hasattr(function.__init__, "__wrapped__"):
