@@ -220,7 +220,6 @@ def without_seconds(answer: Any) -> Any:
 def load_all() -> None:
     """Import what the commands import when they run, and start no thread."""
     import torch
-    import torch._dynamo  # by the first optimizer: most of a short run
 
     from parity.comparison import compare, report, reproduce, sweep  # noqa: F401
     from parity.pictures import galleries, pages, training  # noqa: F401

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from jaxtyping import config, install_import_hook
 
-install_import_hook(["numpy_impl", "torch_impl", "parity"], typechecker="beartype.beartype")
+from parity_tests import type_checks
+
+type_checks.install(["numpy_impl", "torch_impl", "parity"])
 
 # Installed without the checkout, the tests of what is not installed are left out.
 collect_ignore = []
@@ -45,11 +46,11 @@ def mnist_root() -> Path:
 
 @pytest.fixture
 def unchecked() -> Iterator[None]:
-    """See the library's own messages: the shape checks of the tests' import hook are off."""
-    before = config.jaxtyping_disable
-    config.update("jaxtyping_disable", True)
-    yield
-    config.update("jaxtyping_disable", before)
+    """The checks of the tests' import hook are off: to see the library's own messages, or where a
+    whole training would only check the same shapes at every step.
+    """
+    with type_checks.off():
+        yield
 
 
 @pytest.fixture

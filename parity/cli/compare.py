@@ -14,6 +14,7 @@ from parity.cli.outputs import Outputs
 from parity.errors import InputError
 from parity.experiment.settings import Settings
 from parity.recipes import find
+from parity.system.optimizers import spare_compiler
 from parity.system.threads import allow_tf32, limit_threads
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Compare(Keeping, Settings):
         self.check_options()
         if self.device == "cuda":
             allow_tf32(self.tf32)
+        spare_compiler()
         if not self.distributed:
             return self.run_recipe()
         from parity.distributed.group import join

@@ -77,7 +77,9 @@ class Gradcheck:
         from parity.experiment.prepare import prepare
         from parity.experiment.settings import Settings
         from parity.gradients.layers import check_model
+        from parity.system.optimizers import spare_compiler
 
+        spare_compiler()
         settings = Settings(
             data=self.data,
             data_root=self.data_root,

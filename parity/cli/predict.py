@@ -139,7 +139,9 @@ def ready(experiment: "Experiment") -> dict[str, "ndarray"]:
     """The weights: what was loaded, or else what training by hand arrives at, now."""
     from parity.comparison.train import train
     from parity.system.console import console, track
+    from parity.system.optimizers import spare_compiler
 
+    spare_compiler()
     recipe, settings = experiment.recipe, experiment.settings
     if settings.load is not None:
         console.print(f"weights: {settings.load}")

@@ -129,8 +129,10 @@ class Sweep(Keeping, Working):
         """Add the cells that are not there yet, with checkpoints."""
         from parity.comparison.sweep import run_cell
         from parity.experiment.checkpoints import Checkpoints, Part
+        from parity.system.optimizers import spare_compiler
         from parity.system.threads import limit_threads
 
+        spare_compiler()
         with limit_threads(), track("sweeping", sum(steps)) as advance:
             for one in choices[len(cells) :]:
                 before = sum(steps[: len(cells)])

@@ -39,11 +39,13 @@ class Train(Keeping, Settings):
         from parity.experiment.prepare import prepare
         from parity.system import files, jsonfile
         from parity.system.console import Rows, console, track, written
+        from parity.system.optimizers import spare_compiler
         from parity.system.threads import limit_threads
 
         weights.check_writable(self.save)
         start = self.load if self.load != self.save else None
         files.check_outputs({"save": self.save, "json": self.json}, {"load": start})
+        spare_compiler()
         experiment = prepare(self.recipe, self)
         kept = self.checkpoints(
             settings_of(experiment, command="train", impl=self.impl), experiment.steps_per_epoch

@@ -14,6 +14,7 @@ from parity.experiment.checkpoints import Checkpoints
 from parity.experiment.prepare import prepare
 from parity.experiment.published import Checkpoint
 from parity.experiment.settings import Settings
+from parity.system.optimizers import spare_compiler
 from parity.system.threads import limit_threads
 
 __all__ = ["KINDS", "Cell", "Task", "cells_of", "check", "run_cell", "run_task", "unfinished"]
@@ -126,7 +127,8 @@ class Task:
 
 
 def run_task(task: Task) -> Cell:
-    """The cell of a task."""
+    """The cell of a task, in a process that is there for such alone."""
+    spare_compiler()
     with limit_threads():
         return run_cell(task.recipe, task.settings, task.choices, task.dataset)
 

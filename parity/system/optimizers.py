@@ -20,7 +20,7 @@ def spare_compiler() -> None:
     import torch
     from torch.optim import SGD, Adam, Optimizer, RMSprop
 
-    for name in ("add_param_group", "zero_grad"):
+    for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
         outer = getattr(Optimizer, name)
         setattr(inspect.unwrap(outer), MARK, eager(outer))
     for kind in (SGD, Adam, RMSprop):

@@ -14,6 +14,7 @@ from typing import TextIO
 
 from parity.datasets import DataError
 from parity.errors import BadCaseError, InputError
+from parity.system.optimizers import spare_compiler
 from parity.system.threads import limit_threads
 from parity.web import engine
 from parity.web.packing import finite
@@ -57,6 +58,7 @@ def main() -> None:
         print(json.dumps(finite(event), allow_nan=False), file=out, flush=True)
 
     choices = json.loads(sys.stdin.readline())
+    spare_compiler()
     gate = Gate(sys.stdin)
     start = perf_counter()
     try:

@@ -20,7 +20,7 @@ from parity_tests.experiments import small
 
 Shown = Callable[[int, tuple[str, ...]], str]
 
-pytestmark = pytest.mark.usefixtures("in_a_terminal")
+pytestmark = pytest.mark.usefixtures("in_a_terminal", "unchecked")
 
 HOMEWORK = """
 import numpy as np

@@ -47,6 +47,7 @@ def test_parity_holds_one_image_at_a_time(recipe: str, lr: float, dtype: str) ->
     assert result.first_divergence is None
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_both_backends_learn_the_same(recipe: str) -> None:
     lr = 0.003 if RECIPES[recipe].optimizer == "Adam" else 0.1  # at 0.01 all units may die

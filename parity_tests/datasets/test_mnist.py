@@ -9,7 +9,7 @@ from parity.comparison.compare import compare
 from parity.experiment.prepare import prepare
 from parity.experiment.settings import Settings
 
-pytestmark = pytest.mark.mnist
+pytestmark = [pytest.mark.mnist, pytest.mark.usefixtures("unchecked")]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

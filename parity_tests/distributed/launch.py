@@ -1,12 +1,22 @@
 """Start a module on several processes, with the variables that torchrun would set."""
 
+import multiprocessing
 import os
+import runpy
 import socket
-import subprocess
 import sys
-from typing import NamedTuple
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 __all__ = ["Ended", "launch", "variables"]
+
+# Each process is forked from one that has imported PyTorch, which takes longer than a run.
+FORKS = "forkserver" in multiprocessing.get_all_start_methods()
+CONTEXT: Any = multiprocessing.get_context("forkserver" if FORKS else "spawn")
+CONTEXT.set_forkserver_preload(
+    ["parity.cli.compare", "parity.comparison.compare", "parity.distributed.program"]
+)
 
 
 class Ended(NamedTuple):
@@ -37,27 +47,38 @@ def launch(size: int, module: str, *arguments: str, patience: float = 20.0) -> l
     The first to end is rank 0. The others have `patience` seconds more, as with torchrun.
     """
     port = free_port()
-    command = [sys.executable, "-m", module, *arguments]
-    started = [
-        subprocess.Popen(
-            command,
-            env=os.environ | variables(rank, size, port),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(size)
-    ]
-    ended: list[Ended] = []
-    try:
+    with TemporaryDirectory() as folder:
+        started = [
+            CONTEXT.Process(
+                target=run,
+                args=(module, arguments, variables(rank, size, port), f"{folder}/{rank}"),
+            )
+            for rank in range(size)
+        ]
         for process in started:
-            try:
-                output = process.communicate(timeout=patience if ended else 90)
-            except subprocess.TimeoutExpired:
+            process.start()
+        try:
+            for rank, process in enumerate(started):
+                process.join(patience if rank else 90)
                 process.kill()
-                output = process.communicate()
-            ended.append(Ended(process.returncode, *output))
-    finally:
-        for process in started:
-            process.kill()
-    return ended
+                process.join()
+        finally:
+            for process in started:
+                process.kill()
+        outputs = [
+            [Path(f"{folder}/{rank}.{end}").read_text() for end in ("out", "err")]
+            for rank in range(size)
+        ]
+    return [
+        Ended(process.exitcode, *output) for process, output in zip(started, outputs, strict=True)
+    ]
+
+
+def run(module: str, arguments: tuple[str, ...], environment: dict[str, str], output: str) -> None:
+    """In the new process: what `python -m module` does, with its output in two files."""
+    os.environ.update(environment)
+    for number, end in ((1, "out"), (2, "err")):
+        with open(f"{output}.{end}", "w") as file:
+            os.dup2(file.fileno(), number)
+    sys.argv[1:] = arguments
+    runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -15,6 +15,7 @@ from parity.recipes import RECIPES
 LEARNED = {"tutorial": 92, "logistic": 94, "feedforward": 88, "linear-adam": 89, "cnn-adam": 86}
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_learns_the_digits_by_default(recipe: str) -> None:
     experiment = prepare(recipe, Settings())

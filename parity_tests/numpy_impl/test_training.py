@@ -283,6 +283,7 @@ def test_a_run_that_diverges_says_when(backend: str) -> None:
 # --- both backends learn --------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("name", "arguments", "optimizer", "lr"),
     [
