@@ -1,12 +1,12 @@
 """Where the check begins: a file on the command line, a module in a notebook."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from parity.checking.report import Report, Stability
+from parity.checking.report import RIGHT, Report, Stability
 from parity.contract.conventions import Conventions
 from parity.errors import InputError
 from parity.sandbox.isolation import Isolation
@@ -218,14 +218,26 @@ def run(
     if all(result.status == "missing" and not result.written for result in results):
         raise InputError(
             f"file: {name} has none of the names that `parity template` prints, and is of no known "
-            "course; --map says whose names it has"
+            f"course; --map says whose names it has{of_layouts(checker.names)}"
         )
     layout = student.layout.name if student.layout else "contract"
     notes = how_it_was_read(student)
+    others = of_layouts({one.name for one in results if one.status == "error"})
+    if student.layout is None and others and not any(one.status in RIGHT for one in results):
+        notes.append(f"read by the contract; --map says whose names it has{others}")
     if checker.left_out:
         whose = "course" if student.layout and student.layout.shipped else "map"
         notes.append(f"not asked for by the {whose}: {'; '.join(grouped(checker.left_out))}")
     return Report(name, results, student.output(), layout, student.isolation, seed, notes)
+
+
+def of_layouts(names: Set[str]) -> str:
+    """The layouts that need some of the names, which other courses may have as well."""
+    from parity.contract.layouts import LAYOUTS, layout_named
+
+    needed = {name: layout_named(name).needs & names for name in LAYOUTS}
+    found = [f"{name} ({', '.join(sorted(own))})" for name, own in needed.items() if own]
+    return f", or --layout {' or '.join(found)}" if found else ""
 
 
 def grouped(left_out: Mapping[str, Iterable[str]]) -> Iterator[str]:

@@ -44,6 +44,7 @@ class Mapped(Computed):
     uses: frozenset[str]  # the names that the expression reads
     compute: Callable[[Namespace], Any]
     conventions: dict[str, str]
+    call: str  # the expression, "" for a function of a map in Python
 
     def arrays(self, args: tuple[Any, ...], options: dict[str, Any]) -> Arrays:
         """The arrays that the contract expects; raises Unsupported for what is not mapped."""
@@ -227,6 +228,7 @@ def mapped(plan: dict[str, Any], namespace: Namespace) -> dict[str, Callable[...
                     frozenset(way["uses"]),
                     compute,
                     plan["conventions"],
+                    way["expression"],
                 )
             )
     return found

@@ -44,7 +44,7 @@ class Placeholder(ModuleType):
             return Placeholder(self.__name__)
         raise Borrowed(self.__name__)
 
-    def used(self, *_args: Any) -> Any:
+    def used(self, *_args: Any, **_options: Any) -> Any:
         """Nothing can stand for a number or a list."""
         raise Borrowed(self.__name__)
 

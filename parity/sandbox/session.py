@@ -25,6 +25,10 @@ __all__ = ["WRITTEN_MB", "Session"]
 
 WRITTEN_MB = 10  # more than this, printed or saved, goes into no file
 REPEAT = 0.05  # seconds after which the time limit is raised again, if the code swallowed it
+NEW_IN_NUMPY = {  # errors in what older versions of NumPy let pass
+    "only 0-dimensional arrays can be converted": "before NumPy 2.4 float(x) took an array of one "
+    "number, whatever its shape; x.item() still does",
+}
 WHOLE = 4.0  # seconds for running a file to its end, before its definitions are run alone
 
 
@@ -139,7 +143,7 @@ class Session:
                 return training.VERBS[subject](self.operations, *args)
             return adapters.call(self.operations, subject, args, options, outputs)
 
-        outcome = self.guarded(run, seconds)
+        outcome = self.guarded(run, seconds, self.called_as(subject))
         outcome["changed"] = [
             index
             for index, (was, now) in enumerate(zip(before[0], args, strict=True))
@@ -147,8 +151,14 @@ class Session:
         ]
         return outcome
 
-    def guarded(self, run: Callable[[], Any], seconds: float) -> dict[str, Any]:
-        """What `run` returns as `arrays`, or the words for how it failed."""
+    def called_as(self, subject: str) -> str:
+        """The words for how a layout calls the file's functions, if these are few."""
+        operation = self.operations.get(subject)
+        call = operation.call if isinstance(operation, mapping.Mapped) else ""
+        return "" if not call or "lambda" in call else f", called as {call}"
+
+    def guarded(self, run: Callable[[], Any], seconds: float, call: str = "") -> dict[str, Any]:
+        """What `run` returns as `arrays`, or the words for how it failed, in what `call`."""
         try:
             with limited(seconds):
                 return {"arrays": run()}
@@ -171,9 +181,9 @@ class Session:
                 raise
             if isinstance(error, OSError) and error.errno == errno.EFBIG:
                 return self.raised(error, f"prints or saves more than {WRITTEN_MB} MiB")
-            return self.raised(error, f"raises {type(error).__name__}: {first_line(error)}")
+            return self.raised(error, f"raises {type(error).__name__}: {first_line(error)}", call)
 
-    def raised(self, error: BaseException, words: str) -> dict[str, Any]:
+    def raised(self, error: BaseException, words: str, call: str = "") -> dict[str, Any]:
         """`words`, the line of the student's where it happened, and the traceback.
 
         What happens in the layout's own line is said of that line.
@@ -184,12 +194,22 @@ class Session:
             if "'NoneType'" in words:
                 return {"bad_result": NOTHING}
             return {"layout_error": words, "line": frames[-1].lineno or 0, "traceback": trace}
-        lines = [place(frame) for frame in frames if self.is_students(frame.filename)]
-        return {"raised": words + (f" ({lines[-1]})" if lines else ""), "traceback": trace}
+        lines = [self.place(frame) for frame in frames if self.is_students(frame.filename)]
+        words += next((f"; {hint}" for what, hint in NEW_IN_NUMPY.items() if what in words), "")
+        where = f" ({lines[-1]})" if lines else ""
+        return {"raised": f"{words}{call}{where}", "traceback": trace}
 
     def is_students(self, file: str) -> bool:
         """Whether a file is the one under check, a cell of it, or of its own package."""
         return file.startswith(self.roots) if self.roots else file == self.namespace.get("__file__")
+
+    def place(self, frame: traceback.FrameSummary) -> str:
+        """Where a frame is: "line 7", "cell 2, line 1", or "layers.py, line 7" of another file."""
+        file, _, cell = frame.filename.partition(".ipynb, ")
+        if cell:
+            return f"{cell}, line {frame.lineno}"
+        own = file == self.namespace.get("__file__")
+        return f"line {frame.lineno}" if own else f"{Path(file).name}, line {frame.lineno}"
 
     @contextlib.contextmanager
     def replaced(self, names: list[str]) -> Iterator[None]:
@@ -211,12 +231,6 @@ def module_of(path: Path, package: str) -> dict[str, Any]:
     module.__file__, module.__package__ = str(path), package
     sys.modules[module.__name__] = module
     return module.__dict__
-
-
-def place(frame: traceback.FrameSummary) -> str:
-    """Where a frame is, such as "line 7" or "cell 2, line 1"."""
-    _, _, cell = frame.filename.partition(".ipynb, ")
-    return f"{cell}, line {frame.lineno}" if cell else f"line {frame.lineno}"
 
 
 @contextlib.contextmanager

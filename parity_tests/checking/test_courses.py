@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from parity.checking.entry import check, check_file
-from parity.contract.layouts import LAYOUTS
+from parity.contract.layouts import LAYOUTS, layout_named, recognised
 from parity_tests.checking.courses.wrong import COURSES, WRONG, Wrong, right_file
 
 RIGHT = ("pass", "partial", "missing")
@@ -25,6 +25,16 @@ def test_a_right_file_is_recognised_and_right(course: str) -> None:
     assert report.notes[0].startswith(f"read as {course}")
     assert [one.message for one in report.results if one.status not in RIGHT] == []
     assert report.passed >= 2
+
+
+@pytest.mark.parametrize(
+    ("course", "name"),
+    [("cs231n-a2", "loss_and_grads"), ("dlai", "momentum_step"), ("dlai", "sgd_step")],
+)
+def test_each_part_of_the_homework_is_judged(course: str, name: str) -> None:
+    results = check_file(right_file(course), only=[name]).results
+    expected = 2 if name == "sgd_step" else 1  # of plain descent the course has two functions
+    assert [one.status for one in results] == expected * ["pass"]
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # some courses ask for no stability
@@ -61,6 +71,64 @@ def test_each_of_two_functions_that_do_the_same_is_looked_at(tmp_path: Path) -> 
         "cross_entropy (softmax_loss_naive)": None,
         "loss_and_grads (softmax_loss_naive)": None,
     }
+
+
+LIKEWISE = [  # what files of a course have in the place of what, and is as right
+    (
+        "dlai",
+        "relu",
+        "    A = np.maximum(0, Z)\n    cache = Z\n    return A, cache\n",
+        "    return np.maximum(0, Z)\n",
+    ),
+    (
+        "dlai",
+        "sigmoid",
+        "    A = 1 / (1 + np.exp(-Z))\n    cache = Z\n    return A, cache\n",
+        "    return 1 / (1 + np.exp(-Z))\n",
+    ),
+    ("dlai", "adam_step", "[name] = parameters[name] - learning", "[name] -= learning"),
+    (
+        "deep-learning-from-scratch",
+        "cross_entropy_backward",
+        "def backward(self, dout=1):",
+        "def backward(self, dout):",
+    ),
+    (
+        "deep-learning-from-scratch",
+        "cross_entropy_backward",
+        "def backward(self, dout=1):",
+        "def backward(self):",
+    ),
+    (
+        "deep-learning-from-scratch",
+        "linear_backward",
+        "self.dW = np.dot(self.x.T, dout)\n        self.db = np.sum(dout, axis=0)\n",
+        "self.grads = [np.dot(self.x.T, dout), np.sum(dout, axis=0)]\n",
+    ),
+    (
+        "mytorch",
+        "sigmoid_backward",
+        "def backward(self, dLdA):\n        dLdZ = dLdA * (self.A - self.A * self.A)",
+        "def backward(self):\n        dLdZ = self.A - self.A * self.A",
+    ),
+    ("mytorch", "momentum_step", "class Linear:", "class AnotherFilesLinear:"),
+]
+
+
+@pytest.mark.parametrize(("course", "name", "right", "other"), LIKEWISE)
+def test_what_files_of_a_course_do_otherwise_is_right_too(
+    course: str, name: str, right: str, other: str, tmp_path: Path
+) -> None:
+    text = right_file(course).read_text(encoding="utf-8")
+    assert text.count(right) == 1
+    file = tmp_path / "homework.py"
+    file.write_text(text.replace(right, other), encoding="utf-8")
+    (result,) = (one for one in check_file(file, layout=course, only=[name]).results)
+    assert result.status == "pass", result.message
+
+
+def test_the_names_of_one_week_tell_the_course() -> None:
+    assert recognised(["update_parameters_with_adam"]) == layout_named("dlai")
 
 
 def test_the_cause_of_most_mistakes_is_named() -> None:

@@ -108,7 +108,7 @@ def test_an_error_names_the_students_line(tmp_path: Path) -> None:
     result = verdict(report, "relu")
     assert result.status == "error"
     assert result.explanation.startswith("raises AttributeError")
-    assert result.explanation.endswith("(line 14)")
+    assert result.explanation.endswith(", called as Rectifier().run(input) (line 14)")
 
 
 def test_a_mistake_is_named_as_without_a_map(tmp_path: Path) -> None:
@@ -182,6 +182,22 @@ def test_a_file_of_no_known_course_is_told_of_maps(tmp_path: Path) -> None:
     (tmp_path / "homework.py").write_text(HOMEWORK)
     with pytest.raises(InputError, match="of no known course; --map"):
         check_file(tmp_path / "homework.py")
+
+
+def test_a_file_with_some_names_of_a_course_is_told_of_its_layout(tmp_path: Path) -> None:
+    """CMU's files are one for each kind of layer; Linear alone may be of any course."""
+    (tmp_path / "linear.py").write_text("class Linear:\n    pass\n")
+    with pytest.raises(InputError, match=r"whose names it has, or --layout mytorch \(Linear\)$"):
+        check_file(tmp_path / "linear.py")
+
+
+def test_what_only_raises_as_the_contract_is_told_of_other_layouts(tmp_path: Path) -> None:
+    file = tmp_path / "sgd.py"
+    file.write_text(
+        "class SGD:\n    def __init__(self, model, lr):\n        self.layers = model.layers\n"
+    )
+    (note,) = (one for one in check_file(file).notes if "--layout" in one)
+    assert note.endswith("or --layout deep-learning-from-scratch (SGD) or mytorch (SGD)")
 
 
 # --- which layout a file has ---------------------------------------------------------------------

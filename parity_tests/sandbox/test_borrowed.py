@@ -157,6 +157,16 @@ def test_packages_may_be_imported_for_other_ends(tmp_path: Path) -> None:
     assert sigmoid(tmp_path, code).status == "pass"
 
 
+def test_data_that_another_package_reads_is_named(tmp_path: Path) -> None:
+    """An array cannot be made of it, so that the definitions are run alone."""
+    file = tmp_path / "homework.py"
+    file.write_text(
+        "import numpy as np\nimport pandas as pd\ndata = np.array(pd.read_csv('train.csv'))\n"
+        "def relu(x):\n    return x * (x > 0)\n"
+    )
+    assert "the file uses pandas.read_csv; only its imports" in check_file(file).notes[0]
+
+
 def test_a_star_import_of_what_is_not_there_brings_nothing(tmp_path: Path) -> None:
     """As in the homework of CMU 10-714, whose extension in C++ is built later."""
     (tmp_path / "mine.py").write_text(

@@ -57,13 +57,19 @@ def test_a_module_of_a_folder_above_is_found(tmp_path: Path, isolation: Isolatio
     assert check_file(tmp_path / "ch05" / "layers.py", isolation=isolation).ok
 
 
-def test_an_error_in_the_students_own_module_names_its_line(tmp_path: Path) -> None:
+def test_an_error_in_another_file_of_the_student_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "helper.py").write_text("def positive(x):\n    return x.no_such\n")
     (tmp_path / "mine.py").write_text(
         "from helper import positive\ndef relu(x):\n    return x * positive(x)\n"
     )
     (result,) = (one for one in check_file(tmp_path / "mine.py").results if one.status != "missing")
-    assert result.explanation.endswith("(line 2)")
+    assert result.explanation.endswith("(helper.py, line 2)")
+
+
+def test_what_older_versions_of_numpy_let_pass_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def relu(x):\n    return float(x.reshape(1, -1)[:, :1])\n")
+    (result,) = (one for one in check_file(tmp_path / "mine.py").results if one.status != "missing")
+    assert "x.item() still does (line 2)" in result.explanation
 
 
 # --- notebooks -----------------------------------------------------------------------------------

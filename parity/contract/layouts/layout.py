@@ -55,6 +55,13 @@ class Layout:
     arguments: Mapping[str, str] = field(default_factory=dict)  # where no expression names them
     shipped: bool = False
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """The names that its operations are computed with."""
+        return frozenset(
+            need for ways in self.operations.values() for way in ways for need in way.needs
+        )
+
     def plan(self) -> dict[str, Any]:
         """What the child process reads the file by, of plain values."""
         return {

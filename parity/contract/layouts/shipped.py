@@ -37,6 +37,5 @@ def recognised(names: Sequence[str]) -> Layout | None:
     if not scores[best] or list(scores.values()).count(scores[best]) > 1:
         return None
     layout = layout_named(best)
-    used = {need for ways in layout.operations.values() for way in ways for need in way.needs}
-    own = defined & SUBJECTS.keys() - used
+    own = defined & SUBJECTS.keys() - layout.needs
     return layout if scores[best] >= len(own) else None

@@ -11,6 +11,7 @@ conventions = {
 }
 arguments = {
     "Pooling": "pool_h, pool_w, stride",
+    "SoftmaxWithLoss.backward": "dout=1",
     "SGD.update": "params, grads",
     "Momentum.update": "params, grads",
 }
@@ -23,7 +24,12 @@ def linear(input, weight, bias):
 def linear_backward(grad_output, input, weight, bias):
     one = student.Affine(weight, bias)
     one.forward(input)
-    return one.backward(grad_output), one.dW, one.db
+    return (one.backward(grad_output), *gradients(one))
+
+
+def gradients(one):
+    # The second volume has them in a list.
+    return one.grads if hasattr(one, "grads") else (one.dW, one.db)
 
 
 def sigmoid(input):
@@ -58,7 +64,13 @@ def cross_entropy(input, target):
 def cross_entropy_backward(input, target):
     loss = student.SoftmaxWithLoss()
     loss.forward(input, target)
-    return loss.backward()
+    return last(loss)
+
+
+def last(loss):
+    # The book's has dout=1; files leave it out, or give it no default.
+    taken = loss.backward.__code__.co_argcount - 1
+    return loss.backward(*[1] * taken)
 
 
 def conv2d(input, weight, bias, stride, padding):
@@ -68,7 +80,7 @@ def conv2d(input, weight, bias, stride, padding):
 def conv2d_backward(grad_output, input, weight, bias, stride, padding):
     one = student.Convolution(weight, bias, stride, padding)
     one.forward(input)
-    return one.backward(grad_output), one.dW, one.db
+    return (one.backward(grad_output), *gradients(one))
 
 
 def max_pool2d(input, kernel_size, stride):

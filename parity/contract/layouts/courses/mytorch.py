@@ -47,6 +47,8 @@ def tanh_backward(grad_output, input):
 
 def activation_backward(one, grad_output, input):
     one.forward(input)
+    if one.backward.__code__.co_argcount == 1:  # of older years: the derivative alone
+        return grad_output * one.backward()
     return one.backward(grad_output)
 
 
@@ -75,7 +77,7 @@ def momentum_step(param, grad, momentum_buffer, lr, momentum):
 
 
 def layer_to_step(param, grad):
-    one = student.Linear(param.shape[-1], len(param))
+    one = type("Layer", (), {})()  # the file of an optimizer has no Linear
     one.W, one.dLdW = param.copy(), grad
     one.b, one.dLdb = np.zeros((len(param), 1)), np.zeros((len(param), 1))
     return one

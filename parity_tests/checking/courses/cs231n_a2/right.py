@@ -197,3 +197,29 @@ def max_pool_backward_naive(dout, cache):
                     window = x[n, c, rows, columns]
                     dx[n, c, rows, columns] += (window == np.max(window)) * dout[n, c, i, j]
     return dx
+
+
+class TwoLayerNet:
+    def __init__(
+        self, input_dim=3 * 32 * 32, hidden_dim=100, num_classes=10, weight_scale=1e-3, reg=0.0
+    ):
+        self.params = {}
+        self.reg = reg
+        self.params["W1"] = weight_scale * np.random.randn(input_dim, hidden_dim)
+        self.params["b1"] = np.zeros(hidden_dim)
+        self.params["W2"] = weight_scale * np.random.randn(hidden_dim, num_classes)
+        self.params["b2"] = np.zeros(num_classes)
+
+    def loss(self, X, y=None):
+        W1, W2 = self.params["W1"], self.params["W2"]
+        a, fc_cache = affine_forward(X, W1, self.params["b1"])
+        h, relu_cache = relu_forward(a)
+        scores, cache = affine_forward(h, W2, self.params["b2"])
+        if y is None:
+            return scores
+        loss, dscores = softmax_loss(scores, y)
+        loss += 0.5 * self.reg * (np.sum(W1 * W1) + np.sum(W2 * W2))
+        dh, dW2, db2 = affine_backward(dscores, cache)
+        _, dW1, db1 = affine_backward(relu_backward(dh, relu_cache), fc_cache)
+        grads = {"W1": dW1 + self.reg * W1, "b1": db1, "W2": dW2 + self.reg * W2, "b2": db2}
+        return loss, grads

@@ -169,3 +169,20 @@ def update_parameters_with_adam(
                 np.sqrt(s_corrected["d" + name]) + epsilon
             )
     return parameters, v, s, v_corrected, s_corrected
+
+
+def update_parameters_with_gd(parameters, grads, learning_rate):
+    L = len(parameters) // 2
+    for l in range(1, L + 1):  # noqa: E741
+        for name in ("W" + str(l), "b" + str(l)):
+            parameters[name] -= learning_rate * grads["d" + name]
+    return parameters
+
+
+def update_parameters_with_momentum(parameters, grads, v, beta, learning_rate):
+    L = len(parameters) // 2
+    for l in range(1, L + 1):  # noqa: E741
+        for name in ("W" + str(l), "b" + str(l)):
+            v["d" + name] = beta * v["d" + name] + (1 - beta) * grads["d" + name]
+            parameters[name] -= learning_rate * v["d" + name]
+    return parameters, v
