@@ -16,8 +16,10 @@ demo: $(INSTALLED)
 # One thread in each worker: more would compete for the cores.
 test: export OMP_NUM_THREADS = 1
 test: export OPENBLAS_NUM_THREADS = 1
+# Or each of the many processes that the tests start would compile all it imports.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses auto $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST_FLAGS)
 
 # The page of `parity serve`, used in Debian's Chromium as a person uses it.
 browser: export OMP_NUM_THREADS = 1

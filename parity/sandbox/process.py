@@ -118,6 +118,8 @@ class Process:
             assert pipe is not None
             pipe.close()
         self.process.terminate()  # the guard ends the others first
+        if hasattr(signal, "SIGCONT"):
+            self.process.send_signal(signal.SIGCONT)  # even if the file has stopped it
         try:
             self.process.wait(timeout=6)
         except subprocess.TimeoutExpired:

@@ -32,6 +32,13 @@ def test_stubs_and_missing_functions_skip_by_name(
         getattr(module, name)(1.0)
 
 
+def handed_in(folder: Path, code: str | None) -> Path:
+    file = folder / "homework.py"
+    if code is not None:
+        file.write_text(code)
+    return file
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [
@@ -41,22 +48,20 @@ def test_stubs_and_missing_functions_skip_by_name(
     ],
     ids=["sys.exit", "a syntax error", "no file"],
 )
-def test_a_file_that_does_not_run_gives_one_line(
-    tmp_path: Path, code: str | None, words: str
+def test_a_file_that_does_not_run_is_refused_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str | None, words: str
 ) -> None:
-    file = tmp_path / "homework.py"
-    if code is not None:
-        file.write_text(code)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--collect-only",
-        "--parity-impl",
-        str(file),
-        __file__,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    file = handed_in(tmp_path, code)
+    with pytest.raises(pytest.UsageError) as error:
+        plugin.load(file)
+    assert str(error.value).startswith(f"--parity-impl: {file} cannot be imported: {words}")
+
+
+def test_pytest_prints_it_as_one_line(tmp_path: Path) -> None:
+    file = handed_in(tmp_path, "raise SystemExit(3)")
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--parity-impl", str(file)]
+    done = subprocess.run([*command, __file__], capture_output=True, text=True)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     (line,) = (done.stdout + done.stderr).split("\n")[:-2]
-    assert line.startswith(f"ERROR: --parity-impl: {file} cannot be imported: {words}")
+    assert line.startswith(f"ERROR: --parity-impl: {file} cannot be imported: SystemExit: 3")
