@@ -15,6 +15,7 @@ from numpy import ndarray
 
 from parity.sandbox.adapters import (
     Arrays,
+    BadResult,
     Computed,
     Unsupported,
     array_of,
@@ -155,6 +156,8 @@ class Mapped(Computed):
             value = kept + (value - kept) * count / (count - 1)
         elif name == "bias":
             shape = self.turned("bias", np.empty(value.size)).shape
+            if value.ndim == 1 and shape == (value.size, 1):  # minus a column this is a matrix
+                raise BadResult(f"grad_bias has shape {value.shape}, but should have {shape}")
             value = value.reshape(-1) if value.shape == shape else value
         elif name in ("input", "output") and value.ndim == 4 and self.says("images", "NHWC"):
             value = value.transpose(0, 3, 1, 2)

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import errno
+import re
 import signal
 import sys
 import threading
@@ -25,7 +26,8 @@ __all__ = ["WRITTEN_MB", "Session"]
 
 WRITTEN_MB = 10  # more than this, printed or saved, goes into no file
 REPEAT = 0.05  # seconds after which the time limit is raised again, if the code swallowed it
-NEW_IN_NUMPY = {  # errors in what older versions of NumPy let pass
+HINTS = {  # what some errors of NumPy mean most often
+    r"broadcast input array from shape \((\d+,)*0,0[,)]": "x[pad:-pad] is empty where pad is 0",
     "only 0-dimensional arrays can be converted": "before NumPy 2.4 float(x) took an array of one "
     "number, whatever its shape; x.item() still does",
 }
@@ -195,7 +197,7 @@ class Session:
                 return {"bad_result": NOTHING}
             return {"layout_error": words, "line": frames[-1].lineno or 0, "traceback": trace}
         lines = [self.place(frame) for frame in frames if self.is_students(frame.filename)]
-        words += next((f"; {hint}" for what, hint in NEW_IN_NUMPY.items() if what in words), "")
+        words += next((f"; {hint}" for what, hint in HINTS.items() if re.search(what, words)), "")
         where = f" ({lines[-1]})" if lines else ""
         return {"raised": f"{words}{call}{where}", "traceback": trace}
 

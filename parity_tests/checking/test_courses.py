@@ -73,6 +73,18 @@ def test_each_of_two_functions_that_do_the_same_is_looked_at(tmp_path: Path) -> 
     }
 
 
+FORWARD = """\
+        self.debug = debug
+
+    def forward(self, A):
+        self.A = A
+        self.N = A.shape[0]
+        self.Ones = np.ones((self.N, 1))
+        Z = A @ self.W.T +"""
+FLAT = (
+    f"self.b = np.zeros((out_features, 1))\n{FORWARD} self.Ones @ self.b.T",
+    f"self.b = np.zeros(out_features)\n{FORWARD} self.b",
+)
 LIKEWISE = [  # what files of a course have in the place of what, and is as right
     (
         "dlai",
@@ -111,6 +123,7 @@ LIKEWISE = [  # what files of a course have in the place of what, and is as righ
         "def backward(self, dLdA):\n        dLdZ = dLdA * (self.A - self.A * self.A)",
         "def backward(self):\n        dLdZ = self.A - self.A * self.A",
     ),
+    ("mytorch", "linear_backward", *FLAT),
     ("mytorch", "momentum_step", "class Linear:", "class AnotherFilesLinear:"),
 ]
 
@@ -125,6 +138,29 @@ def test_what_files_of_a_course_do_otherwise_is_right_too(
     file.write_text(text.replace(right, other), encoding="utf-8")
     (result,) = (one for one in check_file(file, layout=course, only=[name]).results)
     assert result.status == "pass", result.message
+
+
+def test_a_flat_gradient_of_a_column_is_wrong(tmp_path: Path) -> None:
+    """A column less a flat array is a matrix."""
+    text = right_file("dlai").read_text(encoding="utf-8")
+    file = tmp_path / "homework.py"
+    file.write_text(text.replace("np.sum(dZ, axis=1, keepdims=True)", "np.sum(dZ, axis=1)"))
+    (result,) = check_file(file, only=["linear_backward"]).results
+    assert result.explanation == "grad_bias has shape (1,), but should have (1, 1)"
+
+
+def test_an_empty_slice_of_a_padding_is_explained(tmp_path: Path) -> None:
+    text = right_file("dlai").read_text(encoding="utf-8")
+    right = "    return dpadded[:, pad : pad + n_H_prev, pad : pad + n_W_prev], dW, db\n"
+    wrong = (
+        "    dA_prev = np.zeros(A_prev.shape)\n    dA_prev[:] = dpadded[:, pad:-pad, pad:-pad]\n"
+        "    return dA_prev, dW, db\n"
+    )
+    assert text.count(right) == 1
+    file = tmp_path / "homework.py"
+    file.write_text(text.replace(right, wrong))
+    (result,) = check_file(file, only=["conv2d_backward"]).results
+    assert "x[pad:-pad] is empty where pad is 0" in result.explanation
 
 
 def test_the_names_of_one_week_tell_the_course() -> None:

@@ -74,6 +74,26 @@ def velocity_with_lr(
 
 @mistake(
     "momentum_step",
+    "velocity-without-lr",
+    "The velocity does not contain the learning rate: v = μ v + g, then p - lr v, as PyTorch has "
+    "it. The course's is v = μ v - lr g, then p + v.",
+    "Where does the learning rate come in, before or after the velocity is kept?",
+)
+def velocity_without_lr(
+    right: Right,
+    param: ndarray,
+    grad: ndarray,
+    buffer: ndarray,
+    lr: float,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+) -> Step:
+    own = momentum * -lr * buffer + grad + weight_decay * param  # of a buffer of the course's
+    return param - lr * own, own / -lr
+
+
+@mistake(
+    "momentum_step",
     "velocity-unused",
     "The step is a plain one along the gradient: the velocity is kept but not used.",
     "Along what does the parameter move, the gradient or the velocity?",

@@ -226,6 +226,29 @@ def all_pairs(right: Right, input: ndarray, target: ndarray, reduction: str = "m
 
 @mistake(
     "cross_entropy",
+    "all-pairs",
+    "Every example is scored with the classes of all examples: the sum runs over an N x N matrix.",
+    "What shape has x[:, target], and what shape should it have?",
+)
+def sum_of_all_pairs(right: Right, input: ndarray, target: ndarray, reduction: str = "mean") -> Any:
+    pairs = all_pairs(right, input, target, reduction)
+    return pairs * len(target) if reduction == "mean" else pairs
+
+
+@mistake(
+    "cross_entropy",
+    "divided-by-classes",
+    "The sum of the losses is divided by C, the number of classes, not by N, that of examples.",
+    "Of how many losses is it the mean?",
+)
+def divided_by_classes(
+    right: Right, input: ndarray, target: ndarray, reduction: str = "mean"
+) -> Any:
+    return right(input, target, "sum") / input.shape[1]
+
+
+@mistake(
+    "cross_entropy",
     "all-classes",
     "The log-probabilities of all classes are summed, not that of the right one.",
     "Where does target decide which entry counts?",

@@ -98,6 +98,28 @@ def overlap_overwritten(
     return grad_input
 
 
+@mistake(
+    "max_pool2d_backward",
+    "overlap-overwritten",
+    "Where windows overlap, the last one replaces what those before it have put there, by 0, too.",
+    "Should a pixel that is the largest of two windows get one gradient or the sum of two?",
+)
+def windows_overwritten(
+    right: Right,
+    grad_output: ndarray,
+    input: ndarray,
+    kernel_size: Any,
+    stride: Any = None,
+) -> ndarray:
+    (kh, kw), (sh, sw) = both(kernel_size), both(stride or kernel_size)
+    grad_input = np.zeros_like(input)
+    for n, c, h, w in np.ndindex(grad_output.shape):
+        window = np.s_[n, c, h * sh : h * sh + kh, w * sw : w * sw + kw]
+        largest = input[window] == input[window].max()
+        grad_input[window] = grad_output[n, c, h, w] * largest
+    return grad_input
+
+
 def both(value: Any) -> tuple[int, int]:
     """An int or a pair as a pair."""
     return value if isinstance(value, tuple) else (value, value)
