@@ -134,7 +134,10 @@ def changes(settings: Settings) -> dict[str, Any]:
 
 
 def divide(recipe: Recipe, loaded: datasets.Dataset, seed: int) -> dict[str, datasets.Split]:
-    """The splits of the recipe; a smaller data set is divided in the same proportion."""
+    """The splits of the recipe: of the first images of a data set that is larger.
+
+    One that is smaller is divided in the same proportion.
+    """
     pool, test = loaded.train, {"test": loaded.test}
     if recipe.pool == "train+test":
         used = (recipe.train_size or 0) + (recipe.validation_size or 0)  # none of them is 0
@@ -152,10 +155,11 @@ def divide(recipe: Recipe, loaded: datasets.Dataset, seed: int) -> dict[str, dat
             f"{loaded.name}: got {used} images, too few for {recipe.name} to divide into training "
             "and validation images"
         )
+    pool = pool[:used]
     if recipe.random_split:
         training, validation = datasets.random_split(pool, [train_size, used - train_size], seed)
     else:
-        training, validation = pool[:train_size], pool[train_size:used]
+        training, validation = pool[:train_size], pool[train_size:]
     return {"training": training, "validation": validation, **test}
 
 
