@@ -106,6 +106,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_the_command_compares_and_prints_how_many(
     alone: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,6 +116,7 @@ def test_the_command_compares_and_prints_how_many(
     assert (tmp_path / "logistic-digits-float32-1-process.png").exists()
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_a_divergence_is_exit_code_1(
     alone: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
