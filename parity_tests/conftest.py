@@ -4,11 +4,13 @@ import os
 import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from PIL import Image
 
 from parity_tests import type_checks
 
@@ -51,6 +53,17 @@ def unchecked() -> Iterator[None]:
     """
     with type_checks.off():
         yield
+
+
+@pytest.fixture
+def blank_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures that the test does not look at are of one pixel: to draw one takes longer than a
+    small run.
+    """
+    pixel = BytesIO()
+    Image.new("L", (1, 1)).save(pixel, "PNG")
+    for module in ("pages", "saving"):
+        monkeypatch.setattr(f"parity.pictures.{module}.as_png", lambda *_, **__: pixel.getvalue())
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from parity.system import files
 
 Run = Callable[..., tuple[int, str, str]]
 
-pytestmark = pytest.mark.usefixtures("in_a_terminal")
+pytestmark = pytest.mark.usefixtures("in_a_terminal", "blank_pictures")
 
 SMALL = ("--train-size", "200", "--epochs", "2", "--batch-size", "40")
 RUNS = {

@@ -64,6 +64,7 @@ def numbers(text: str) -> set[str]:
     return {number for number in NUMBER.findall(text) if not SECONDS.fullmatch(number)}
 
 
+@pytest.mark.usefixtures("blank_pictures")
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 def test_no_number_is_cut_at_80_columns_and_none_is_missing_at_200(
     shown: Shown, command: tuple[str, ...]
@@ -97,6 +98,7 @@ def test_the_published_figures_fit(monkeypatch: Any, columns: int) -> None:
     assert max(map(len, capture.get().splitlines())) <= columns
 
 
+@pytest.mark.usefixtures("blank_pictures")
 @pytest.mark.parametrize("command", ["compare", "train"])
 def test_rows_appear_as_epochs_end(
     monkeypatch: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str

@@ -59,6 +59,7 @@ def test_a_value_given_twice_is_refused() -> None:
         cells_of({"batch_size": (16, 64, 16)})
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_every_cell_is_the_comparison_with_its_settings(run: Run) -> None:
     code, out, err = run(
         *("tutorial", *QUICK, "--lr", "0.01", "0.1", "--batch-size", "16", "50"),
@@ -94,6 +95,7 @@ def test_the_picture_grows_with_the_panels(run: Run, grid: tuple[str, ...], pane
         assert picture.width == round(120 * (max(4.6 * panels, 6) + 2.6))
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_nothing_in_a_large_table_is_cut(run: Run) -> None:
     code, out, _ = run(
         *("tutorial", *QUICK[:2], "--lr", "0.1", "1e9", "--batch-size", "16", "64"),
@@ -108,6 +110,7 @@ def test_nothing_in_a_large_table_is_cut(run: Run) -> None:
     assert float(losses[1]) > 1e8
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_a_divergence_in_one_cell_exits_with_1(run: Run, monkeypatch: Any) -> None:
     exact = F.sgd_step
 
@@ -125,6 +128,7 @@ def test_a_divergence_in_one_cell_exits_with_1(run: Run, monkeypatch: Any) -> No
     assert (fine["parity"], wrong["parity"]) == (True, False)
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_a_cell_that_is_stopped_does_not_stop_the_others(run: Run) -> None:
     code, out, _ = run("tutorial", *QUICK, "--lr", "3e38", "0.1", "--json", "answer.json")
     assert code == 1
@@ -155,6 +159,7 @@ def test_a_cell_that_cannot_run_is_refused_before_anything_runs(
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_a_cell_says_up_to_where_it_agrees(run: Run) -> None:
     """At this rate the two backends drift apart until they answer differently."""
     code, out, _ = run("tutorial", "--lr", "0.1", "10", "--epochs", "2")
@@ -163,6 +168,7 @@ def test_a_cell_says_up_to_where_it_agrees(run: Run) -> None:
     assert re.search(r" yes .*\n.* to step \d+", out)
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_cells_that_run_side_by_side_are_the_same_in_the_same_order(run: Run) -> None:
     answers = []
     for jobs in ("1", "2"):

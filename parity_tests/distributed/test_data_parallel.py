@@ -106,6 +106,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_the_command_compares_and_prints_how_many(
     alone: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,6 +116,7 @@ def test_the_command_compares_and_prints_how_many(
     assert (tmp_path / "logistic-digits-float32-1-process.png").exists()
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_a_divergence_is_exit_code_1(
     alone: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,7 +248,9 @@ def test_what_is_started_by_hand_is_refused_as_well(monkeypatch: pytest.MonkeyPa
 def test_a_lost_process_is_named_in_one_line(
     tmp_path: Path, how: str, lost: int, words: str
 ) -> None:
-    options = ("--timeout", "2", "--epochs", "1", "--report", str(tmp_path))
+    # A death shows at once; a slow machine shall not be taken for one that stalls.
+    timeout = "2" if how == "stalled" else "30"
+    options = ("--timeout", timeout, "--epochs", "1", "--report", str(tmp_path))
     patience = 0.1 if how == "stalled" else 20.0  # that one would sleep for a minute
     ended = launch(2, FAILING, how, str(lost), *options, patience=patience)
     speaker = ended[1 - lost]

@@ -75,6 +75,7 @@ def answer() -> Any:
     return json.loads(Path("answer.json").read_text())
 
 
+@pytest.mark.usefixtures("blank_pictures")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_one_file_serves_both_backends_and_the_comparison(run: Run, dtype: str) -> None:
     quick = ("feedforward", "--dtype", dtype, "--epochs", "1")
@@ -127,6 +128,7 @@ def test_without_a_file_the_recipe_is_trained_first(run: Run) -> None:
     assert first["probabilities"] == again["probabilities"]
 
 
+@pytest.mark.usefixtures("blank_pictures")
 @pytest.mark.parametrize(
     "command", [("predict", "7", "--recipe", "feedforward"), ("mistakes", "feedforward")]
 )

@@ -177,6 +177,7 @@ def test_the_same_drawing_elsewhere_or_smaller_looks_the_same() -> None:
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_what_spoke_for_a_class_adds_up_to_its_lead() -> None:
     """In a linear model the pixels' shares are the logit over the mean, but for the biases."""
     model = engine.trained("tutorial", "digits")
@@ -187,6 +188,7 @@ def test_what_spoke_for_a_class_adds_up_to_its_lead() -> None:
     assert found == pytest.approx(logits[7] - logits.mean(), rel=1e-4)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_both_programs_answer_a_drawing() -> None:
     answer = predictions.answer(Fields({"strokes": [[140, 30, 140, 250]]}))
     numpy, torch = (np.array(answer["probabilities"][side]) for side in ("numpy", "torch"))
