@@ -60,8 +60,11 @@ def test_the_snippet_is_python_that_prints_both_values(
     assert numpy - torch == pytest.approx(1, rel=1e-3)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("recipe", ["feedforward", "cnn-adam"])
+# In float32 a ReLU's input may round to either side of zero, and cnn-adam has many.
+@pytest.mark.parametrize(
+    ("recipe", "dtype"),
+    [("feedforward", "float32"), ("feedforward", "float64"), ("cnn-adam", "float64")],
+)
 def test_resynchronised_steps_agree_to_rounding(recipe: str, dtype: Any) -> None:
     settings = Settings(train_size=300, batch_size=64, epochs=2, dtype=dtype, weight_decay=0.01)
     result = compare(prepare(recipe, settings), resync=True)
