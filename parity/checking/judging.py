@@ -24,13 +24,15 @@ __all__ = ["Expected", "Mismatch", "as_arrays", "close", "expect", "find_mismatc
 
 LARGE = 2**18  # bytes of arguments whose answer is not remembered
 FAR = 1e-2  # of the scale: no probe is so awkward that rounding could cost as much
+OWN = slice(1)  # the first of the equally valid runs in float32: PyTorch's, of the same inputs
 
 
 class Expected:
     """The right arrays of a call, and how far from each a right result may be.
 
-    `perturbed(dtype)` computes what equally valid runs in that dtype come to. It costs several
-    runs and is asked only where a result is off by more than a few units in the last place.
+    `perturbed(dtype)` computes what equally valid runs in that dtype come to, in float32 PyTorch's
+    own first. It costs several runs and is asked only where a result is off by more than a few
+    units in the last place.
     """
 
     def __init__(
@@ -52,25 +54,33 @@ class Expected:
         """What rounding may cost anybody."""
         return allowance(dtype, scale_of(self.arrays[output]))
 
-    def allowed(self, dtype: str, output: int) -> float:
-        """What it may cost in this call."""
+    def allowed(self, dtype: str, output: int, runs: slice = slice(None)) -> float:
+        """What it may cost in this call; the `runs` are those of the equally valid ones."""
         exact = self.arrays[output]
-        farthest = max(scale_of(difference(run[output], exact)) for run in self.perturbed(dtype))
+        valid = [run[output] for run in self.perturbed(dtype)[runs]]
+        farthest = max(scale_of(difference(array, exact)) for array in valid)
         return allowance(dtype, scale_of(exact), farthest)
 
     def agrees(self, got: ndarray, output: int, dtype: str) -> bool:
         """Whether an array is right to the precision of `dtype`.
 
         An output may be what rounding left of zero, as where a gradient cancels over the batch.
-        Then what it may be off by is measured by the largest of all outputs.
+        Then what it may be off by is measured by the largest of all outputs. In single precision it
+        may be as far off as PyTorch's own, as where every sigmoid rounds to 1.
         """
         exact = self.arrays[output]
         scale, largest = scale_of(exact), max(map(scale_of, self.arrays))
         if scale <= allowance(dtype, largest):
             scale = largest
-        return close(got, exact, self.base(dtype, output)) or (
-            close(got, exact, FAR * scale) and close(got, exact, self.allowed(dtype, output))
-        )
+
+        def within(allowed: float) -> bool:
+            return close(got, exact, allowed)
+
+        if within(self.base(dtype, output)):
+            return True
+        if within(FAR * scale):
+            return within(self.allowed(dtype, output))
+        return dtype == "float32" and within(self.allowed(dtype, output, OWN))
 
 
 @dataclass(frozen=True)

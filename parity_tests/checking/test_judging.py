@@ -60,6 +60,16 @@ def test_what_rounding_cannot_cost_is_wrong_whatever_valid_runs_do() -> None:
     assert not expected([1.0, 2.0], off=1.0).agrees(np.array([1.0, 2.03]), 0, "float64")
 
 
+def test_in_single_precision_pytorch_may_lose_everything_too() -> None:
+    """Of a sigmoid that rounds to 1 the gradient rounds to 0."""
+    exact, own = np.array([1.8e-8, -1.4e-8]), np.array([0.0, -1.4e-8])
+    right = Expected(lambda: [exact], lambda dtype: [[own], [exact + 1e-7]], single=False)
+    assert right.agrees(own, 0, "float32")
+    assert right.agrees(np.array([0, 3.9 * 1.8e-8]) + exact, 0, "float32")
+    assert not right.agrees(np.array([0, 4.1 * 1.8e-8]) + exact, 0, "float32")
+    assert not right.agrees(own, 0, "float64")
+
+
 @pytest.mark.parametrize("residue", [0.0, 1e-16])
 def test_what_rounding_left_of_zero_may_be_off_by_more_than_it_is(residue: float) -> None:
     """A gradient that cancels over the batch, beside one that does not."""
