@@ -8,7 +8,8 @@ from numpy import ndarray
 
 from parity.backends import NumpyBackend, RecipeBackend, TorchBackend
 from parity.comparison.homework import HomeworkBackend
-from parity.comparison.lockstep import Lockstep, Order
+from parity.comparison.lockstep import Lockstep
+from parity.comparison.order import Order
 from parity.comparison.reproduce import Reproduction
 from parity.comparison.result import CompareResult, Epoch
 from parity.comparison.resuming import comparison_state, restore_comparison

@@ -20,9 +20,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
-from itertools import combinations, islice
+from itertools import combinations
 from time import perf_counter
-from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -30,47 +29,16 @@ from numpy import ndarray
 
 from parity.backends import Backend, Batch, State, TorchProgram, TrainingStep
 from parity.backends.base import map_arrays
+from parity.comparison.late import CaughtUp, Late
+from parity.comparison.order import Order
 from parity.comparison.reproduce import Reproduction, tensors_of
 from parity.comparison.steps import Comparison, Key, StepReport, Tensors
 from parity.errors import BadCaseError
-from parity.tolerance.perturbed import RUNS, moved, reordered, rounded
+from parity.tolerance.perturbed import RUNS, moved, rounded
 
-__all__ = ["MEASURED", "Lockstep", "Order"]
+__all__ = ["MEASURED", "Lockstep"]
 
 MEASURED = 50  # steps of a user's pair in which the float64 run goes along in any case
-
-
-class Order:
-    """How the batches of the permuted run are put in another order.
-
-    A batch of one or two goes in three times if `repeat` says that the loss is a mean.
-    """
-
-    def __init__(self, axis: int = 0, repeat: bool = True, seed: int = 0) -> None:
-        self.axis, self.repeat = axis, repeat
-        self.rng = np.random.default_rng(seed)
-        self.size, self.last = 0, np.arange(0)  # of the last batch, and its order
-
-    def permuted(self, batch: Batch) -> Batch:
-        """Every array of the batch that has the size of the first along the axis, reordered."""
-        sizes: list[int] = []
-        map_arrays(lambda a: sizes.append(a.shape[self.axis]) if a.ndim > self.axis else 0, batch)
-        self.size = sizes[0]
-        self.last = self.rng.permutation(self.size)
-        taken = np.arange(self.size)
-        taken = reordered(taken, self.last) if self.repeat else taken[self.last]
-        return map_arrays(lambda array: self.take(array, taken, self.axis), batch)
-
-    def restored(self, array: ndarray, axis: int = 0) -> ndarray:
-        """A result of the permuted batch in the order of the batch itself."""
-        if self.repeat and self.size <= 2 and array.ndim > axis:
-            array = array.take(np.arange(self.size), axis)
-        return self.take(array, np.argsort(self.last), self.axis + axis)
-
-    def take(self, array: ndarray, indices: ndarray, axis: int) -> ndarray:
-        """The array reordered, if it has an entry for each example."""
-        has_examples = array.ndim > axis and array.shape[axis] == self.size
-        return array.take(indices, axis) if has_examples else array
 
 
 class Lockstep:
@@ -134,12 +102,6 @@ class Lockstep:
             self.backends["alone"] = torch.copy(dtype)
         if can_cast and dtype != "float64":
             self.backends["reference"] = torch.copy("float64")
-        # What late runs are measured by: PyTorch from the start, and its float64 run from there.
-        # The one is some steps behind, too: it knows the state before a step.
-        late = late and can_copy
-        self.behind = torch.copy(dtype) if late else None
-        self.again = torch.copy("float64") if late and "reference" in self.backends else None
-        self.before: tuple[int, Any] = (0, None)  # a step, and PyTorch's state before it
         self.seconds = dict.fromkeys(self.backends, 0.0)
         self.reproduction: Reproduction | None = None  # what reproduces the first divergence
         self.spare = torch.copy(dtype) if can_copy else None  # for perturbed runs of a step
@@ -153,15 +115,12 @@ class Lockstep:
                 start = rounded(initial, dtype, np.random.default_rng(seed))
             backend.load(start)
         self.check_that_nothing_is_shared()
-        self.permuted: Backend | None = None  # while it waits
-        self.behind_run: Iterator[TrainingStep] = iter(())
-        self.behind_done = 0
-        self.resting: tuple[Backend, Iterator[TrainingStep]] | None = None  # the float64 run
-        for backend in filter(None, (self.behind, self.again)):
-            backend.load(initial)
-        if self.behind is not None:
-            self.behind_run = self.behind.run(self.batches)
-            self.permuted = self.backends.pop("permuted")
+        self.runs: dict[str, Iterator[TrainingStep]] = {}
+        self.drift: dict[Key, float] = {}  # what was allowed for before a step
+        self.late: Late | None = None
+        if late and can_copy:
+            permuted, exact = self.backends.pop("permuted"), "reference" in self.backends
+            self.late = Late(torch, permuted, batches, order, initial, exact)
 
     def steps(self) -> Iterator[StepReport]:
         """Train all runs one step after those done, compare, and yield; to the last batch.
@@ -176,35 +135,29 @@ class Lockstep:
             self.synchronise(done)
         inputs = self.fingerprint()
         left = self.batches[done:]
-        runs = {name: self.run(name, backend, done) for name, backend in self.backends.items()}
+        self.runs = {name: self.run(name, it, done) for name, it in self.backends.items()}
         weights: State | None = copied(self.numpy.weights())
         for number, batch in enumerate(left, start=done + 1):
             reproduction = (
                 self.reproduction_of(number, batch, weights) if weights is not None else None
             )
-            drift = dict(comparison.farthest)
-            if self.permuted is not None and number == MEASURED + 1 and "reference" in runs:
-                self.resting = self.backends.pop("reference"), runs.pop("reference")
-                comparison.resting = True
-            tensors = self.compute(number, runs)
+            self.drift = dict(comparison.farthest)
+            if number == MEASURED + 1:
+                self.rest(number - 1)
+            tensors = self.compute(number)
             if number in (done + 1, len(self.batches)) and self.fingerprint() != inputs:
                 raise BadCaseError(
                     f"step {number}: the inputs are not what they were before the first step, and "
                     "every run is given the same"
                 )
             report = comparison.step(number, **tensors)
-            if report.divergence is not None and self.resting is not None:
-                runs["reference"], found = self.wake(number)
-                tensors["reference"] = {key: found[key] for key in tensors["torch"]}
-                report = comparison.step(number, **tensors)
-            if report.divergence is not None and self.permuted is not None:
-                started, drift, last = self.catch_up(number)
-                runs |= started
-                for name, found in last.items():
-                    tensors[name] = {key: found[key] for key in tensors["torch"]}
-                report = comparison.step(number, **tensors)
+            for join in (self.wake, self.catch_up):
+                if report.divergence is not None and (joined := join(number)) is not None:
+                    for name, found in joined.tensors.items():
+                        tensors[name] = {key: found[key] for key in tensors["torch"]}
+                    report = comparison.step(number, **tensors)
             if report.divergence is not None and reproduction is not None:
-                for perturbed in self.perturbed(self.with_snapshot(reproduction), drift):
+                for perturbed in self.perturbed(self.with_snapshot(reproduction), self.drift):
                     comparison.widen(perturbed, tensors["reference"])
                 report = comparison.step(number, **tensors)
                 report.drifted = report.drifted or report.divergence is None
@@ -228,65 +181,42 @@ class Lockstep:
         """The steps of a run after those done."""
         left: Iterable[Batch] = self.batches[done:]
         if name == "permuted" and self.order is not None:
-            left = islice(map(self.order.permuted, self.batches), done, None)
+            left = self.order.batches(self.batches, done)
         return backend.run(left, first=done + 1)
 
-    def wake(self, number: int) -> tuple[Iterator[TrainingStep], dict[Key, ndarray]]:
-        """Take the float64 run that rests to this step; returns its further steps and tensors."""
-        assert self.resting is not None
-        backend, run = self.resting
-        for _ in range(MEASURED, number):
-            step = next(run)
-        self.backends["reference"], self.resting = backend, None
+    def rest(self, last: int) -> None:
+        """Let the float64 run rest after this step, if the permuted run waits as well."""
+        if self.late is not None and self.late.waiting and "reference" in self.runs:
+            self.late.resting = self.backends.pop("reference"), self.runs.pop("reference"), last
+            self.comparison.resting = True
+
+    def wake(self, number: int) -> CaughtUp | None:
+        """Take the float64 run along from this step, if it rests."""
         self.comparison.resting = False
-        return run, tensors_of(backend, step)
+        return self.take_along(self.late.wake(number)) if self.late is not None else None
 
-    def catch_up(
-        self, number: int
-    ) -> tuple[dict[str, Iterator[TrainingStep]], dict[Key, float], dict[str, dict[Key, ndarray]]]:
-        """Take the runs that waited through all steps to this one; allow for what they were off.
+    def catch_up(self, number: int) -> CaughtUp | None:
+        """Take the runs that wait along from this step, if there are any."""
+        if self.late is None or not self.late.waiting:
+            return None
+        joined, self.drift = self.late.catch_up(number, self.comparison)
+        return self.take_along(joined)
 
-        Returns their further steps, what was allowed for before this step, and their tensors of it.
-        """
-        assert self.permuted is not None
-        assert self.behind is not None
-        late: dict[str, Backend] = {"permuted": self.permuted}
-        if self.again is not None:
-            late["reference"] = self.again
-        backends = {"torch": self.behind, **late}
-        runs = {name: self.run(name, backend, 0) for name, backend in backends.items()}
-        past = Comparison(self.torch.dtype, self.comparison.zero)
-        for step in range(1, number + 1):
-            drift = larger(self.comparison.farthest, past.farthest)
-            self.before = step, self.behind.snapshot() if step == number else None
-            steps = {name: next(run) for name, run in runs.items()}
-            tensors = {name: tensors_of(backends[name], it) for name, it in steps.items()}
-            self.put_in_order(tensors["permuted"], steps["permuted"])
-            chosen = {
-                name: {key: found[key] for key in self.comparison.scale}
-                for name, found in tensors.items()
-            }
-            torch = chosen["torch"]
-            exact = chosen.get("reference", torch)
-            past.step(step, torch, torch, permuted=chosen["permuted"], reference=exact)
-        for name in ("farthest", "farthest_torch"):
-            ours = getattr(self.comparison, name)
-            ours.update(larger(ours, getattr(past, name)))
-        self.backends.update(late)
-        self.seconds |= {name: self.seconds.get(name, 0.0) for name in late}
-        self.permuted = self.again = None
-        self.behind_run, self.behind_done = runs["torch"], number
-        return {name: runs[name] for name in late}, drift, {name: tensors[name] for name in late}
+    def take_along(self, joined: CaughtUp | None) -> CaughtUp | None:
+        """Have these runs among the others."""
+        if joined is not None:
+            self.backends |= joined.backends
+            self.runs |= joined.runs
+            self.seconds |= {name: self.seconds.get(name, 0.0) for name in joined.runs}
+        return joined
 
-    def compute(
-        self, number: int, runs: Mapping[str, Iterator[TrainingStep]]
-    ) -> dict[str, Tensors]:
+    def compute(self, number: int) -> dict[str, Tensors]:
         """The tensors of one step by run, those of them that all runs have.
 
         PyTorch's own, or those of `alone`, stand in for a run that is not there.
         """
         steps = {}
-        for name, run in runs.items():
+        for name, run in self.runs.items():
             start = perf_counter()
             steps[name] = next(run)
             self.seconds[name] += perf_counter() - start
@@ -297,8 +227,8 @@ class Lockstep:
         for name, step in steps.items():
             if name != "torch":
                 tensors[name] = tensors_of(self.backends[name], step)
-        if "permuted" in steps:
-            self.put_in_order(tensors["permuted"], steps["permuted"])
+        if "permuted" in steps and self.order is not None:
+            self.order.restore(tensors["permuted"], steps["permuted"])
         numpy = tensors["numpy"] = aligned(tensors["numpy"], torch, self.missing)
         keys = [key for key in torch if key in numpy]
         chosen: dict[str, Tensors] = {
@@ -316,21 +246,12 @@ class Lockstep:
     def watch_layers(self, step: TrainingStep) -> None:
         """Let PyTorch's runs keep the layers that the NumPy program shows."""
         names = dict.fromkeys([*step.layers, *step.layer_gradients])
-        apart = self.spare, self.permuted, self.again, self.behind
+        apart: list[Backend | None] = [self.spare]
+        if self.late is not None:
+            apart += [self.late.behind, *self.late.waiting.values()]
         for backend in (*self.backends.values(), *apart):
             if names and isinstance(backend, TorchProgram):
                 backend.watch(names)
-
-    def put_in_order(self, tensors: dict[Key, ndarray], step: TrainingStep) -> None:
-        """Give outputs, and gradients of outputs, the order of the batch that was permuted."""
-        if self.order is None:
-            return
-        for key in [("forward", name) for name in step.output]:
-            tensors[key] = self.order.restored(tensors[key])
-        for phase, names in (("forward", step.layers), ("backward", step.layer_gradients)):
-            for name in names:
-                key = (phase, f"{name}.output")
-                tensors[key] = self.order.restored(tensors[key], int(name in step.repeated))
 
     def synchronise(self, step: int) -> None:
         """Give every run PyTorch's weights and moments, so that the next step is judged alone."""
@@ -347,21 +268,15 @@ class Lockstep:
         """
         weights = weights or copied(self.numpy.weights())
         moments = map_arrays(copy_of, self.numpy.moments())
-        now = self.spare is not None and self.behind is None
+        now = self.spare is not None and self.late is None
         snapshot = self.torch.snapshot() if now else None
         return Reproduction(self.torch.dtype, number, batch, weights, moments, snapshot)
 
     def with_snapshot(self, reproduction: Reproduction) -> Reproduction:
         """The reproduction with the state of PyTorch's optimizer before its step."""
-        if self.behind is None:
+        if self.late is None:
             return reproduction
-        step, snapshot = self.before
-        if step != reproduction.step:
-            for _ in range(self.behind_done, reproduction.step - 1):
-                next(self.behind_run)
-            self.behind_done = reproduction.step - 1
-            snapshot = self.behind.snapshot()
-        return replace(reproduction, snapshot=snapshot)
+        return replace(reproduction, snapshot=self.late.snapshot(reproduction.step))
 
     def perturbed(
         self, reproduction: Reproduction, drift: Mapping[Key, float]
@@ -419,11 +334,6 @@ def copied(weights: State) -> State:
 def copy_of(array: ndarray) -> ndarray:
     """A copy in the same memory order: into another one it takes several times as long."""
     return array.copy(order="K")
-
-
-def larger(one: Mapping[Key, float], other: Mapping[Key, float]) -> dict[Key, float]:
-    """The larger of the two values of each key."""
-    return {key: max(one.get(key, 0.0), other.get(key, 0.0)) for key in {**one, **other}}
 
 
 def aligned(

@@ -12,7 +12,8 @@ from numpy import ndarray
 from parity.backends import Batch, NumpyProgram, State, TorchProgram
 from parity.backends.base import cast_batch, map_arrays, named_arrays
 from parity.comparison.location import locate_mistake
-from parity.comparison.lockstep import MEASURED, Lockstep, Order
+from parity.comparison.lockstep import MEASURED, Lockstep
+from parity.comparison.order import Order
 from parity.comparison.pair_result import PairResult
 from parity.comparison.reproduce import load_step
 from parity.comparison.steps import Divergence, StepReport, locate
@@ -178,10 +179,9 @@ def compare_programs(
     elif result.parity:
         inputs = list(evaluate)
         result.evaluation = first_wrong(evaluated(numpy, lockstep, inputs), len(result.steps))
-        if result.evaluation[1] is not None and lockstep.permuted is not None:
-            lockstep.catch_up(len(result.steps))
+        if result.evaluation[1] is not None and lockstep.catch_up(len(result.steps)) is not None:
             result.evaluation = first_wrong(evaluated(numpy, lockstep, inputs), len(result.steps))
-    if lockstep.resting is not None:
+    if lockstep.comparison.resting:
         result.measured = MEASURED
     result.seconds = {name: lockstep.seconds[name] for name in ("numpy", "torch")}
     return result

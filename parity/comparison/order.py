@@ -1,0 +1,60 @@
+"""Batches in another order: the sums that a program computes then round otherwise."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+from numpy import ndarray
+
+from parity.backends import Batch, TrainingStep
+from parity.backends.base import map_arrays
+from parity.comparison.steps import Key
+from parity.tolerance.perturbed import reordered
+
+__all__ = ["Order"]
+
+
+class Order:
+    """How the batches of the permuted run are put in another order, and its results back.
+
+    A batch of one or two goes in three times if `repeat` says that the loss is a mean.
+    """
+
+    def __init__(self, axis: int = 0, repeat: bool = True, seed: int = 0) -> None:
+        self.axis, self.repeat = axis, repeat
+        self.rng = np.random.default_rng(seed)
+        self.size, self.last = 0, np.arange(0)  # of the last batch, and its order
+
+    def batches(self, batches: Sequence[Batch], done: int = 0) -> Iterator[Batch]:
+        """The batches after those `done`, each in the order that it would have among all."""
+        return islice(map(self.permuted, batches), done, None)
+
+    def permuted(self, batch: Batch) -> Batch:
+        """Every array of the batch that has the size of the first along the axis, reordered."""
+        sizes: list[int] = []
+        map_arrays(lambda a: sizes.append(a.shape[self.axis]) if a.ndim > self.axis else 0, batch)
+        self.size = sizes[0]
+        self.last = self.rng.permutation(self.size)
+        taken = np.arange(self.size)
+        taken = reordered(taken, self.last) if self.repeat else taken[self.last]
+        return map_arrays(lambda array: self.take(array, taken, self.axis), batch)
+
+    def restore(self, tensors: dict[Key, ndarray], step: TrainingStep) -> None:
+        """Give outputs, and gradients of outputs, the order of the batch that was permuted."""
+        for key in [("forward", name) for name in step.output]:
+            tensors[key] = self.restored(tensors[key])
+        for phase, names in (("forward", step.layers), ("backward", step.layer_gradients)):
+            for name in names:
+                key = (phase, f"{name}.output")
+                tensors[key] = self.restored(tensors[key], int(name in step.repeated))
+
+    def restored(self, array: ndarray, axis: int = 0) -> ndarray:
+        """A result of the permuted batch in the order of the batch itself."""
+        if self.repeat and self.size <= 2 and array.ndim > axis:
+            array = array.take(np.arange(self.size), axis)
+        return self.take(array, np.argsort(self.last), self.axis + axis)
+
+    def take(self, array: ndarray, indices: ndarray, axis: int) -> ndarray:
+        """The array reordered, if it has an entry for each example."""
+        has_examples = array.ndim > axis and array.shape[axis] == self.size
+        return array.take(indices, axis) if has_examples else array
