@@ -17,6 +17,7 @@ from parity.contract.conventions import Conventions
 from parity.contract.operations import SUBJECTS
 from parity.contract.subject import Subject
 from parity.sandbox.answers import KINDS, Outcome
+from parity.sandbox.placeholders import reproach
 
 __all__ = ["Checker", "Result", "Student"]
 
@@ -251,10 +252,14 @@ class Checker:
             return Result(name, "missing", explanation=STUB)
         borrowed = next((one["borrowed"] for one in outcomes if "borrowed" in one), None)
         if borrowed is not None:
-            return Result(name, "borrowed", explanation=f"uses {borrowed}, which is not by hand")
+            return Result(name, "borrowed", explanation=reproach(borrowed))
         if any("timeout" in outcome for outcome in outcomes):
             words = f"does not come to an end within {self.timeout:g} s"
             return Result(name, "timeout", explanation=words)
+        if self.student.layout and all("unsupported" in outcome for outcome in outcomes):
+            words = str(outcomes[0]["unsupported"])
+            self.left_out.setdefault(name, {}).setdefault(words)
+            return Result(name, "missing", explanation=f"not checked: {words}")
         if all("unsupported" in outcome for outcome in outcomes):
             words = f"{outcomes[0]['unsupported']}, expected ({', '.join(subject.arguments)})"
             return Result(name, "error", explanation=words)
@@ -370,7 +375,12 @@ class Checker:
             for _, mismatch in mismatches
             if mismatch.kind == "values" and mismatch.expected
         ]
-        if len(ratios) == len(mismatches) > 1 and max(ratios) - min(ratios) < 1e-6 * abs(ratios[0]):
+        several = len({mismatch.expected for _, mismatch in mismatches}) > 1
+        if (
+            several
+            and len(ratios) == len(mismatches)
+            and max(ratios) - min(ratios) < 1e-6 * abs(ratios[0])
+        ):
             return f"; it is {ratios[0]:.6g} times what it should be, wherever it is most off"
         return ""
 
