@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from parity.checking.catalogue import Mistake
-from parity.checking.diagnosis import Trial, diagnose, explains
+from parity.checking.diagnosis import EMPTY, Trial, diagnose, explains
 from parity.checking.judging import Mismatch, expect, find_mismatch, single_call
 from parity.checking.words import example, mismatch_in_words
 from parity.contract.calls import Call
@@ -318,6 +318,9 @@ class Checker:
     ) -> Result:
         """The cause, and the smallest example."""
         known = diagnose(subject.name, trials, self.conventions)
+        # A slice that padding 0 makes empty is plain to see; what else is wrong comes first.
+        known = tuple(sorted(known, key=lambda mistake: mistake.id == "slice-with-padding-0"))
+        mismatches = sorted(mismatches, key=lambda item: is_empty(item[0]))
         trial, mismatch = mismatches[0]
         if not known and self.varies(subject, trial):
             return Result(
@@ -449,6 +452,13 @@ def first_mismatch(trial: Trial) -> Mismatch | None:
     return find_mismatch(outcome["arrays"], trial.expected, "float32")
 
 
+def is_empty(trial: Trial) -> bool:
+    """Whether an array came back with nothing in it, or was put somewhere."""
+    return EMPTY in trial.outcome.get("raised", "") or any(
+        one is not None and not one.size for one in trial.arrays or ()
+    )
+
+
 def sound(outcome: Any, outputs: int) -> Outcome:
     """The outcome of a call; a `lost` one for none, or for one that says nothing."""
     if not isinstance(outcome, dict) or not outcome.keys() & KINDS:
@@ -460,11 +470,17 @@ def sound(outcome: Any, outputs: int) -> Outcome:
     return outcome
 
 
-def agreement(trials: list[Trial]) -> tuple[int, int]:
-    """How many of the first outputs are right, then how many of them all."""
+def agreement(trials: list[Trial]) -> tuple[int, int, int]:
+    """How many of the first outputs are right, how many trials, and how many outputs about."""
     misfits = [trial.mismatch for trial in trials if trial.arrays is not None]
     first = [mismatch for mismatch in misfits if mismatch is None or mismatch.output > 0]
-    return len(first), misfits.count(None)
+    near = [
+        got.shape == exact.shape and np.allclose(got, exact, 1e-4)
+        for trial in trials
+        for got, exact in zip(trial.arrays or (), trial.expected.arrays, strict=False)
+        if got is not None
+    ]
+    return len(first), misfits.count(None), sum(near)
 
 
 def ended(outcome: Outcome) -> bool:

@@ -53,7 +53,7 @@ def test_the_weeks_before_layers_are_judged_too() -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "name", "diagnosis"),
     [
-        ("dw = 1 / m * np", "dw = np", "cross_entropy_backward", None),
+        ("dw = 1 / m * np", "dw = np", "cross_entropy_backward", "summed-not-averaged"),
         ("db = 1 / m * np.sum(A - Y)", "db = np.sum(A - Y)", "cross_entropy_backward", None),
         ("-(np.dot(w.T, X) + b)", "-np.dot(w.T, X)", "cross_entropy (propagate)", None),
         (
@@ -62,7 +62,7 @@ def test_the_weeks_before_layers_are_judged_too() -> None:
             "loss_and_grads",
             "derivative-of-another-function",
         ),
-        ("db1 = 1 / m *", "db1 =", "loss_and_grads", None),
+        ("db1 = 1 / m *", "db1 =", "loss_and_grads", "summed-not-averaged"),
         ('grads["dW" + str(l + 1)]', 'grads["dW1"]', "sgd_step", None),
     ],
 )
