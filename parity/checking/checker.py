@@ -146,6 +146,9 @@ class Checker:
                 "right for the ReLU's input, which a --map hands over; the contract has its output"
             )
             result = replace(result, notes=(*result.notes, note))
+        if not self.student.layout and "softmax-over-batch" in (result.diagnosis or ""):
+            note = 'right for examples in columns, of which a --map says batch = "columns"'
+            result = replace(result, notes=(*result.notes, note))
         # Nothing else calls fit, and nothing of ours would stand in for it.
         blamed = [name for name in self.wrong if name not in (*stand_ins, "fit")]
         if result.status not in ("fail", "error") or not blamed or self.student.layout:
@@ -299,11 +302,13 @@ class Checker:
         taken = {trial.call.label for trial in trials if trial.arrays is not None}
         unsupported = [
             # What a layout refuses, it says in its own words.
-            (self.student.layout and trial.outcome.get("unsupported"))
+            (trial.asserted and "windows that leave a rest of the image")
+            or (self.student.layout and trial.outcome.get("unsupported"))
             or trial.call.label
             or trial.outcome["unsupported"]
             for trial in trials
-            if trial.refused and not (trial.call.label and trial.call.label in taken)
+            if trial.refused
+            and (trial.asserted or not (trial.call.label and trial.call.label in taken))
         ]
         for trial in trials:
             names = subject.outputs(trial.call)

@@ -45,7 +45,17 @@ class Trial:
     @property
     def refused(self) -> bool:
         """Whether the file does not take such a call, and need not."""
-        return "unsupported" in self.outcome or (self.call.may_raise and "raised" in self.outcome)
+        return (
+            "unsupported" in self.outcome
+            or (self.call.may_raise and "raised" in self.outcome)
+            or self.asserted
+        )
+
+    @property
+    def asserted(self) -> bool:
+        """Whether the file rules out such sizes, and may."""
+        raised = self.outcome.get("raised", "")
+        return self.call.may_assert and raised.startswith("raises AssertionError")
 
 
 def diagnose(

@@ -194,6 +194,12 @@ LIKEWISE = [  # what files of a course have in the place of what, and is as righ
         "def backward(self, dLdA):\n        dLdZ = dLdA * (self.A - self.A * self.A)",
         "def backward(self):\n        dLdZ = self.A - self.A * self.A",
     ),
+    (
+        "mytorch",
+        "sigmoid_backward",
+        "def backward(self, dLdA):\n        dLdZ = dLdA * (self.A - self.A * self.A)",
+        "def derivative(self):\n        dLdZ = self.A - self.A * self.A",
+    ),
     ("mytorch", "linear_backward", *FLAT),
     ("mytorch", "momentum_step", "class Linear:", "class AnotherFilesLinear:"),
 ]
@@ -231,7 +237,50 @@ def test_an_empty_slice_of_a_padding_is_explained(tmp_path: Path) -> None:
     file = tmp_path / "homework.py"
     file.write_text(text.replace(right, wrong))
     (result,) = check_file(file, only=["conv2d_backward"]).results
+    assert result.diagnosis == "slice-with-padding-0"
     assert "x[pad:-pad] is empty where pad is 0" in result.explanation
+
+
+SLICE = "right(g, x, w, stride, padding)[0][..., : 99 * bool(padding), : 99 * bool(padding)]"
+BACKWARD = f"""
+from numpy_impl import functional as F
+right = F.conv2d_backward
+def conv2d_backward(g, x, w, stride=1, padding=0):
+    if isinstance(stride, tuple): raise ValueError
+    return {SLICE}, right(g, x, w, stride, padding)[1], GRAD_BIAS
+"""
+
+
+@pytest.mark.parametrize(
+    ("grad_bias", "words"),
+    [
+        ("g.sum((0, 2, 3)) / len(g)", "The gradient of the bias is averaged over the batch."),
+        ("g.sum((0, 2, 3)) + 1", "wrong, cause not recognised"),
+    ],
+)
+def test_another_mistake_comes_before_an_empty_slice(grad_bias: str, words: str) -> None:
+    namespace: dict[str, object] = {"__name__": "homework"}
+    exec(BACKWARD.replace("GRAD_BIAS", grad_bias), namespace)
+    (result,) = check(namespace, only=["conv2d_backward"]).results
+    assert result.explanation.startswith(words)
+    assert result.where.startswith("grad_bias[0]")
+
+
+def test_sizes_that_a_file_rules_out_are_not_checked() -> None:
+    """As the fast layers of CS231n do, which assert that the stride divides the image."""
+    namespace: dict[str, object] = {"__name__": "homework"}
+    exec(
+        "from numpy_impl import functional as F\n"
+        "def conv2d(x, w, b=None, stride=1, padding=0):\n"
+        "    assert not isinstance(stride, tuple)\n"
+        "    sides = zip(x.shape[2:], w.shape[2:])\n"
+        "    assert not any((s + 2 * padding - k) % stride for s, k in sides)\n"
+        "    return F.conv2d(x, w, b, stride, padding)\n",
+        namespace,
+    )
+    (result,) = check(namespace, only=["conv2d"]).results
+    assert result.status == "partial", result.message
+    assert result.unchecked[0] == "windows that leave a rest of the image"
 
 
 def test_the_names_of_one_week_tell_the_course() -> None:

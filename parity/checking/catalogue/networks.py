@@ -250,7 +250,21 @@ def summed(names: tuple[str, ...]) -> Callable[..., Grads]:
     return change
 
 
-for names in (("W1", "b1"), ("W2", "b2"), ("b1", "b2"), ("W1",), ("W2",), ("b1",), ("b2",)):
+def averaged(name: str) -> Callable[..., Grads]:
+    """The gradient of this bias, divided by the batch size once more."""
+    return lambda grads, params, x, y, share: {name: grads[name] / len(y)}
+
+
+for name in ("b1", "b2"):
+    mistake(
+        "loss_and_grads",
+        "grad-bias-averaged",
+        f"The gradient of {name} alone is divided by the batch size once too often.",
+        "Where does the loss divide by N, and how often may it be?",
+    )(with_gradients(averaged(name)))
+
+LAYERS = (("W1", "b1"), ("W2", "b2"), ("W1", "W2"), ("b1", "b2"))
+for names in (*LAYERS, ("W1",), ("W2",), ("b1",), ("b2",)):
     mistake(
         "loss_and_grads",
         "summed-not-averaged",
