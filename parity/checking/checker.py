@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from parity.checking.catalogue import Mistake
-from parity.checking.diagnosis import Trial, diagnose, explains
+from parity.checking.diagnosis import EMPTY, Trial, diagnose, explains
 from parity.checking.judging import Mismatch, expect, find_mismatch, single_call
 from parity.checking.words import example, mismatch_in_words
 from parity.contract.calls import Call
@@ -17,6 +17,7 @@ from parity.contract.conventions import Conventions
 from parity.contract.operations import SUBJECTS
 from parity.contract.subject import Subject
 from parity.sandbox.answers import KINDS, Outcome
+from parity.sandbox.placeholders import reproach
 
 __all__ = ["Checker", "Result", "Student"]
 
@@ -145,6 +146,9 @@ class Checker:
                 "right for the ReLU's input, which a --map hands over; the contract has its output"
             )
             result = replace(result, notes=(*result.notes, note))
+        if not self.student.layout and "softmax-over-batch" in (result.diagnosis or ""):
+            note = 'right for examples in columns, of which a --map says batch = "columns"'
+            result = replace(result, notes=(*result.notes, note))
         # Nothing else calls fit, and nothing of ours would stand in for it.
         blamed = [name for name in self.wrong if name not in (*stand_ins, "fit")]
         if result.status not in ("fail", "error") or not blamed or self.student.layout:
@@ -251,10 +255,14 @@ class Checker:
             return Result(name, "missing", explanation=STUB)
         borrowed = next((one["borrowed"] for one in outcomes if "borrowed" in one), None)
         if borrowed is not None:
-            return Result(name, "borrowed", explanation=f"uses {borrowed}, which is not by hand")
+            return Result(name, "borrowed", explanation=reproach(borrowed))
         if any("timeout" in outcome for outcome in outcomes):
             words = f"does not come to an end within {self.timeout:g} s"
             return Result(name, "timeout", explanation=words)
+        if self.student.layout and all("unsupported" in outcome for outcome in outcomes):
+            words = str(outcomes[0]["unsupported"])
+            self.left_out.setdefault(name, {}).setdefault(words)
+            return Result(name, "missing", explanation=f"not checked: {words}")
         if all("unsupported" in outcome for outcome in outcomes):
             words = f"{outcomes[0]['unsupported']}, expected ({', '.join(subject.arguments)})"
             return Result(name, "error", explanation=words)
@@ -294,11 +302,13 @@ class Checker:
         taken = {trial.call.label for trial in trials if trial.arrays is not None}
         unsupported = [
             # What a layout refuses, it says in its own words.
-            (self.student.layout and trial.outcome.get("unsupported"))
+            (trial.asserted and "windows that leave a rest of the image")
+            or (self.student.layout and trial.outcome.get("unsupported"))
             or trial.call.label
             or trial.outcome["unsupported"]
             for trial in trials
-            if trial.refused and not (trial.call.label and trial.call.label in taken)
+            if trial.refused
+            and (trial.asserted or not (trial.call.label and trial.call.label in taken))
         ]
         for trial in trials:
             names = subject.outputs(trial.call)
@@ -313,6 +323,9 @@ class Checker:
     ) -> Result:
         """The cause, and the smallest example."""
         known = diagnose(subject.name, trials, self.conventions)
+        # A slice that padding 0 makes empty is plain to see; what else is wrong comes first.
+        known = tuple(sorted(known, key=lambda mistake: mistake.id == "slice-with-padding-0"))
+        mismatches = sorted(mismatches, key=lambda item: is_empty(item[0]))
         trial, mismatch = mismatches[0]
         if not known and self.varies(subject, trial):
             return Result(
@@ -370,7 +383,12 @@ class Checker:
             for _, mismatch in mismatches
             if mismatch.kind == "values" and mismatch.expected
         ]
-        if len(ratios) == len(mismatches) > 1 and max(ratios) - min(ratios) < 1e-6 * abs(ratios[0]):
+        several = len({mismatch.expected for _, mismatch in mismatches}) > 1
+        if (
+            several
+            and len(ratios) == len(mismatches)
+            and max(ratios) - min(ratios) < 1e-6 * abs(ratios[0])
+        ):
             return f"; it is {ratios[0]:.6g} times what it should be, wherever it is most off"
         return ""
 
@@ -439,6 +457,13 @@ def first_mismatch(trial: Trial) -> Mismatch | None:
     return find_mismatch(outcome["arrays"], trial.expected, "float32")
 
 
+def is_empty(trial: Trial) -> bool:
+    """Whether an array came back with nothing in it, or was put somewhere."""
+    return EMPTY in trial.outcome.get("raised", "") or any(
+        one is not None and not one.size for one in trial.arrays or ()
+    )
+
+
 def sound(outcome: Any, outputs: int) -> Outcome:
     """The outcome of a call; a `lost` one for none, or for one that says nothing."""
     if not isinstance(outcome, dict) or not outcome.keys() & KINDS:
@@ -450,11 +475,17 @@ def sound(outcome: Any, outputs: int) -> Outcome:
     return outcome
 
 
-def agreement(trials: list[Trial]) -> tuple[int, int]:
-    """How many of the first outputs are right, then how many of them all."""
+def agreement(trials: list[Trial]) -> tuple[int, int, int]:
+    """How many of the first outputs are right, how many trials, and how many outputs about."""
     misfits = [trial.mismatch for trial in trials if trial.arrays is not None]
     first = [mismatch for mismatch in misfits if mismatch is None or mismatch.output > 0]
-    return len(first), misfits.count(None)
+    near = [
+        got.shape == exact.shape and np.allclose(got, exact, 1e-4)
+        for trial in trials
+        for got, exact in zip(trial.arrays or (), trial.expected.arrays, strict=False)
+        if got is not None
+    ]
+    return len(first), misfits.count(None), sum(near)
 
 
 def ended(outcome: Outcome) -> bool:

@@ -216,9 +216,14 @@ def run(
     checker = Checker(student, conventions or Conventions(), seed, timeout, only)
     results = checker.run()
     if all(result.status == "missing" and not result.written for result in results):
+        alone = f" (the file {student.alone})" if student.alone else ""
+        if student.layout:
+            raise InputError(
+                f"file: {name} has nothing that {student.layout.name} computes anything with{alone}"
+            )
         raise InputError(
             f"file: {name} has none of the names that `parity template` prints, and is of no known "
-            f"course; --map says whose names it has{of_layouts(checker.names)}"
+            f"course; --map says whose names it has{of_layouts(checker.names)}{alone}"
         )
     layout = student.layout.name if student.layout else "contract"
     notes = how_it_was_read(student)

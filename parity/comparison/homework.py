@@ -19,6 +19,7 @@ from parity.contract.reference import reference
 from parity.errors import BadCaseError, InputError
 from parity.recipes import Recipe
 from parity.sandbox.isolation import Isolation
+from parity.sandbox.placeholders import reproach
 from parity.sandbox.student import FileStudent, Layout
 
 __all__ = ["HomeworkBackend"]
@@ -250,5 +251,5 @@ def reason(outcome: Mapping[str, Any]) -> str:
     if "unsupported" in outcome:
         return f"the network or the optimizer does not take {outcome['unsupported']}"
     if "borrowed" in outcome:
-        return f"uses {outcome['borrowed']}, which is not by hand"
+        return reproach(outcome["borrowed"])
     return str(outcome.get("raised") or outcome.get("bad_result") or "no answer")

@@ -20,6 +20,7 @@ class Call:
     reference_options: dict[str, Any] = field(default_factory=dict)  # what the file takes for given
     label: str = ""  # what is special about it
     may_raise: bool = False  # a file that refuses it is not wrong, only less general
+    may_assert: bool = False  # one that asserts it cannot take these sizes is only less general
     extreme: bool = False  # a file that is wrong here alone is unstable, not wrong
     goes_back: bool = True  # the backward of the same arguments is worth a call, too
 

@@ -54,6 +54,10 @@ def conv2d_probes(
         Call(args, {"padding": 3}, label="padding 3"),
         Call(args, pairs, label="stride and padding as pairs", may_raise=True),
     ]
+    calls = [replace(call, may_assert=rest_of(call, (kh, kw))) for call in calls]
+    if height > kh + 1:
+        even = input[:, :, : height - (height - kh) % 2, : width - (width - kw) % 2]
+        calls.append(Call((even, *args[1:]), {"stride": 2}, label="stride 2"))
     if kh == kw:
         return calls
     return [  # not every course has kernels that are not square
@@ -62,12 +66,21 @@ def conv2d_probes(
     ]
 
 
+def rest_of(call: Call, kernel: tuple[int, int]) -> bool:
+    """Whether windows of these sizes leave a rest of the image, which some courses rule out."""
+    stride, padding = call.options.get("stride"), call.options.get("padding", 0)
+    strides = stride if isinstance(stride, tuple) else (stride or 1, stride or 1)
+    paddings = padding if isinstance(padding, tuple) else (padding, padding)
+    sides = zip(call.args[0].shape[2:], kernel, strides, paddings, strict=True)
+    return any((side + 2 * pad - k) % step for side, k, step, pad in sides)
+
+
 def pool_probes(rng: Generator, n: int, c: int, height: int, width: int) -> list[Call]:
     """(N, C, H, W)."""
     if min(height, width) < 3:
         return []
     input = numbers(rng, n, c, height, width)
-    return [
+    calls = [
         Call((input, 2)),
         Call((input, 3), {"stride": 2}, label="windows that overlap"),
         Call((input, 2), {"stride": 1}, label="stride 1"),
@@ -75,6 +88,15 @@ def pool_probes(rng: Generator, n: int, c: int, height: int, width: int) -> list
         Call((strided(input), 2), label="not contiguous"),
         Call((input, (2, 3)), label="a pair as kernel_size", may_raise=True),
     ]
+    return [replace(call, may_assert=pool_rest(call)) for call in calls]
+
+
+def pool_rest(call: Call) -> bool:
+    """The same of pooling, whose stride is the size of its windows if it is not given."""
+    size = call.args[1]
+    kernel = size if isinstance(size, tuple) else (size, size)
+    given = replace(call, options={"stride": call.options.get("stride", kernel)})
+    return rest_of(given, kernel)
 
 
 def max_pool_probes(rng: Generator, n: int, c: int, height: int, width: int) -> list[Call]:

@@ -7,7 +7,6 @@ functions take, and their results back.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from parity.sandbox.adapters import (
     run_network,
 )
 from parity.sandbox.loading import is_stub, stub_methods
+from parity.sandbox.placeholders import is_absent
 
 __all__ = ["Mapped", "mapped"]
 
@@ -205,8 +205,11 @@ def mapped(plan: dict[str, Any], namespace: Namespace) -> dict[str, Callable[...
     each counts whose names are all in the file and written: the first by the operation's name,
     those of other functions with their names beside it. Else it is not written.
     """
-    namespace = {**namespace, **respelt(plan, namespace)}
-    own = functions_of(plan, namespace) if plan["source"] else {}
+    file = namespace
+    namespace = {name: value for name, value in file.items() if not is_absent(value)}
+    others = respelt(plan, namespace)
+    namespace |= others
+    own = functions_of(plan, file, others) if plan["source"] else {}
     found: dict[str, Callable[..., Any] | Computed] = {}
     for name, entry in plan["operations"].items():
         seen: set[str] = set()
@@ -269,9 +272,21 @@ def settled(operation: Mapped) -> Mapped:
     return replace(operation, conventions={**operation.conventions, "targets": kind})
 
 
-def functions_of(plan: dict[str, Any], namespace: Namespace) -> Namespace:
-    """The functions of a map in Python, which reads the file's names from `student`."""
-    module: Namespace = {"__name__": "map", **HELPERS, "student": SimpleNamespace(**namespace)}
+def functions_of(plan: dict[str, Any], file: Namespace, others: Namespace) -> Namespace:
+    """The functions of a map in Python, which reads the file's names from `student`.
+
+    It may set them as well, such as a global that the file takes from its data.
+    """
+
+    class Student:
+        def __getattr__(self, name: str) -> Any:
+            if name in others:
+                return others[name]
+            raise AttributeError(f"the file has no {name}")
+
+    student = Student()
+    student.__dict__ = file
+    module: Namespace = {"__name__": "map", **HELPERS, "student": student}
     exec(compile(plan["source"], plan["file"], "exec"), module)
     return {
         name: lambda given, function=value: function(**given)

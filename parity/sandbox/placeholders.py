@@ -12,9 +12,25 @@ from importlib.metadata import Distribution, DistributionFinder, MetadataPathFin
 from types import FrameType, ModuleType
 from typing import Any
 
-__all__ = ["Borrowed", "Placeholder", "install", "loading", "show"]
+__all__ = [
+    "Borrowed",
+    "Placeholder",
+    "install",
+    "is_absent",
+    "loading",
+    "missing",
+    "reproach",
+    "show",
+]
 
 OURS = {"numpy_impl", "torch_impl", "parity", "parity_tests"}  # the answers, wherever they lie
+
+# What computes for others. Any other module that is not there is a file that was left behind.
+LIBRARIES = OURS | {
+    *("torch", "tensorflow", "keras", "jax", "jaxlib", "flax", "haiku", "autograd", "mxnet"),
+    *("chainer", "theano", "paddle", "mindspore", "mlx", "tinygrad", "onnxruntime"),
+    *("scipy", "sklearn", "numba", "cupy", "numexpr", "sympy", "pandas", "xarray", "cv2"),
+}
 
 
 class Borrowed(BaseException):
@@ -28,12 +44,15 @@ class Phase:
 
 
 loading = Phase()
+missing: list[str] = []  # the files left behind of which all names are imported
 
 
 class Placeholder(ModuleType):
     """A module, or a name of one, or what came of calling it."""
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__all__" and left_behind(self.__name__):
+            missing.append(self.__name__)
         if name.startswith("__"):
             raise AttributeError(name)
         return Placeholder(f"{self.__name__}.{name}")
@@ -88,7 +107,8 @@ class Placeholders(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         module = Placeholder(spec.name)
-        module.__all__ = self.names  # what `import *` may want
+        if self.names:
+            module.__all__ = self.names  # what `import *` may want
         return module
 
     def exec_module(self, module: ModuleType) -> None:
@@ -131,6 +151,24 @@ class Seen(importlib.abc.MetaPathFinder):
         """The metadata of these packages, for files that ask for a version."""
         paths = DistributionFinder.Context(name=context.name, path=[*set(self.folders.values())])
         return MetadataPathFinder.find_distributions(paths)
+
+
+def left_behind(name: str) -> str:
+    """The module of a placeholder's name if it is of a file that was left behind, else ""."""
+    top = name.partition(".")[0]
+    return "" if top in LIBRARIES else top
+
+
+def reproach(name: str) -> str:
+    """The words for a function that uses a name of a placeholder."""
+    file = left_behind(name)
+    beside = f"and there is no {file} beside the file" if file else "which is not by hand"
+    return f"uses {name}, {beside}"
+
+
+def is_absent(value: Any) -> bool:
+    """Whether an imported name is of a file that was left behind, so that nobody can judge it."""
+    return isinstance(value, Placeholder) and bool(left_behind(value.__name__))
 
 
 def show(folders: dict[str, str]) -> None:

@@ -95,7 +95,7 @@ class Session:
         return [
             name
             for name, value in self.namespace.items()
-            if callable(value) and not name.startswith("_")
+            if callable(value) and not name.startswith("_") and not placeholders.is_absent(value)
         ]
 
     def read_by(self, plan: dict[str, Any]) -> dict[str, Any]:
@@ -198,6 +198,9 @@ class Session:
             return {"layout_error": words, "line": frames[-1].lineno or 0, "traceback": trace}
         lines = [self.place(frame) for frame in frames if self.is_students(frame.filename)]
         words += next((f"; {hint}" for what, hint in HINTS.items() if re.search(what, words)), "")
+        if isinstance(error, NameError) and placeholders.missing:
+            files = dict.fromkeys(placeholders.missing)  # the file may have run twice
+            words += f"; there is no {' and no '.join(files)} beside the file"
         where = f" ({lines[-1]})" if lines else ""
         return {"raised": f"{words}{call}{where}", "traceback": trace}
 

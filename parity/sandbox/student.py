@@ -122,13 +122,14 @@ class FileStudent:
         # The file may run twice: to its end, and its definitions alone.
         outcome = loaded(self.read(2 * self.timeout + START, []))
         self.left_out = tuple(outcome["left_out"])
-        if outcome["names"]:
-            self.layout = self.choose(outcome["names"])
+        defined = outcome["names"]
+        if defined:
+            self.layout = self.choose(defined)
         if self.layout is not None:
             read = loaded(self.exchange(wire.encode(self.layout.plan()), []))
             outcome = {**outcome, **blamed(read, self.layout), "covered": [*self.layout.operations]}
         self.alone = outcome.pop("alone", "")
-        if self.alone and not self.contract & set(outcome["names"]):
+        if self.alone and not self.contract & set(outcome["names"]) and not defined:
             outcome = {**raised(self.alone), **outcome}  # there is nothing but the reason
             self.alone = ""
         return outcome

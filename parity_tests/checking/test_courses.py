@@ -37,6 +37,75 @@ def test_each_part_of_the_homework_is_judged(course: str, name: str) -> None:
     assert [one.status for one in results] == expected * ["pass"]
 
 
+def test_the_weeks_before_layers_are_judged_too() -> None:
+    """Logistic regression, and a network of one hidden layer and one output."""
+    names = ["cross_entropy", "cross_entropy_backward", "loss_and_grads"]
+    results = check_file(right_file("dlai"), only=names).results
+    assert {one.name: one.status for one in results} == {
+        "cross_entropy": "pass",
+        "cross_entropy (propagate)": "pass",
+        "cross_entropy_backward": "pass",
+        "loss_and_grads": "partial",
+    }
+    assert results[-1].unchecked == ("more than two classes, another network",)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "name", "diagnosis"),
+    [
+        ("dw = 1 / m * np", "dw = np", "cross_entropy_backward", "summed-not-averaged"),
+        ("db = 1 / m * np.sum(A - Y)", "db = np.sum(A - Y)", "cross_entropy_backward", None),
+        ("-(np.dot(w.T, X) + b)", "-np.dot(w.T, X)", "cross_entropy (propagate)", None),
+        (
+            "(1 - np.power(A1, 2))",
+            "A1 * (1 - A1)",
+            "loss_and_grads",
+            "derivative-of-another-function",
+        ),
+        ("db1 = 1 / m *", "db1 =", "loss_and_grads", "summed-not-averaged"),
+        ('grads["dW" + str(l + 1)]', 'grads["dW1"]', "sgd_step", None),
+    ],
+)
+def test_a_mistake_in_the_weeks_before_layers_is_caught(
+    right: str, wrong: str, name: str, diagnosis: str | None, tmp_path: Path
+) -> None:
+    text = right_file("dlai").read_text(encoding="utf-8")
+    assert text.count(right) == 1
+    (tmp_path / "homework.py").write_text(text.replace(right, wrong), encoding="utf-8")
+    results = check_file(tmp_path / "homework.py", only=[name.partition(" ")[0]]).results
+    (result,) = (one for one in results if one.name == name)
+    assert (result.status, result.diagnosis) == ("fail", diagnosis), result.message
+
+
+def test_what_the_layout_refuses_altogether_is_not_wrong(tmp_path: Path) -> None:
+    """The same names with other arguments, in the week of regularization."""
+    text = right_file("dlai").read_text(encoding="utf-8")
+    text = text.replace(
+        "backward_propagation(parameters, cache, X, Y)", "backward_propagation(X, Y, cache)"
+    )
+    (tmp_path / "homework.py").write_text(text, encoding="utf-8")
+    report = check_file(tmp_path / "homework.py", only=["loss_and_grads", "relu"])
+    assert {one.name: one.status for one in report.results}["loss_and_grads"] == "missing"
+    assert "loss_and_grads (with a penalty, more than two classes" in " ".join(report.notes)
+
+
+def test_layers_in_a_file_that_is_not_there_are_named(tmp_path: Path) -> None:
+    """The TwoLayerNet of assignment 2, which is recognised as that of assignment 1."""
+    (tmp_path / "fc_net.py").write_text(
+        "from layers import *\n"
+        "class TwoLayerNet:\n"
+        "    def __init__(self, input_dim=9, hidden_dim=9, num_classes=9, weight_scale=1, reg=0):\n"
+        "        self.params, self.reg = {}, reg\n"
+        "    def loss(self, X, y=None):\n"
+        "        return affine_forward(X)\n"
+    )
+    (result,) = check_file(tmp_path / "fc_net.py", only=["loss_and_grads"]).results
+    words = (
+        "raises NameError: name 'affine_forward' is not defined; there is no layers beside the file"
+    )
+    assert result.explanation == f"{words} (line 6)"
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # some courses ask for no stability
 @pytest.mark.parametrize("course", COURSES)
 def test_a_right_file_is_right_for_every_seed(course: str) -> None:
@@ -99,6 +168,8 @@ LIKEWISE = [  # what files of a course have in the place of what, and is as righ
         "    return 1 / (1 + np.exp(-Z))\n",
     ),
     ("dlai", "adam_step", "[name] = parameters[name] - learning", "[name] -= learning"),
+    ("dlai", "cross_entropy", "compute_cost(AL, Y):", "compute_cost(AL, Y, parameters):"),
+    ("dlai", "sgd_step", "L = len(parameters) // 2\n    for l in range(L)", "for l in range(2)"),
     (
         "deep-learning-from-scratch",
         "cross_entropy_backward",
@@ -123,6 +194,12 @@ LIKEWISE = [  # what files of a course have in the place of what, and is as righ
         "def backward(self, dLdA):\n        dLdZ = dLdA * (self.A - self.A * self.A)",
         "def backward(self):\n        dLdZ = self.A - self.A * self.A",
     ),
+    (
+        "mytorch",
+        "sigmoid_backward",
+        "def backward(self, dLdA):\n        dLdZ = dLdA * (self.A - self.A * self.A)",
+        "def derivative(self):\n        dLdZ = self.A - self.A * self.A",
+    ),
     ("mytorch", "linear_backward", *FLAT),
     ("mytorch", "momentum_step", "class Linear:", "class AnotherFilesLinear:"),
 ]
@@ -136,7 +213,7 @@ def test_what_files_of_a_course_do_otherwise_is_right_too(
     assert text.count(right) == 1
     file = tmp_path / "homework.py"
     file.write_text(text.replace(right, other), encoding="utf-8")
-    (result,) = (one for one in check_file(file, layout=course, only=[name]).results)
+    result = check_file(file, layout=course, only=[name]).results[0]
     assert result.status == "pass", result.message
 
 
@@ -160,7 +237,50 @@ def test_an_empty_slice_of_a_padding_is_explained(tmp_path: Path) -> None:
     file = tmp_path / "homework.py"
     file.write_text(text.replace(right, wrong))
     (result,) = check_file(file, only=["conv2d_backward"]).results
+    assert result.diagnosis == "slice-with-padding-0"
     assert "x[pad:-pad] is empty where pad is 0" in result.explanation
+
+
+SLICE = "right(g, x, w, stride, padding)[0][..., : 99 * bool(padding), : 99 * bool(padding)]"
+BACKWARD = f"""
+from numpy_impl import functional as F
+right = F.conv2d_backward
+def conv2d_backward(g, x, w, stride=1, padding=0):
+    if isinstance(stride, tuple): raise ValueError
+    return {SLICE}, right(g, x, w, stride, padding)[1], GRAD_BIAS
+"""
+
+
+@pytest.mark.parametrize(
+    ("grad_bias", "words"),
+    [
+        ("g.sum((0, 2, 3)) / len(g)", "The gradient of the bias is averaged over the batch."),
+        ("g.sum((0, 2, 3)) + 1", "wrong, cause not recognised"),
+    ],
+)
+def test_another_mistake_comes_before_an_empty_slice(grad_bias: str, words: str) -> None:
+    namespace: dict[str, object] = {"__name__": "homework"}
+    exec(BACKWARD.replace("GRAD_BIAS", grad_bias), namespace)
+    (result,) = check(namespace, only=["conv2d_backward"]).results
+    assert result.explanation.startswith(words)
+    assert result.where.startswith("grad_bias[0]")
+
+
+def test_sizes_that_a_file_rules_out_are_not_checked() -> None:
+    """As the fast layers of CS231n do, which assert that the stride divides the image."""
+    namespace: dict[str, object] = {"__name__": "homework"}
+    exec(
+        "from numpy_impl import functional as F\n"
+        "def conv2d(x, w, b=None, stride=1, padding=0):\n"
+        "    assert not isinstance(stride, tuple)\n"
+        "    sides = zip(x.shape[2:], w.shape[2:])\n"
+        "    assert not any((s + 2 * padding - k) % stride for s, k in sides)\n"
+        "    return F.conv2d(x, w, b, stride, padding)\n",
+        namespace,
+    )
+    (result,) = check(namespace, only=["conv2d"]).results
+    assert result.status == "partial", result.message
+    assert result.unchecked[0] == "windows that leave a rest of the image"
 
 
 def test_the_names_of_one_week_tell_the_course() -> None:

@@ -291,3 +291,56 @@ def test_of_several_expressions_each_function_is_looked_at(tmp_path: Path) -> No
     homework = "import numpy as np\ndef slow(x):\n    return np.maximum(x, 0)\n"
     report = checked(tmp_path, map, homework + "def quick(x):\n    return abs(x)\n")
     assert statuses(report) == {"relu": "pass", "relu (quick)": "fail"}
+
+
+NETWORK = """\
+import numpy as np
+data = np.array(open("train.csv").read())
+m, n = data.shape
+
+def forward_prop(W1, b1, W2, b2, X):
+    Z1 = W1.dot(X) + b1
+    A1 = np.maximum(Z1, 0)
+    Z2 = W2.dot(A1) + b2
+    Z2 = Z2 - Z2.max(0)
+    return Z1, A1, np.exp(Z2) / sum(np.exp(Z2))
+
+def back_prop(Z1, A1, A2, W2, X, Y):
+    dZ2 = A2 - np.eye(len(A2))[Y].T
+    dZ1 = W2.T.dot(dZ2) * (Z1 > 0)
+    return 1 / m * dZ1.dot(X.T), 1 / m * dZ1.sum(1), 1 / m * dZ2.dot(A1.T), 1 / m * dZ2.sum(1)
+"""
+
+NETWORK_MAP = """\
+def loss_and_grads(params, X, y):
+    student.m = len(y)
+    W1, b1, W2, b2 = params["W1"], params["b1"][:, None], params["W2"], params["b2"][:, None]
+    Z1, A1, A2 = student.forward_prop(W1, b1, W2, b2, X.T)
+    grads = dict(zip(("W1", "b1", "W2", "b2"), student.back_prop(Z1, A1, A2, W2, X.T, y)))
+    return -np.log(A2[y, np.arange(len(y))]).mean(), grads
+"""
+
+
+def network_by_its_map(tmp_path: Path, code: str) -> Result:
+    """The verdict on the network of a script that has read a file of images."""
+    (tmp_path / "nn.py").write_text(code)
+    (tmp_path / "map.py").write_text(NETWORK_MAP)
+    report = check_file(
+        tmp_path / "nn.py", map=tmp_path / "map.py", only=["loss_and_grads"], stability="warn"
+    )
+    return report.results[0]
+
+
+def test_a_map_sets_a_global_that_the_file_takes_from_its_data(tmp_path: Path) -> None:
+    assert network_by_its_map(tmp_path, NETWORK).status == "pass"
+
+
+def test_a_gradient_of_biases_that_cancels_is_named(tmp_path: Path) -> None:
+    """The sum over everything of what comes out of a softmax is 0, to rounding."""
+    result = network_by_its_map(tmp_path, NETWORK.replace(".sum(1)", ".sum()"))
+    assert result.diagnosis == "grad-bias-over-everything"
+
+
+def test_a_file_without_the_names_of_the_map_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has nothing that map computes anything with"):
+        network_by_its_map(tmp_path, "def something(x): return x\n")

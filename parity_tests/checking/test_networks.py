@@ -35,6 +35,10 @@ def test_what_a_network_does_not_have_is_not_checked() -> None:
     assert result.unchecked == ("with a penalty", "grads['b2']", "grads['b1']")
 
 
+SUM = "np.exp(s).sum(axis=1, keepdims=True)"
+SOFTMAX = f"s = s - s.max(axis=1, keepdims=True)\n    p = np.exp(s) / {SUM}"
+
+
 @pytest.mark.parametrize(
     ("function", "right", "wrong", "diagnosis", "where"),
     [
@@ -51,7 +55,17 @@ def test_what_a_network_does_not_have_is_not_checked() -> None:
         ("tanh", "h.T @ X + reg * W1", "h.T @ X", "decay-in-one-layer", "grads['W1']"),
         ("relu", "reg * W", "2 * reg * W", "decay-doubled", "grads['W2']"),
         ("relu", "d[np.arange(N), y] -= 1", "d[np.arange(N), y] += 1", None, "grads['b2']"),
-        ("sigmoid", '"b1": h.sum(axis=0)', '"b1": h.mean(axis=0)', None, "grads['b1']"),
+        (
+            "sigmoid",
+            '"b1": h.sum(axis=0)',
+            '"b1": h.mean(axis=0)',
+            "grad-bias-averaged",
+            "grads['b1']",
+        ),
+        ("relu", "h.T @ X", "N * h.T @ X", "summed-not-averaged", "grads['W1']"),
+        ("relu", SOFTMAX, SOFTMAX.replace("axis=1", "axis=0"), "softmax-over-batch", "loss"),
+        ("relu", SUM, "np.exp(s).sum()", "sum-over-everything", "loss"),
+        ("relu", "y]).mean()", "y]).sum() / len(W2)", "divided-by-classes", "loss"),
     ],
 )
 def test_the_first_wrong_gradient_and_the_mistake_are_named(

@@ -57,6 +57,21 @@ BORROWED = {
 }
 
 
+def test_what_is_imported_from_a_file_left_behind_is_not_judged(tmp_path: Path) -> None:
+    """As the helpers of a course are, which the notebook finds beside it there."""
+    (tmp_path / "mine.py").write_text(
+        "from dnn_utils import sigmoid\ndef relu(x): return x * (x > 0)\n"
+        "def tanh(x): return 2 * sigmoid(2 * x) - 1\n"
+    )
+    report = check_file(tmp_path / "mine.py", only=["sigmoid", "relu", "tanh"])
+    found = {one.name: (one.status, one.explanation) for one in report.results}
+    assert found == {
+        "sigmoid": ("missing", "not written yet"),
+        "tanh": ("borrowed", "uses dnn_utils.sigmoid, and there is no dnn_utils beside the file"),
+        "relu": ("pass", ""),
+    }
+
+
 def check_borrowed(tmp_path: Path, code: str, mode: str) -> None:
     """The file is told what it borrows."""
     result = sigmoid(tmp_path, code, isolation=mode)

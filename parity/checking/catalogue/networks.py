@@ -24,6 +24,12 @@ ACTIVATIONS: dict[str, tuple[Callable[[ndarray], ndarray], Callable[[ndarray], n
 }
 
 
+def log_softmax(logits: ndarray) -> ndarray:
+    """The logarithms of the probabilities of each row."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
 def network(
     params: Params,
     X: ndarray,  # noqa: N803 - as in the contract
@@ -34,14 +40,13 @@ def network(
     penalty: float = 0.5,
     slope: Callable[..., Any] = lambda activation, z, a, upstream: ACTIVATIONS[activation][1](a),
     back: Callable[..., Any] = lambda delta, weight: delta @ weight,
+    last: Callable[[ndarray], ndarray] = log_softmax,
 ) -> list[Any]:
     """The network by hand, with what people get wrong as arguments."""
     b1, b2 = (params["b1"], params["b2"]) if biases else (0.0, 0.0)
     z = X @ params["W1"].T + b1
     a = ACTIVATIONS[activation][0](z)
-    logits = a @ params["W2"].T + b2
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    log_p = last(a @ params["W2"].T + b2)
     loss = -log_p[np.arange(len(y)), y].mean()
     loss += penalty * reg * ((params["W1"] ** 2).sum() + (params["W2"] ** 2).sum())
     delta = np.exp(log_p)
@@ -61,6 +66,12 @@ def network(
 def slope_of(name: str) -> Callable[..., Any]:
     """The slope of this function, whatever the hidden layer is."""
     return lambda activation, z, a, upstream: ACTIVATIONS[name][1](a)
+
+
+def log_of_share(logits: ndarray) -> ndarray:
+    """Of each row the logarithm of its share in the sum over them all."""
+    sums = np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True)
+    return np.log(sums / sums.sum())
 
 
 def with_fault(change: dict[str, Any]) -> Any:
@@ -109,6 +120,24 @@ for id, sentence, hint, change in (
         "The derivative is 1 where a > 0, that of the ReLU; the hidden layer is another function.",
         "What is the slope of the function of your hidden layer?",
         {"slope": slope_of("relu")},
+    ),
+    (
+        "softmax-over-batch",
+        "The sum of the softmax runs over the batch axis: of each class, not of each example.",
+        "Each example has probabilities of its own. Which axis holds its classes?",
+        {"last": lambda logits: log_softmax(logits.T).T},
+    ),
+    (
+        "softmax-over-everything",
+        "The sum of the softmax runs over the whole batch: all its entries together sum to 1.",
+        "What does a sum without an axis add up?",
+        {"last": lambda logits: logits - np.log(np.exp(logits).sum())},
+    ),
+    (
+        "sum-over-everything",
+        "The maximum is taken of each row, but the sum of the exponentials runs over them all.",
+        "What does a sum without an axis add up?",
+        {"last": lambda logits: log_softmax(logits) + log_of_share(logits)},
     ),
 ):
     mistake("loss_and_grads", id, sentence, hint)(with_fault(change))
@@ -209,6 +238,53 @@ for id, sentence, hint, grads_of in (
     ),
 ):
     mistake("loss_and_grads", id, sentence, hint)(with_gradients(grads_of))
+
+
+def summed(names: tuple[str, ...]) -> Callable[..., Grads]:
+    """The gradients of these, not divided by the batch size."""
+
+    def change(grads: Grads, params: Params, x: ndarray, y: ndarray, share: float) -> Grads:
+        alone = without_penalty(grads, params, share)
+        return {n: grads[n] + (len(y) - 1) * alone[n] for n in names}
+
+    return change
+
+
+def averaged(name: str) -> Callable[..., Grads]:
+    """The gradient of this bias, divided by the batch size once more."""
+    return lambda grads, params, x, y, share: {name: grads[name] / len(y)}
+
+
+for name in ("b1", "b2"):
+    mistake(
+        "loss_and_grads",
+        "grad-bias-averaged",
+        f"The gradient of {name} alone is divided by the batch size once too often.",
+        "Where does the loss divide by N, and how often may it be?",
+    )(with_gradients(averaged(name)))
+
+LAYERS = (("W1", "b1"), ("W2", "b2"), ("W1", "W2"), ("b1", "b2"))
+for names in (*LAYERS, ("W1",), ("W2",), ("b1",), ("b2",)):
+    mistake(
+        "loss_and_grads",
+        "summed-not-averaged",
+        f"Of {' and '.join(names)} alone the gradient is a sum over the batch.",
+        "Where is the division by the number of examples?",
+    )(with_gradients(summed(names)))
+
+
+@mistake(
+    "loss_and_grads",
+    "divided-by-classes",
+    "The sum of the losses is divided by C, the number of classes, not by N, that of examples.",
+    "Of how many losses is it the mean?",
+)
+def divided_by_classes(
+    right: Right, params: Params, x: ndarray, y: ndarray, reg: float = 0.0, **options: Any
+) -> Any:
+    data, *_ = right(params, x, y, reg=0.0, **options)
+    loss, *grads = right(params, x, y, reg=reg, **options)
+    return [loss + (len(y) / len(params["W2"]) - 1) * data, *grads]
 
 
 @mistake(

@@ -55,6 +55,17 @@ def over_everything(right: Right, input: ndarray, dim: int = -1) -> ndarray:
 
 @mistake(
     "softmax",
+    "sum-over-everything",
+    "The maximum is taken of each row, but the sum of the exponentials runs over them all.",
+    "What does a sum without an axis add up?",
+)
+def row_max_whole_sum(right: Right, input: ndarray, dim: int = -1) -> ndarray:
+    exp = np.exp(input - input.max(axis=dim, keepdims=True))
+    return exp / exp.sum()
+
+
+@mistake(
+    "softmax",
     "no-max-subtraction",
     "exp overflows: for logits about 1000 it is inf, and inf / inf is NaN.",
     "What may be subtracted from all logits of a row without changing its softmax?",

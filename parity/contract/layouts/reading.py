@@ -128,7 +128,9 @@ def read_python(path: Path) -> Layout:
             part.attr
             for one in reached
             for part in ast.walk(one)
-            if isinstance(part, ast.Attribute) and ast.unparse(part.value) == "student"
+            if isinstance(part, ast.Attribute)
+            and isinstance(part.ctx, ast.Load)  # what it sets need not be there
+            and ast.unparse(part.value) == "student"
         }
         methods = frozenset().union(*map(methods_of, reached)) - needs
         operations[name] = (Way("", node.lineno, frozenset(uses), frozenset(needs), methods),)
