@@ -65,7 +65,7 @@ SOFTMAX = f"s = s - s.max(axis=1, keepdims=True)\n    p = np.exp(s) / {SUM}"
         ("relu", "h.T @ X", "N * h.T @ X", "summed-not-averaged", "grads['W1']"),
         ("relu", SOFTMAX, SOFTMAX.replace("axis=1", "axis=0"), "softmax-over-batch", "loss"),
         ("relu", SUM, "np.exp(s).sum()", "sum-over-everything", "loss"),
-        ("relu", "y]).mean()", "y]).sum() / len(W2)", "divided-by-classes", "loss"),
+        ("tanh", "y]).mean()", "y]).sum() / len(W2)", "divided-by-classes", "loss"),
     ],
 )
 def test_the_first_wrong_gradient_and_the_mistake_are_named(
@@ -100,3 +100,9 @@ def test_what_is_no_loss_and_gradients_is_an_error(code: str, words: str) -> Non
     result = verdict(network("relu", "return loss, grads", code))
     assert result.status == "error"
     assert words in result.message
+
+
+def test_a_softmax_of_columns_is_told_of_a_map() -> None:
+    code = "def softmax(z, dim=-1):\n    e = np.exp(z - z.max(0))\n    return e / e.sum(0)\n"
+    (result,) = check_code("import numpy as np\n" + code, only=["softmax"]).results
+    assert any('batch = "columns"' in note for note in result.notes)

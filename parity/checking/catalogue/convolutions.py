@@ -249,28 +249,6 @@ def overlaps_overwritten(
     return grad[:, :, ph : ph + height, pw : pw + width], grad_weight, grad_bias
 
 
-def last_alone(output: int) -> Any:
-    """The backward in which one gradient is that of the last window of the last example."""
-
-    def wrong(right: Right, grad_output: ndarray, *args: Any, **options: Any) -> Any:
-        last = np.zeros_like(grad_output)
-        last[-1, :, -1, -1] = grad_output[-1, :, -1, -1]
-        grads = list(right(grad_output, *args, **options))
-        grads[output] = right(last, *args, **options)[output]
-        return tuple(grads)
-
-    return wrong
-
-
-for output, name in ((1, "weight"), (2, "bias")):
-    mistake(
-        "conv2d_backward",
-        "sum-overwritten",
-        f"The gradient of the {name} is that of the last window alone: it replaces the others'.",
-        f"The {name} is used in every window. What becomes of their gradients?",
-    )(last_alone(output))
-
-
 @mistake(
     "conv2d_backward",
     "slice-with-padding-0",

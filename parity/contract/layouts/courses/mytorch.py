@@ -50,11 +50,11 @@ def tanh_backward(grad_output, input):
 
 def activation_backward(one, grad_output, input):
     one.forward(input)
-    if hasattr(one, "derivative"):  # of older years: the derivative alone
-        return grad_output * one.derivative()
-    if one.backward.__code__.co_argcount == 1:
-        return grad_output * one.backward()
-    return one.backward(grad_output)
+    # In older years it is the derivative alone, of which one is called `derivative`.
+    backward = getattr(one, "derivative", None) or one.backward
+    if backward.__code__.co_argcount == 1:
+        return grad_output * backward()
+    return backward(grad_output)
 
 
 def cross_entropy(input, target):
