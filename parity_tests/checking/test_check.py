@@ -28,6 +28,7 @@ from parity.errors import InputError
 from parity.sandbox.student import ModuleStudent
 from parity_tests.checking.homework.network import network
 from parity_tests.checking.homework.pairs import PAIRS, Pair
+from parity_tests.checking.homework.right import STYLES
 from parity_tests.checking.homework.rows import ROWS, Row
 from parity_tests.checking.homework.table import check_code, check_row
 
@@ -73,6 +74,21 @@ def test_code_in_another_style_is_right(name: str, seed: int) -> None:
     faults = {result.name: result.message for result in report.results if not ok(result.status)}
     assert not faults
     assert report.passed > 10
+
+
+# Three of a thousand: a gradient that cancels over the batch, a sigmoid that rounds to 1 in single
+# precision, and 1 - a² of a tanh near 1.
+@pytest.mark.parametrize(
+    ("style", "name", "seed"),
+    [
+        ("network of relu", "loss_and_grads", 91),
+        ("single", "sigmoid_backward", 198),
+        ("network of tanh", "loss_and_grads", 421),
+    ],
+)
+def test_right_code_is_right_where_rounding_costs_most(style: str, name: str, seed: int) -> None:
+    (result,) = check(STYLES[style], only=[name], seed=seed).results
+    assert (result.status, result.message) == ("pass", "")
 
 
 RIGHT = ("pass", "partial")

@@ -16,6 +16,7 @@ from parity.checking.judging import (
     expect,
     find_mismatch,
     precision,
+    scaled_down,
     single_call,
 )
 from parity.contract.calls import Call
@@ -171,7 +172,18 @@ def test_valid_runs_have_inputs_that_are_a_unit_in_the_last_place_off(dtype: str
 def test_a_run_in_single_precision_is_valid_in_it_alone() -> None:
     runs = relu(X).perturbed("float32")
     np.testing.assert_array_equal(runs[0][0], X.astype(np.float32), strict=True)
-    assert (len(runs), len(relu(X).perturbed("float64"))) == (10, 8)
+    assert (len(runs), len(relu(X).perturbed("float64"))) == (10, 9)
+
+
+def test_what_single_precision_costs_is_scaled_to_double() -> None:
+    found = scaled_down(np.array([1.0, 0.0]), np.array([1.001, 0.0], np.float32))
+    assert found[0] - 1 == pytest.approx(1e-3 * 2.0**-29, rel=1e-3)
+    assert found[1] == 0
+
+
+def test_what_single_precision_cannot_hold_says_nothing_of_double() -> None:
+    exact, single = np.array([1e300, np.inf, np.nan, 1.0]), np.array([np.inf, 1.0, 1.0, np.nan])
+    np.testing.assert_array_equal(scaled_down(exact, single), exact)
 
 
 def test_the_same_call_has_the_same_valid_runs() -> None:
