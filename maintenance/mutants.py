@@ -73,7 +73,7 @@ def undecorated(source: str) -> str:
                     lines[default.lineno - 1] += "  # pragma: no mutate"
             late = f"lambda *args, **options: {called}(*args, **options)"
             late = f"__import__('functools').wraps(f)({late})"  # for its signature
-            is_property = called in ("property(f)", "cached_property(f)")
+            is_property = called.removeprefix("functools.") in ("property(f)", "cached_property(f)")
             new = f"(lambda f: {called if is_property else late})({node.name})"
             line = f"{' ' * node.col_offset}{node.name} = {new}  # pragma: no mutate"
             lines.insert(node.end_lineno or 0, line)

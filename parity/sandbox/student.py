@@ -129,7 +129,7 @@ class FileStudent:
             read = loaded(self.exchange(wire.encode(self.layout.plan()), []))
             outcome = {**outcome, **blamed(read, self.layout), "covered": [*self.layout.operations]}
         self.alone = outcome.pop("alone", "")
-        if self.alone and not self.contract & set(outcome["names"]) and not defined:
+        if self.alone and not (defined and self.contract):
             outcome = {**raised(self.alone), **outcome}  # there is nothing but the reason
             self.alone = ""
         return outcome

@@ -1,5 +1,6 @@
 """How `make mutants` evaluates mutmut's results."""
 
+import functools
 import inspect
 import tomllib
 from collections.abc import Callable
@@ -70,9 +71,9 @@ def test_the_defaults_of_a_decorated_function_are_not_mutated() -> None:
     assert len(marked) == 3  # and the line that decorates
 
 
-@pytest.mark.parametrize("decorator", ["property", "cached_property"])
+@pytest.mark.parametrize("decorator", ["property", "cached_property", "functools.cached_property"])
 def test_a_property_stays_one(decorator: str) -> None:
-    names: dict[str, Any] = {"cached_property": cached_property}
+    names: dict[str, Any] = {"cached_property": cached_property, "functools": functools}
     exec(undecorated(f"class A:\n    @{decorator}\n    def b(self):\n        return 3\n"), names)
     assert names["A"]().b == 3
 
