@@ -100,7 +100,8 @@ def known_mistakes() -> Iterator[Handed]:
 def of_course(kind: str, course: str, one: Wrong) -> Handed:
     """The right file of a course, or with a mistake in one of its operations.
 
-    Other operations that are computed with the same function may be wrong, or not.
+    Other operations that are computed with the same function, or with one that calls it, may be
+    wrong, or not.
     """
     text = right_file(course).read_text(encoding="utf-8")
     defined = {node.name: node for node in ast.parse(text).body if hasattr(node, "name")}
@@ -109,11 +110,18 @@ def of_course(kind: str, course: str, one: Wrong) -> Handed:
         return Handed(kind, {"homework.py": text}, names)
     line = text[: text.index(one.right)].count("\n") + 1
     spoiled = {n for n, node in defined.items() if node.lineno <= line <= (node.end_lineno or 0)}
+    while callers := {n for n in defined.keys() - spoiled if names_in(defined[n]) & spoiled}:
+        spoiled |= callers
     either = names - computed_with(course, defined.keys() - spoiled) - {one.name}
     named = {one.name: one.diagnosis} if one.diagnosis else {}
     wrong = {one.name: WRONG_IN_ANY_WAY}
     files = {"homework.py": one.source()}
     return Handed(kind, files, names - either - {one.name}, wrong, named, either)
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """The names that a definition uses."""
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def computed_with(course: str, defined: Set[str]) -> frozenset[str]:
