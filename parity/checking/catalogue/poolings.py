@@ -76,48 +76,34 @@ def value_for_gradient(
     return np.where(right(np.ones_like(grad_output), input, *args, **options) != 0, input, 0)
 
 
-@mistake(
-    "max_pool2d_backward",
-    "overlap-overwritten",
-    "Where windows overlap, a pixel keeps the gradient of the last window only.",
-    "Should a pixel that is the largest of two windows get one gradient or the sum of two?",
-)
-def overlap_overwritten(
-    right: Right,
-    grad_output: ndarray,
-    input: ndarray,
-    kernel_size: Any,
-    stride: Any = None,
-) -> ndarray:
-    (kh, kw), (sh, sw) = both(kernel_size), both(stride or kernel_size)
-    grad_input = np.zeros_like(input)
-    for n, c, h, w in np.ndindex(grad_output.shape):
-        window = np.s_[n, c, h * sh : h * sh + kh, w * sw : w * sw + kw]
-        largest = input[window] == input[window].max()
-        grad_input[window][largest] = grad_output[n, c, h, w]
-    return grad_input
+def last_window(replaces: bool) -> Any:
+    """The gradient of the last window that a pixel is the largest of, or of the last one at all."""
+
+    def wrong(
+        right: Right, grad_output: ndarray, input: ndarray, kernel_size: Any, stride: Any = None
+    ) -> ndarray:
+        (kh, kw), (sh, sw) = both(kernel_size), both(stride or kernel_size)
+        grad_input = np.zeros_like(input)
+        for n, c, h, w in np.ndindex(grad_output.shape):
+            window = np.s_[n, c, h * sh : h * sh + kh, w * sw : w * sw + kw]
+            largest = input[window] == input[window].max()
+            others = 0 if replaces else grad_input[window]
+            grad_input[window] = np.where(largest, grad_output[n, c, h, w], others)
+        return grad_input
+
+    return wrong
 
 
-@mistake(
-    "max_pool2d_backward",
-    "overlap-overwritten",
-    "Where windows overlap, the last one replaces what those before it have put there, by 0, too.",
-    "Should a pixel that is the largest of two windows get one gradient or the sum of two?",
-)
-def windows_overwritten(
-    right: Right,
-    grad_output: ndarray,
-    input: ndarray,
-    kernel_size: Any,
-    stride: Any = None,
-) -> ndarray:
-    (kh, kw), (sh, sw) = both(kernel_size), both(stride or kernel_size)
-    grad_input = np.zeros_like(input)
-    for n, c, h, w in np.ndindex(grad_output.shape):
-        window = np.s_[n, c, h * sh : h * sh + kh, w * sw : w * sw + kw]
-        largest = input[window] == input[window].max()
-        grad_input[window] = grad_output[n, c, h, w] * largest
-    return grad_input
+for replaces, words in {
+    False: "Where windows overlap, a pixel keeps the gradient of the last window only.",
+    True: "Where windows overlap, the last one replaces what those before it have put there.",
+}.items():
+    mistake(
+        "max_pool2d_backward",
+        "overlap-overwritten",
+        words,
+        "Should a pixel that is the largest of two windows get one gradient or the sum of two?",
+    )(last_window(replaces))
 
 
 def both(value: Any) -> tuple[int, int]:
