@@ -208,7 +208,7 @@ def line_through(images: list[int], seconds: list[float]) -> tuple[float, float,
 
 
 def goal_table(answer: Answer) -> Table:
-    """Each goal whose batch sizes were measured, with the measured value."""
+    """Each goal whose batch sizes and programs were measured, with the measured value."""
     table = Table(["recipe", "ratio", "batch sizes", "over them", "goal", "measured", ""], labels=4)
     judged = [goal for goal in answer["goals"] if goal["met"] is not None]
     for goal in judged:
@@ -226,7 +226,7 @@ def goal_table(answer: Answer) -> Table:
             ]
         )
     if left := len(answer["goals"]) - len(judged):
-        table.caption = f"{left} more goals need batch sizes that were not measured"
+        table.caption = f"{left} more goals need batch sizes or programs that were not measured"
     return table
 
 

@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> None:
         console.print(report.phase_table(answer))
         console.print(report.layer_table(answer))
     else:
-        answer["goals"] = [verdict.as_json() for verdict in judge(answer["rows"])]
+        answer["goals"] = [verdict.as_json() for verdict in judge(answer["rows"], threads)]
         for table in report.tables(answer):
             console.print(table)
         for name, draw in (("step", charts.steps), ("scaling", charts.scaling)):

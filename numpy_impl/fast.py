@@ -149,8 +149,8 @@ def positive_part(
     if out is None:
         out = np.zeros_like(input)
         return np.maximum(input, out, out=out)
-    pixel = input[:, :, :1, :1] if input.ndim == 4 else input
-    return np.maximum(input, np.zeros_like(pixel), out=out)
+    row = input[:, :, :1] if input.ndim == 4 else input
+    return np.maximum(input, np.zeros_like(row), out=out)
 
 
 def shifted(input: Float[ndarray, "*shape"], dim: int) -> Float[ndarray, "*moved"]:

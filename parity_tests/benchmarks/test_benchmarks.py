@@ -294,19 +294,33 @@ def test_a_cost_in_proportion_has_exponent_1() -> None:
     assert off > 0.5
 
 
-def test_goals_are_judged_by_the_ratios() -> None:
-    def rows(torch: float) -> list[dict[str, Any]]:
-        us = {"numpy": 100.0, "torch": torch, "floor": 80.0, "tuned": torch, "tutorial": 9 * torch}
-        sizes = (16, 64, 128, 256, 1024)
-        return [{"recipe": "logistic", "batch_size": size, "us_per_step": us} for size in sizes]
+def goal_rows(**us: float) -> list[dict[str, Any]]:
+    """Rows of the logistic recipe, in all of which the programs take as long."""
+    us = {"numpy": 100.0, "torch": 400, "tuned": 400, "tutorial": 4000, "floor": 80, **us}
+    sizes = (16, 64, 128, 256, 1024)
+    return [{"recipe": "logistic", "batch_size": size, "us_per_step": us} for size in sizes]
 
-    verdicts = goals.judge(rows(250.0001))
-    assert [verdict.met for verdict in verdicts] == [True] * 5
-    mean, lowest, *_ = goals.judge(rows(200.0))
-    assert mean.met is False
-    assert mean.measured == pytest.approx(2)
-    assert lowest.met
-    assert [verdict.met for verdict in goals.judge(rows(250.0)[:2])] == [None] * 5
+
+def met(rows: list[dict[str, Any]], threads: int = 1) -> list[bool | None]:
+    return [verdict.met for verdict in goals.judge(rows, threads)]
+
+
+def test_goals_are_judged_by_the_ratios() -> None:
+    assert met(goal_rows(jax=100)) == [True] * 7
+    at_16, at_64, lowest, *_ = goals.judge(goal_rows(tuned=329), 1)
+    assert (at_16.met, at_64.met, lowest.met) == (False, False, True)
+    assert at_64.measured == pytest.approx(3.29)
+
+
+def test_a_goal_may_be_for_one_number_of_threads() -> None:
+    assert met(goal_rows(jax=100, tuned=150), threads=2)[0] is True
+    assert met(goal_rows(jax=100, tuned=149), threads=2)[0] is False
+    assert len(met(goal_rows(jax=100), threads=4)) == 4  # those for any number
+
+
+def test_a_goal_is_open_where_a_size_or_a_program_was_not_measured() -> None:
+    assert met(goal_rows(jax=100)[:1]) == [True] + [None] * 6
+    assert met(goal_rows()).count(None) == 1
 
 
 @pytest.mark.parametrize(
