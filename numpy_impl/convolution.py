@@ -30,7 +30,7 @@ def conv2d(
 
     x is `input` with `padding` zeros all round.
     """
-    plan = make_plan(input, weight, bias, stride, padding)
+    plan = make_plan(input, weight, None, stride, padding)
     return convolve(input, weight, bias, plan)
 
 

@@ -120,8 +120,7 @@ class Plan:
         for rows, seen in copies:
             rows[...] = seen
         N, C, H, W = self.input
-        images = self.__dict__.get('img')
-        if images is None: images = self.img = (np.zeros if self.gaps else np.empty)((H, W, C, N), self.dtype)
+        images = (np.zeros if self.gaps else np.empty)((H, W, C, N), self.dtype)
         for pixels, taps, seen in grids:
             matrix = weight[taps].transpose(1, 3, 2, 0).reshape(C, seen.shape[2])
             np.matmul(matrix, seen, out=images[pixels])

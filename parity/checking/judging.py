@@ -111,14 +111,11 @@ def expect(
 
     def perturbed(dtype: str) -> list[list[ndarray]]:
         rng = np.random.default_rng(0)
-        runs = []
         if dtype == "float32":  # options, too, may be kept in single precision
-            defaults = subject.defaults if subject.role == "step" else {}
-            options = cast_numbers({**defaults, **call.options}, np.float32)
+            options = cast_numbers({**subject.defaults, **call.options}, np.float32)
             runs = [compute(call, dtype), compute(replace(call, options=options))]
         else:  # what rounding costs on the way shows in single precision
-            pairs = zip(compute(call), compute(call, "float32"), strict=True)
-            runs = [[scaled_down(exact, single) for exact, single in pairs]]
+            runs = [list(map(scaled_down, compute(call), compute(call, "float32")))]
         for _ in range(RUNS):
             runs.append(compute(call.with_args(*rounded(call.args, dtype, rng))))
         return runs

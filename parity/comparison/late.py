@@ -53,7 +53,7 @@ class Late:
             backend.load(initial)
         self.waiting["permuted"] = permuted
         self.run, self.done = self.behind.run(batches), 0
-        self.before: tuple[int, Any] = (0, None)  # a step, and PyTorch's state before it
+        self.before: tuple[int, Any] | None = None  # a step, and PyTorch's state before it
         self.resting: tuple[Backend, Run, int] | None = None  # the float64 run, and its last step
 
     def wake(self, number: int) -> CaughtUp | None:
@@ -79,7 +79,8 @@ class Late:
         past = Comparison(comparison.name, comparison.zero)
         for step in range(1, number + 1):
             drift = larger(comparison.farthest, past.farthest)
-            self.before = step, self.behind.snapshot() if step == number else None
+            if step == number:
+                self.before = step, self.behind.snapshot()
             steps = {name: next(run) for name, run in runs.items()}
             tensors = {name: tensors_of(backends[name], it) for name, it in steps.items()}
             if self.order is not None:
@@ -101,13 +102,12 @@ class Late:
 
     def snapshot(self, step: int) -> Any:
         """The state of PyTorch's optimizer before a step, the last one or a later one."""
-        last, snapshot = self.before
-        if step != last:
+        if self.before is None or step != self.before[0]:
             for _ in range(self.done, step - 1):
                 next(self.run)
             self.done = step - 1
-            snapshot = self.behind.snapshot()
-        return snapshot
+            self.before = step, self.behind.snapshot()
+        return self.before[1]
 
 
 def larger(one: Mapping[Key, float], other: Mapping[Key, float]) -> dict[Key, float]:

@@ -136,11 +136,8 @@ class Lockstep:
         inputs = self.fingerprint()
         left = self.batches[done:]
         self.runs = {name: self.run(name, it, done) for name, it in self.backends.items()}
-        weights: State | None = copied(self.numpy.weights())
         for number, batch in enumerate(left, start=done + 1):
-            reproduction = (
-                self.reproduction_of(number, batch, weights) if weights is not None else None
-            )
+            reproduction = self.reproduction_of(number, batch) if not self.reproduction else None
             self.drift = dict(comparison.farthest)
             if number == MEASURED + 1:
                 self.rest(number - 1)
@@ -169,13 +166,6 @@ class Lockstep:
             yield report
             if self.resync:
                 self.synchronise(number)
-            if self.reproduction is not None:
-                weights = None
-            elif self.resync:
-                weights = copied(self.numpy.weights())
-            else:
-                mine = tensors["numpy"].items()
-                weights = copied({name: array for (phase, name), array in mine if phase == "step"})
 
     def run(self, name: str, backend: Backend, done: int) -> Iterator[TrainingStep]:
         """The steps of a run after those done."""
@@ -207,7 +197,6 @@ class Lockstep:
         if joined is not None:
             self.backends |= joined.backends
             self.runs |= joined.runs
-            self.seconds |= {name: self.seconds.get(name, 0.0) for name in joined.runs}
         return joined
 
     def compute(self, number: int) -> dict[str, Tensors]:
@@ -259,14 +248,9 @@ class Lockstep:
             backend.load(self.torch.weights())
             backend.load_moments(self.torch.moments(), step)
 
-    def reproduction_of(
-        self, number: int, batch: Batch, weights: State | None = None
-    ) -> Reproduction:
-        """What it takes to run step `number` again: the state before it, and its batch.
-
-        The `weights` are NumPy's at this moment, where somebody has a copy of them.
-        """
-        weights = weights or copied(self.numpy.weights())
+    def reproduction_of(self, number: int, batch: Batch) -> Reproduction:
+        """What it takes to run step `number` again: the state before it, and its batch."""
+        weights = map_arrays(copy_of, dict(self.numpy.weights()))
         moments = map_arrays(copy_of, self.numpy.moments())
         now = self.spare is not None and self.late is None
         snapshot = self.torch.snapshot() if now else None
@@ -284,12 +268,13 @@ class Lockstep:
         """PyTorch's runs of a step from NumPy's weights, moved by as much as they may have drifted.
 
         Where a ReLU's input is so near zero that rounding decides its sign, a gradient jumps by far
-        more than rounding, in one run and not in the other. If these runs
-        jump, too, rounding explains the difference; if they do not, it is a bug.
+        more than rounding, in one run and not in the other. If these runs jump, too, rounding
+        explains the difference; if they do not, it is a bug. There are none without copies.
         """
         rng = np.random.default_rng(reproduction.step)
-        for _ in range(RUNS if self.spare is not None else 0):
-            assert self.spare is not None
+        if self.spare is None:
+            return
+        for _ in range(RUNS):
             self.spare.restore(reproduction.snapshot)
             weights = reproduction.weights.items()
             self.spare.load({n: moved(w, drift.get(("step", n), 0.0), rng) for n, w in weights})
@@ -324,11 +309,6 @@ class Lockstep:
             for name, array in backend.weights().items():
                 if np.shares_memory(array, theirs[name]):
                     raise BadCaseError(f"{name} lies in the same memory in {one} and {other}")
-
-
-def copied(weights: State) -> State:
-    """A copy of each array."""
-    return {name: copy_of(array) for name, array in weights.items()}
 
 
 def copy_of(array: ndarray) -> ndarray:

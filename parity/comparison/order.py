@@ -23,7 +23,7 @@ class Order:
     def __init__(self, axis: int = 0, repeat: bool = True, seed: int = 0) -> None:
         self.axis, self.repeat = axis, repeat
         self.rng = np.random.default_rng(seed)
-        self.size, self.last = 0, np.arange(0)  # of the last batch, and its order
+        self.last, self.given = np.arange(0), 0  # the order of the last batch, and its size in that
 
     def batches(self, batches: Sequence[Batch], done: int = 0) -> Iterator[Batch]:
         """The batches after those `done`, each in the order that it would have among all."""
@@ -33,11 +33,11 @@ class Order:
         """Every array of the batch that has the size of the first along the axis, reordered."""
         sizes: list[int] = []
         map_arrays(lambda a: sizes.append(a.shape[self.axis]) if a.ndim > self.axis else 0, batch)
-        self.size = sizes[0]
-        self.last = self.rng.permutation(self.size)
-        taken = np.arange(self.size)
-        taken = reordered(taken, self.last) if self.repeat else taken[self.last]
-        return map_arrays(lambda array: self.take(array, taken, self.axis), batch)
+        size = sizes[0]
+        self.last = self.rng.permutation(size)
+        taken = reordered(np.arange(size), self.last) if self.repeat else self.last
+        self.given = len(taken)
+        return map_arrays(lambda array: take(array, taken, self.axis, size), batch)
 
     def restore(self, tensors: dict[Key, ndarray], step: TrainingStep) -> None:
         """Give outputs, and gradients of outputs, the order of the batch that was permuted."""
@@ -50,11 +50,10 @@ class Order:
 
     def restored(self, array: ndarray, axis: int = 0) -> ndarray:
         """A result of the permuted batch in the order of the batch itself."""
-        if self.repeat and self.size <= 2 and array.ndim > axis:
-            array = array.take(np.arange(self.size), axis)
-        return self.take(array, np.argsort(self.last), self.axis + axis)
+        return take(array, np.argsort(self.last), self.axis + axis, self.given)
 
-    def take(self, array: ndarray, indices: ndarray, axis: int) -> ndarray:
-        """The array reordered, if it has an entry for each example."""
-        has_examples = array.ndim > axis and array.shape[axis] == self.size
-        return array.take(indices, axis) if has_examples else array
+
+def take(array: ndarray, indices: ndarray, axis: int, size: int) -> ndarray:
+    """These entries along the axis, if the array has one for each of `size` examples."""
+    has_examples = array.ndim > axis and array.shape[axis] == size
+    return array.take(indices, axis) if has_examples else array

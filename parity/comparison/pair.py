@@ -318,5 +318,5 @@ def first_wrong(
         if mine.shape != exact.shape:
             raise BadCaseError(f"{name} has shape {mine.shape}, PyTorch's {exact.shape}")
         if not distance(mine, exact) <= allowed:
-            return count, locate(step, ("evaluate", name), mine, theirs, exact, allowed)
+            return count, locate(step, ("evaluate", name), mine, theirs, exact, allowed, mine)
     return count, None

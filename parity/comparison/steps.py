@@ -124,8 +124,8 @@ class Comparison:
         difference = numpy_error
         if torch_error.any():
             difference = apart(numpy, torch) / scale
-        tested = {"numpy": numpy_error} | ({} if alone is None else {"torch": torch_error})
-        used = reduce(np.maximum, tested.values()) / allowed  # NaN if one is
+        tested = [(numpy, numpy_error)] + ([] if alone is None else [(torch, torch_error)])
+        used = reduce(np.maximum, [error for _, error in tested]) / allowed  # NaN if one is
 
         losses = float(numpy[LOSS]), float(torch[LOSS])
         report = StepReport(number, dict(zip(("numpy", "torch"), losses, strict=True)))
@@ -137,9 +137,9 @@ class Comparison:
         if wrong.any():
             where = int(np.argmax(wrong))
             key, most = keys[where], float(allowed[where] * scale[where])
-            whose = next(name for name, it in tested.items() if not it[where] <= allowed[where])
+            whose = next(run for run, it in tested if not it[where] <= allowed[where])
             report.divergence = locate(
-                number, key, numpy[key], torch[key], reference[key], most, whose
+                number, key, numpy[key], torch[key], reference[key], most, whose[key]
             )
         worst = by_kind(keys, np.array([difference, numpy_error, torch_error, used]))
         report.difference, report.numpy_error, report.torch_error, report.used = worst
@@ -276,11 +276,8 @@ def is_saturated(logits: ndarray, tolerance: float) -> bool:
         return False
     if logits.shape[1] == 1:
         return True
-    for rows in (logits[:1], logits):  # most often the first row says it
-        second, first = np.partition(rows, (-2, -1))[:, -2:].T
-        if not (first - second > -np.log(tolerance)).all():
-            return False
-    return True
+    second, first = np.partition(logits, -2)[:, -2:].T
+    return bool((first - second > -np.log(tolerance)).all())
 
 
 def remember(largest: dict[Key, float], keys: Sequence[Key], values: ndarray) -> ndarray:
@@ -318,10 +315,10 @@ def locate(
     torch: ndarray,
     truth: ndarray,
     tolerance: float,
-    tested: str = "numpy",
+    tested: ndarray,
 ) -> Divergence:
-    """The divergence at the element where the run under test is farthest from the truth."""
-    index = worst_element(numpy if tested == "numpy" else torch, truth)
+    """The divergence where the run under test, one of the two, is farthest from the truth."""
+    index = worst_element(tested, truth)
     phase, tensor = key
     return Divergence(
         step,

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from numpy import ndarray
 
 from parity.checking.judging import (
+    LARGE,
     Expected,
     Mismatch,
+    answer,
     as_arrays,
+    cast_numbers,
     expect,
     find_mismatch,
     precision,
@@ -111,6 +114,13 @@ def test_no_numbers_at_all_are_right() -> None:
     assert expected(np.zeros((0, 3))).agrees(np.zeros((0, 3)), 0, "float64")
 
 
+def test_what_is_just_as_small_as_rounding_beside_the_largest_is_measured_by_it() -> None:
+    """For valid runs are asked only where a number is off by little of what it is measured by."""
+    residue = BASE["float64"]
+    assert expected([residue], [1.0], off=1e-3).agrees(np.array([1e-3]), 0, "float64")
+    assert not expected([2 * residue], [1.0], off=1e-3).agrees(np.array([1e-3]), 0, "float64")
+
+
 def test_what_is_just_as_far_off_as_it_may_be() -> None:
     assert is_close(np.array([3.0, 3.1]), np.array([2.0, 2.0]), 1.0).tolist() == [True, False]
 
@@ -182,8 +192,17 @@ def test_what_single_precision_costs_is_scaled_to_double() -> None:
 
 
 def test_what_single_precision_cannot_hold_says_nothing_of_double() -> None:
-    exact, single = np.array([1e300, np.inf, np.nan, 1.0]), np.array([np.inf, 1.0, 1.0, np.nan])
+    exact = np.array([1.0, 2.0, np.inf, np.nan, 1.0])
+    single = np.array([np.inf, -np.inf, 1.0, 1.0, np.nan])
     np.testing.assert_array_equal(scaled_down(exact, single), exact)
+
+
+def test_a_valid_run_is_as_far_off_as_single_precision_scaled() -> None:
+    """1 - y² of a y near 1 has lost half of its digits, which a change of y does not show."""
+    call = Call((np.ones(1), np.array([1 - 1e-7])))
+    right = expect(SUBJECTS["tanh_backward"], call, lambda arrays: arrays)
+    ((off,), *_), (exact,) = right.perturbed("float64"), right.arrays
+    assert 1e-11 < abs(off[0] / exact[0] - 1) < 1e-9
 
 
 def test_the_same_call_has_the_same_valid_runs() -> None:
@@ -233,6 +252,22 @@ def test_options_are_passed_on() -> None:
     call = Call((X.reshape(10, 10),), {"dim": 0})
     (got,) = expect(SUBJECTS["softmax"], call, lambda arrays: arrays).arrays
     np.testing.assert_allclose(got.sum(0), 1)
+
+
+def test_numbers_alone_are_kept_in_single_precision() -> None:
+    options = {"betas": (0.9, 1), "step": 2**24 + 1, "reduction": "mean"}
+    kept = cast_numbers(options, np.float32)
+    assert kept == {**options, "betas": (float(np.float32(0.9)), 1)}
+
+
+@pytest.mark.parametrize("length", [3, LARGE])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_answer_is_pytorchs_whether_it_is_remembered_or_not(length: int, dtype: str) -> None:
+    x = np.linspace(-3, 3, length)
+    for dim in (0, -1):
+        (found,) = answer("softmax", dtype, (x[:, None],), {"dim": dim})
+        exact = reference("softmax", dtype)(x[:, None], dim=dim)
+        np.testing.assert_array_equal(found, exact, strict=True)
 
 
 @pytest.mark.parametrize("options", [{}, {"betas": (0.9, 0.999), "eps": 1e-8, "lr": 1e-3}])

@@ -107,12 +107,30 @@ def test_nothing_is_perturbed_while_parity_holds(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_case_of_the_first_divergence_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing beyond what reproduces it."""
     monkeypatch.setattr(optim.SGD, "zero_grad", lambda self: None)
-    lockstep = lockstep_of(small())[1]
+    lockstep = lockstep_of(small(), resync=True)[1]
     diverged = [report.number for report in lockstep.steps() if report.divergence is not None]
-    assert diverged[0] == 2
+    assert diverged == [2, 3, 4, 5, 6]
     assert lockstep.reproduction is not None
     assert lockstep.reproduction.step == 2
+    assert lockstep.reproduction.snapshot is None
+
+
+@pytest.mark.parametrize("resync", [False, True])
+def test_it_goes_on_after_the_steps_that_are_done(resync: bool) -> None:
+    """To the same bits: every run has its state after them, and the permuted one its order."""
+    whole, rest = (lockstep_of(small("linear-adam"), resync=resync)[1] for _ in range(2))
+    steps = whole.steps()
+    next(steps), next(steps)
+    for name, backend in whole.backends.items():
+        rest.backends[name].load(backend.weights())
+        rest.backends[name].load_moments(backend.moments(), 2)
+    rest.done = 2
+    assert [step.number for step in rest.steps()] == [step.number for step in steps] == [3, 4, 5, 6]
+    for name, backend in whole.backends.items():
+        for tensor, array in backend.weights().items():
+            np.testing.assert_array_equal(rest.backends[name].weights()[tensor], array, name)
 
 
 def test_a_difference_that_a_valid_run_has_too_is_drift(monkeypatch: pytest.MonkeyPatch) -> None:

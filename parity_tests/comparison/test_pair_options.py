@@ -13,11 +13,14 @@ import parity
 from parity import reproduce
 from parity.comparison import lockstep as lockstep_module
 from parity.comparison import pair
+from parity.comparison.late import larger
 from parity.comparison.lockstep import Lockstep
 from parity.comparison.reproduce import Reproduction
+from parity.comparison.steps import Key
 from parity.errors import InputError
 from parity.tolerance import table
 
+KEY: Key = ("step", "weight")
 RNG = np.random.default_rng(0)
 BATCHES = [(RNG.standard_normal((6, 4)), RNG.standard_normal((6, 3))) for _ in range(4)]
 
@@ -214,7 +217,12 @@ def test_a_state_that_pytorch_does_not_keep() -> None:
 
 
 def compared(
-    monkeypatch: pytest.MonkeyPatch, late: bool, dtype: str = "float32", momentum: float = 0.0
+    monkeypatch: pytest.MonkeyPatch,
+    late: bool,
+    dtype: str = "float32",
+    momentum: float = 0.0,
+    batches: Any = BATCHES,
+    **options: Any,
 ) -> Lockstep:
     """The lock-step of a comparison whose permuted run goes along from the start, or does not."""
     made: list[Lockstep] = []
@@ -226,7 +234,7 @@ def compared(
 
     monkeypatch.setattr(pair, "Lockstep", Kept)
     mine, theirs = Linear(dtype, momentum=momentum).program(), net(momentum=momentum)
-    parity.compare(mine, theirs, BATCHES).assert_parity()
+    parity.compare(mine, theirs, batches, **options).assert_parity()
     return made[0]
 
 
@@ -250,14 +258,73 @@ def test_a_late_run_allows_for_what_an_early_one_does(
     assert late.comparison.farthest == early.comparison.farthest
 
 
-def test_the_state_before_a_step_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("caught_up", "asked"), [(0, (2,)), (0, (2, 4)), (2, (2, 4)), (3, (4,))])
+def test_the_state_before_a_step_is_found_again(
+    caught_up: int, asked: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever PyTorch's run that is asked for it has come to."""
     lockstep = compared(monkeypatch, late=True, dtype="float64", momentum=0.9)
-    asked = Reproduction("float64", 4, BATCHES[3], {}, {})
-    optimizer, _, _ = lockstep.with_snapshot(asked).snapshot
-    alone = net(momentum=0.9).copy("float64")
-    list(alone.run(BATCHES[:3]))
-    for name, state in alone.optimizer.state_dict()["state"].items():
-        assert torch.equal(optimizer["state"][name]["momentum_buffer"], state["momentum_buffer"])
+    if caught_up:
+        lockstep.catch_up(caught_up)
+    for number in (*asked, asked[-1]):  # the last is asked for again
+        reproduction = Reproduction("float64", number, BATCHES[number - 1], {}, {})
+        optimizer, _, _ = lockstep.with_snapshot(reproduction).snapshot
+        alone = net(momentum=0.9).copy("float64")
+        list(alone.run(BATCHES[: number - 1]))
+        for name, state in alone.optimizer.state_dict()["state"].items():
+            found = optimizer["state"][name]["momentum_buffer"]
+            assert torch.equal(found, state["momentum_buffer"]), f"before step {number}"
+
+
+def test_a_batch_that_cannot_be_permuted_needs_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the run starts from weights that are a unit in the last place off."""
+    lockstep = compared(monkeypatch, late=True)
+    late = lockstep.late
+    assert late is not None
+    late.order = None
+    joined = lockstep.catch_up(len(BATCHES))
+    assert joined is not None
+    assert joined.tensors["permuted"].keys() == joined.tensors["reference"].keys()
+
+
+def test_a_late_run_too_may_have_tensors_that_are_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = [(np.zeros_like(x), t) for x, t in BATCHES]
+    lockstep = compared(monkeypatch, late=True, batches=batches, zero=["weight"])
+    assert lockstep.catch_up(len(BATCHES)) is not None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "largest"),
+    [({KEY: 2.0}, {KEY: 1.0}, 2), ({}, {KEY: 0.5}, 0.5), ({KEY: 0.5}, {}, 0.5)],
+)
+def test_the_larger_of_two(one: dict[Key, float], other: dict[Key, float], largest: float) -> None:
+    assert larger(one, other) == larger(other, one) == {KEY: largest}
+
+
+def test_woken_the_float64_run_is_where_the_others_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lockstep_module, "MEASURED", 1)
+    lockstep = compared(monkeypatch, late=True)
+    assert lockstep.late is not None
+    assert lockstep.late.resting is not None
+    assert lockstep.late.resting[2] == 1  # the last of the first steps
+    joined = lockstep.wake(4)
+    assert joined is not None
+    assert joined.backends.keys() == joined.runs.keys() == {"reference"}
+    assert lockstep.backends["reference"] is joined.backends["reference"]
+    assert lockstep.runs["reference"] is joined.runs["reference"]
+    alone = net().copy("float64")
+    list(alone.run([(x.astype("float32"), t.astype("float32")) for x, t in BATCHES]))
+    for name, array in alone.weights().items():
+        np.testing.assert_array_equal(joined.tensors["reference"]["step", name], array, name)
+    assert lockstep.wake(4) is None
+
+
+def test_without_copies_no_run_is_perturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong is so by the base tolerance alone."""
+    monkeypatch.setitem(table.BASE, "float32", 1e-12)
+    result = parity.compare(Linear("float32").program(), net(Uncopied(4, 3)), BATCHES)
+    assert result.first_divergence is not None
+    assert result.first_divergence.step == 1
 
 
 def test_the_float64_run_rests_after_the_first_steps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from parity.comparison.steps import Comparison, Divergence, Key, StepReport
+from parity.comparison.steps import Comparison, Divergence, Key, StepReport, is_saturated
 from parity.errors import BadCaseError
 from parity.tolerance.table import BASE, FACTOR, HORIZON, SMALLEST
 
@@ -191,6 +191,25 @@ def test_a_single_class_is_a_saturated_softmax() -> None:
     truth["forward", "logits"] = truth["forward", "logits"][:, :1]
     with pytest.raises(BadCaseError, match=r"fc.bias follows from a softmax that is saturated"):
         Comparison("float64").step(1, truth, truth, truth, truth)
+
+
+def test_of_two_classes_the_other_is_the_runner_up() -> None:
+    assert is_saturated(np.array([[100.0, 0.0], [0.0, 100.0]]), 1e-6)
+    assert not is_saturated(np.array([[100.0, 0.0], [1.0, 0.0]]), 1e-6)
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 5, 5)])
+def test_what_has_no_row_for_each_example_is_never_saturated(shape: tuple[int, ...]) -> None:
+    assert not is_saturated(1000 * np.eye(5)[np.zeros(shape[:-1], int)], 1e-6)
+
+
+def test_a_large_tensor_is_measured_by_its_largest_number_of_either_sign() -> None:
+    truth = tensors("float64")
+    truth["step", "fc.weight"] = np.full(5000, -1e3)
+    numpy = changed(truth, ("step", "fc.weight"), (7,), 1 + 0.9 * BASE["float64"])
+    assert Comparison("float64").step(1, numpy, truth, truth, truth).divergence is None
+    numpy = changed(truth, ("step", "fc.weight"), (7,), 1 + 1.1 * BASE["float64"])
+    assert Comparison("float64").step(1, numpy, truth, truth, truth).divergence is not None
 
 
 @pytest.mark.parametrize(("off", "holds"), [(0.9, True), (1.1, False)])

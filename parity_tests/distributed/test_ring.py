@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numpy import ndarray
 from torch._C._distributed_c10d import HashStore, ProcessGroupGloo
 
+from numpy_impl import distributed, models, optim, training
 from numpy_impl.distributed import Ring
 from parity.distributed.workers import shared_memory
 
@@ -58,6 +59,31 @@ def by_gloo(arrays: list[ndarray]) -> list[ndarray]:
 
     at_once(reduce, list(range(len(arrays))))
     return [it.numpy() for it in sums]
+
+
+def by_steps(size: int, batches: list[ndarray], dtype: str) -> list[tuple[list[float], Any]]:
+    """The losses and the weights of each of `size` processes that train on the batches."""
+    images, labels = data(dtype)
+
+    def train(ring: Ring) -> tuple[list[float], Any]:
+        model, optimizer = fresh(dtype)
+        losses = list(distributed.steps(ring, model, optimizer, images, labels, batches))
+        return losses, model.state_dict()
+
+    with rings(size, 8 * 4000, timeout=5.0) as all_rings:
+        return at_once(train, all_rings)
+
+
+def data(dtype: str) -> tuple[ndarray, ndarray]:
+    rng = np.random.default_rng(3)
+    return rng.random((40, 784)).astype(dtype), rng.integers(0, 10, 40)
+
+
+def fresh(dtype: str) -> tuple[Any, Any]:
+    """A net that takes its images in portions, which are small here, and an optimizer for it."""
+    model = models.ConvNet(10, dtype=dtype, rng=np.random.default_rng(4))
+    model.portion = 3
+    return model, optim.SGD(model.parameters(), lr=0.5)
 
 
 TINY = np.finfo("float32").tiny  # a sum of zeros is exact
@@ -110,6 +136,22 @@ def test_each_sends_two_chunks_for_each_other_process(monkeypatch: pytest.Monkey
     monkeypatch.setattr(Ring, "send", counted)
     by_ring(drawn(4, 100, "float64"))
     assert sent == [25 * 8] * (4 * 2 * 3)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_several_processes_train_as_one_does(size: int, dtype: str) -> None:
+    """Batches that the processes do not divide, and one with less images than processes."""
+    batches = np.split(np.random.default_rng(5).permutation(40), [16, 27, 29])
+    model, optimizer = fresh(dtype)
+    whole = training.steps(model, optimizer, *data(dtype), batches)
+    exact = [step.loss for step in whole]
+    eps = 100 * float(np.finfo(dtype).eps)
+    for rank, (losses, weights) in enumerate(by_steps(size, batches, dtype)):
+        assert losses == pytest.approx(exact, rel=eps), f"rank {rank}"
+        for name, parameter in model.named_parameters():
+            assert weights[name].dtype == dtype
+            assert weights[name] == pytest.approx(parameter.data, rel=eps, abs=eps), name
 
 
 @pytest.mark.parametrize("lost", ["reads", "sends"])

@@ -1,5 +1,6 @@
 """The gradient checker: it passes what is right, and names what is wrong, down to the element."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from numpy import ndarray
 
 from numpy_impl import functional as F
-from parity.gradients.gradcheck import gradcheck
+from parity.gradients.gradcheck import GradcheckResult, InputCheck, gradcheck
 from parity.gradients.pairs import PAIRS, Pair, check_pair
 
 seeds = st.integers(0, 2**32 - 1)
@@ -336,3 +337,40 @@ def test_an_autograd_of_zero_agrees_with_nothing() -> None:
     ).inputs
     assert check.torch_error == np.inf
     assert check.verdict == "fail"
+
+
+# --- what is shown --------------------------------------------------------------------------------
+
+
+def test_a_result_is_shown_in_a_line_and_as_a_table() -> None:
+    """The messages have characters that mean something in HTML."""
+
+    def check(name: str, verdict: Any, message: str, *numbers: float) -> InputCheck:
+        difference, analytic, error, tolerance = numbers
+        return InputCheck(
+            name,
+            (),
+            verdict,
+            message,
+            difference=difference,
+            analytic=analytic,
+            error=error,
+            tolerance=tolerance,
+        )
+
+    result = GradcheckResult(
+        (
+            check("x", "pass", "", 0.5, 0.25, 1e-9, 2e-6),
+            check("w", "fail", "dL/dw < 0", 1.5, -2.5, 0.1, 1e-6),
+            check("b", "kink", "b & x", 1.0, 1.0, 0.0, 1e-6),
+        )
+    )
+    assert repr(result) == "<GradcheckResult x pass, w fail, b kink>"
+    shown = result._repr_html_()
+    assert re.findall(r"<t[hd]>([^<]*)</t[hd]>", shown) == [
+        *("gradient of", "by differences", "by backward", "error", "tolerance", "verdict"),
+        *("x", "0.5", "0.25", "1.0e-09", "2.0e-06", "pass"),
+        *("w", "1.5", "-2.5", "1.0e-01", "1.0e-06", "fail"),
+        *("b", "1", "1", "0.0e+00", "1.0e-06", "kink"),
+    ]
+    assert shown.endswith("</table><p>dL/dw &lt; 0</p><p>b &amp; x</p>")

@@ -328,7 +328,10 @@ def test_a_relu_in_place_gives_the_same_where_its_arguments_were(shape: tuple[in
     rng = np.random.default_rng(0)
     images, grad = (np.asarray(rng.standard_normal(shape)) for _ in range(2))
     layer, inplace = nn.ReLU(), nn.ReLU(inplace=True)
+    before = images.copy(), grad.copy()
     expected, expected_grad = layer(images), layer.backward(grad)
+    np.testing.assert_array_equal(images, before[0], "a ReLU writes over its input")
+    np.testing.assert_array_equal(grad, before[1], "a ReLU writes over dy")
     assert inplace(images) is images
     np.testing.assert_array_equal(images, expected)
     assert inplace.backward(grad) is grad

@@ -196,6 +196,20 @@ def test_a_thousand_images_are_evaluated_at_a_time(function: str) -> None:
     assert lengths == [1000, 1000, 1]
 
 
+def test_a_model_is_given_its_portions() -> None:
+    lengths: list[int] = []
+
+    class Recorder(numpy_impl.nn.Module):
+        portion = 2
+
+        def forward(self, input: ndarray) -> ndarray:
+            lengths.append(len(input))
+            return input
+
+    numpy_impl.training.predict(Recorder(), np.eye(5, 3), batch_size=4)
+    assert lengths == [2, 2, 1]
+
+
 @each_backend
 def test_evaluation_changes_no_weights(backend: str) -> None:
     images, labels = batch("FeedForward", "float64", seed=1, n=N)
