@@ -205,6 +205,11 @@ def test_a_valid_run_is_as_far_off_as_single_precision_scaled() -> None:
     assert 1e-11 < abs(off[0] / exact[0] - 1) < 1e-9
 
 
+def test_an_argument_is_not_given_its_default_as_well() -> None:
+    call = Call((X[None], X[None], X[:1]))  # with a bias, which is None by default
+    assert len(expect(SUBJECTS["linear"], call, lambda arrays: arrays).perturbed("float32")) == 10
+
+
 def test_the_same_call_has_the_same_valid_runs() -> None:
     np.testing.assert_array_equal(relu(X).perturbed("float64"), relu(X).perturbed("float64"))
 
