@@ -13,6 +13,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -150,11 +151,24 @@ def judge(mutants: Iterable[Mutant], listed: Iterable[Change]) -> tuple[list[Mut
     left = Counter(listed)
     judged = []
     for mutant in mutants:
-        if mutant.change is not None and left[mutant.change] > 0:
+        if mutant.change is not None and is_of_strict_alone(mutant.change):
+            mutant = mutant._replace(status="equivalent")
+        elif mutant.change is not None and left[mutant.change] > 0:
             left[mutant.change] -= 1
             mutant = mutant._replace(status="equivalent")
         judged.append(mutant)
     return judged, list(left.elements())
+
+
+def is_of_strict_alone(change: Change) -> bool:
+    """Whether nothing but a `strict=True` is changed.
+
+    It raises an error where lengths differ. They never do: it is written down for who reads it.
+    """
+    without = re.compile(r", (strict=(True|False|None))?(?=\))")
+    return "strict=True" in change.before and without.sub("", change.before) == without.sub(
+        "", change.after
+    )
 
 
 def by_file(mutants: Sequence[Mutant]) -> dict[str, Any]:

@@ -154,14 +154,16 @@ class Comparison:
         for key, size in sizes.items():
             if not size < np.inf:
                 raise BadCaseError(f"{at(number, key)} is not finite in PyTorch")
-        steepest = max((size for key, size in sizes.items() if key[0] == "backward"), default=0.0)
+        steepest = max([0.0, *(size for key, size in sizes.items() if key[0] == "backward")])
         why_empty = self.empty(reference, sizes, steepest)
         # The loss is a difference of logits: it has their rounding, however small it is itself.
         # So do the probabilities. Of softmax - onehot, a difference of numbers of order one, no
         # more than 1 - exp(-loss) is left where the model is sure and right.
-        logits = max(sizes.get(LOGITS, 0.0), 1.0)
-        left = max(-expm1(-float(reference[LOSS])), BASE[self.name])
-        rounding = max(logits, 1 / left) if LOGITS in reference else 1.0  # of the gradients
+        logits, rounding = 0.0, 1.0
+        if LOGITS in reference:
+            logits = max(sizes[LOGITS], 1.0)
+            left = max(-expm1(-float(reference[LOSS])), BASE[self.name])
+            rounding = max(logits, 1 / left)  # of the gradients
         for key, scale in sizes.items():
             gradient = key[0] == "backward"
             if key not in why_empty:
@@ -173,7 +175,7 @@ class Comparison:
                 scale = max(scale, self.largest[key])
             else:
                 raise BadCaseError(f"{at(number, key)} {why_empty[key]}, which compares nothing")
-            if key == LOSS and LOGITS in reference:
+            if key == LOSS:
                 scale = max(scale, logits)
             self.scale[key] = max(scale, SMALLEST[self.name])
         return np.array([self.scale[key] for key in sizes])
@@ -298,7 +300,7 @@ def by_kind(keys: tuple[Key, ...], rows: ndarray) -> list[dict[str, float]]:
 def in_kinds(keys: tuple[Key, ...]) -> tuple[list[str], ndarray, ndarray]:
     """The kinds that are there, the order of the tensors by kind, and where each kind begins."""
     kinds = np.array([KINDS.index(KIND_OF_PHASE[phase]) for phase, _ in keys])
-    order = np.argsort(kinds, kind="stable")
+    order = np.argsort(kinds)
     there, starts = np.unique(kinds[order], return_index=True)
     return [KINDS[kind] for kind in there], order, starts
 

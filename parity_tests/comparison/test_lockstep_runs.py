@@ -127,6 +127,7 @@ def test_it_goes_on_after_the_steps_that_are_done(resync: bool) -> None:
         rest.backends[name].load(backend.weights())
         rest.backends[name].load_moments(backend.moments(), 2)
     rest.done = 2
+    assert next(rest.run("torch", rest.torch.copy("float32"), 2)).number == 3
     assert [step.number for step in rest.steps()] == [step.number for step in steps] == [3, 4, 5, 6]
     for name, backend in whole.backends.items():
         for tensor, array in backend.weights().items():

@@ -25,17 +25,23 @@ BATCHES = [(RNG.standard_normal((6, 4)), RNG.standard_normal((6, 3))) for _ in r
 class Net:
     """tanh(x Wᵀ + b), trained by hand; `shown` is what its step returns beside loss and gradients.
 
-    `scale` is what the layer's output, as it is shown, is off by.
+    `scale` is what the layer's output, as it is shown, is off by; `slope` what the gradient is.
     """
 
-    def __init__(self, shown: tuple[str, ...], dtype: str = "float64", scale: float = 1.0) -> None:
+    def __init__(
+        self,
+        shown: tuple[str, ...],
+        dtype: str = "float64",
+        scale: float = 1.0,
+        slope: float = 1.0,
+    ) -> None:
         self.params = {"fc.weight": np.ones((3, 4), dtype), "fc.bias": np.ones(3, dtype)}
-        self.shown, self.scale = shown, scale
+        self.shown, self.scale, self.slope = shown, scale, slope
 
     def step(self, x: ndarray, t: ndarray) -> dict[str, Any]:
         z = F.linear(x, *self.params.values())
         y = np.tanh(z)
-        dy = 2 * (y - t) / y.size
+        dy = self.slope * 2 * (y - t) / y.size
         dz = F.tanh_backward(dy, y)
         grads = {"fc.weight": dz.T @ x, "fc.bias": dz.sum(0)}
         for name, grad in grads.items():
@@ -80,6 +86,14 @@ def test_a_wrong_layer_is_named(dtype: str) -> None:
     found = parity.compare(Net(ALL, dtype, scale=1.01).program(), net(), BATCHES).first_divergence
     assert found is not None
     assert (found.step, found.phase, found.tensor) == (1, "forward", "fc.output")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_of_wrong_gradients_the_one_computed_first_is_named(dtype: str) -> None:
+    """The backward begins with the last layer."""
+    found = parity.compare(Net(ALL, dtype, slope=1.01).program(), net(), BATCHES).first_divergence
+    assert found is not None
+    assert (found.phase, found.tensor) == ("backward", "act.output")
 
 
 def test_a_program_may_show_no_output() -> None:
@@ -162,6 +176,13 @@ def test_what_numpy_has_beside_others_has_to_be_whole(phase: str) -> None:
         (phase, "fc.weight"): A
     }
     assert aligned({LOSS: A}, torch, set()) == {LOSS: A}  # all of them are its own affair
+
+
+def test_the_output_of_a_layer_is_none_of_the_program() -> None:
+    found = aligned(
+        {("forward", "fc.output"): A, ("forward", "y"): B}, {("forward", "y"): A}, set()
+    )
+    assert found["forward", "y"] is B
 
 
 def test_the_gradient_of_a_layer_s_output_may_be_missing() -> None:

@@ -7,7 +7,14 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from parity.comparison.steps import Comparison, Divergence, Key, StepReport, is_saturated
+from parity.comparison.steps import (
+    KINDS,
+    Comparison,
+    Divergence,
+    Key,
+    StepReport,
+    is_saturated,
+)
 from parity.errors import BadCaseError
 from parity.tolerance.table import BASE, FACTOR, HORIZON, SMALLEST
 
@@ -394,6 +401,90 @@ def test_what_costs_half_of_the_digits_is_drift_whatever_explains_it(
     report = Comparison(dtype).step(1, exact, torch, permuted, exact)
     assert report.drifted == drifted
     assert report.divergence is None
+
+
+@pytest.mark.parametrize(("times", "drifted"), [(0.9, False), (1.1, True)])
+def test_what_costs_more_than_rounding_does_is_drift(times: float, drifted: bool) -> None:
+    exact = tensors("float64")
+    exact["step", "fc.bias"][:] = [0, 0.5, 1]
+    permuted = {key: array.copy() for key, array in exact.items()}
+    permuted["step", "fc.bias"][0] = times * BASE["float64"]
+    assert Comparison("float64").step(1, exact, exact, permuted, exact).drifted == drifted
+
+
+def test_pytorchs_own_error_is_none_of_numpys() -> None:
+    exact = tensors("float32")
+    torch = changed(exact, ("step", "fc.bias"), (0,), 1.001)
+    report = Comparison("float32").step(1, exact, torch, exact, exact)
+    assert report.used == dict.fromkeys(KINDS, 0.0)
+
+
+def test_what_a_program_does_not_show_is_no_error() -> None:
+    loss = {("loss", "loss"): np.asarray(1.5)}
+    report = Comparison("float64").step(1, loss, loss, loss, loss)
+    assert report.difference == report.used == dict.fromkeys(KINDS, 0.0)
+
+
+# --- PyTorch under test as well ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", ["numpy", "torch"])
+@pytest.mark.parametrize(("times", "holds"), [(0.95, True), (1.05, False)])
+def test_both_may_be_some_times_as_far_off_as_the_run_alone(
+    wrong: str, times: float, holds: bool
+) -> None:
+    key, off = ("backward", "fc.weight"), 1e-3
+    exact = tensors("float32")
+    exact[key] *= 1000
+    index = tuple(map(int, np.unravel_index(exact[key].argmax(), exact[key].shape)))
+    alone = changed(exact, key, index, 1 - off)
+    runs = dict.fromkeys(("numpy", "torch"), exact)
+    runs[wrong] = changed(exact, key, index, 1 - times * FACTOR * off)
+    report = Comparison("float32").step(1, **runs, permuted=exact, reference=exact, alone=alone)
+    assert (report.divergence is None) == holds
+
+
+def test_of_two_the_one_that_is_wrong_is_located() -> None:
+    """The other is as far off as it may be, somewhere else."""
+    key = ("step", "fc.bias")
+    exact = tensors("float64")
+    exact[key][:] = [0, 0.5, 1]
+    within, beyond = ({**exact, key: exact[key].copy()} for _ in range(2))
+    within[key][0] = BASE["float64"]
+    beyond[key][1] = 0.75
+    report = Comparison("float64").step(1, within, beyond, exact, exact, alone=exact)
+    assert report.divergence is not None
+    assert report.divergence.index == (1,)
+
+
+# --- without a softmax, and with tensors that are meant to be zero --------------------------------
+
+
+@pytest.mark.parametrize(("times", "holds"), [(0.9, True), (1.1, False)])
+def test_without_logits_a_small_loss_widens_nothing(times: float, holds: bool) -> None:
+    exact = {key: array for key, array in tensors("float64").items() if key[0] != "forward"}
+    exact["loss", "loss"] = np.asarray(1e-6)
+    for key in (("backward", "fc.weight"), ("loss", "loss")):
+        at = np.unravel_index(exact[key].argmax(), exact[key].shape)
+        numpy = changed(exact, key, tuple(map(int, at)), 1 + times * BASE["float64"])
+        report = Comparison("float64").step(1, numpy, exact, exact, exact)
+        assert (report.divergence is None) == holds, key
+
+
+@pytest.mark.parametrize(("phase", "scale"), [("backward", 1e3), ("step", 1.0)])
+@pytest.mark.parametrize(("times", "holds"), [(0.9, True), (1.1, False)])
+def test_what_is_meant_to_be_zero_is_measured_by_its_phase(
+    phase: str, scale: float, times: float, holds: bool
+) -> None:
+    """A gradient by the steepest of the step, a weight by 1."""
+    exact = {key: array for key, array in tensors("float64").items() if key[0] != "forward"}
+    exact["backward", "fc.weight"] *= 1e3 / exact["backward", "fc.weight"].max()
+    exact["step", "fc.weight"] *= 1e3
+    exact[phase, "fc.bias"][:] = 0
+    numpy = {**exact, (phase, "fc.bias"): exact[phase, "fc.bias"].copy()}
+    numpy[phase, "fc.bias"][1] = times * BASE["float64"] * scale
+    report = Comparison("float64", zero={"fc.bias"}).step(1, numpy, exact, exact, exact)
+    assert (report.divergence is None) == holds
 
 
 def test_the_tolerance_itself_is_allowed() -> None:

@@ -16,6 +16,7 @@ from maintenance.mutants import (
     Mutant,
     by_file,
     change,
+    is_of_strict_alone,
     judge,
     undecorated,
 )
@@ -95,6 +96,22 @@ def test_an_entry_that_fits_no_survivor_is_stale() -> None:
     judged, stale = judge([survivor(1)], [SEEN, gone])
     assert [mutant.status for mutant in judged] == ["equivalent"]
     assert stale == [gone]
+
+
+@pytest.mark.parametrize(
+    ("after", "same"),
+    [
+        ("zip(a, f(b), strict=None)", True),
+        ("zip(a, f(b), strict=False)", True),
+        ("zip(a, f(b), )", True),
+        ("zip(a, f(None), strict=True)", False),
+        ("zip(a, strict=True)", False),
+    ],
+)
+def test_that_lengths_are_equal_is_said_and_never_tried(after: str, same: bool) -> None:
+    made = SEEN._replace(before="zip(a, f(b), strict=True)", after=after)
+    assert is_of_strict_alone(made) is same
+    assert not is_of_strict_alone(made._replace(before="zip(a, f(b), strict=False)"))
 
 
 def test_verdicts_are_counted_by_file() -> None:
