@@ -30,7 +30,7 @@ def conv2d(
 
     x is `input` with `padding` zeros all round.
     """
-    plan = make_plan(input, weight, None, stride, padding)
+    plan = make_plan(input, weight, stride, padding)
     return convolve(input, weight, bias, plan)
 
 
@@ -43,7 +43,7 @@ def conv2d_backward(
     padding: int | Pair = 0,
 ) -> tuple[Float[ndarray, "N C H W"] | None, Float[ndarray, "out C kH kW"], Float[ndarray, " out"]]:
     """With u = unfold(x) and y = W u + b: dx = fold(Wᵀ dy), dW = dy uᵀ, and db is the sum of dy."""
-    plan = make_plan(input, weight, None, stride, padding)
+    plan = make_plan(input, weight, stride, padding)
     plan.unfold(input)
     return convolve_backward(grad_output, weight, plan)
 
@@ -52,7 +52,6 @@ def conv2d_backward(
 def make_plan(
     input: Float[ndarray, "N C H W"],
     weight: Float[ndarray, "out C kH kW"],
-    bias: Float[ndarray, " out"] | None,
     stride: int | Pair,
     padding: int | Pair,
 ) -> Plan:

@@ -19,6 +19,10 @@ T = TypeVar("T")
 # of 1,024 take half of the time in such portions, and a tenth of the memory.
 IMAGES_IN_CACHE = 64
 
+SMALL_PRODUCT = 10**6  # multiplications; OpenBLAS does not pack the factors of such a product
+ROWS_OF_KERNELS = 32  # what its kernels take at a time, or a part of it
+FEW_ROWS = 64  # fewer at a time cost more than they save
+
 
 @functools.cache
 def blocks(length: int, size: int) -> list[slice]:
@@ -28,8 +32,8 @@ def blocks(length: int, size: int) -> list[slice]:
     AVX-512 it skips that for products of up to 10⁶ multiplications, and a batch of MNIST is
     multiplied in such portions twice as fast as whole. On AVX2 both take the same time.
     """
-    rows = 10**6 // max(1, size) // 32 * 32  # a multiple of what kernels take
-    if rows < 64 or length * size <= 10**6:
+    rows = SMALL_PRODUCT // max(1, size) // ROWS_OF_KERNELS * ROWS_OF_KERNELS
+    if rows < FEW_ROWS or length * size <= SMALL_PRODUCT:
         return [slice(None)]
     return [slice(start, start + rows) for start in range(0, length, rows)]
 

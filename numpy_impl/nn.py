@@ -154,7 +154,7 @@ class Conv2d(Module):
     def forward(self, input: Float[ndarray, "N in H W"]) -> Float[ndarray, "N out Ho Wo"]:
         """(N, in, H, W) to (N, out, Ho, Wo); the unfolded input serves the backward, too."""
         weight, bias = self.weight.data, self.bias.data
-        plan = self.plan = self.plans(input, weight, bias, self.stride, self.padding)
+        plan = self.plan = self.plans(input, weight, self.stride, self.padding)
         return convolution.convolve(input, weight, bias, plan)
 
     def backward(

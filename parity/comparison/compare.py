@@ -127,6 +127,7 @@ def lockstep_of(
         experiment.initial,
         order=Order(seed=settings.seed),
         resync=resync,
+        seed=settings.seed,
         alone=program is not None,
         kept=kept,
     )

@@ -74,6 +74,9 @@ class Lockstep:
         If the two models agree before they are given the same weights, or share memory after.
     """
 
+    runs: dict[str, Iterator[TrainingStep]]
+    drift: dict[Key, float]  # what was allowed for before a step
+
     def __init__(
         self,
         numpy: Backend,
@@ -83,12 +86,12 @@ class Lockstep:
         *,
         order: Order | None,
         copies: tuple[bool, bool] = (True, True),
-        resync: bool = False,
+        resync: bool,
+        seed: int,
         alone: bool = False,
         constant: Collection[str] = (),
         zero: Collection[str] = (),
         kept: Callable[[Reproduction], Reproduction] = lambda reproduction: reproduction,
-        seed: int = 0,
         late: bool = False,
     ) -> None:
         self.numpy, self.torch, self.batches, self.order = numpy, torch, batches, order
@@ -115,8 +118,6 @@ class Lockstep:
                 start = rounded(initial, dtype, np.random.default_rng(seed))
             backend.load(start)
         self.check_that_nothing_is_shared()
-        self.runs: dict[str, Iterator[TrainingStep]] = {}
-        self.drift: dict[Key, float] = {}  # what was allowed for before a step
         self.late: Late | None = None
         if late and can_copy:
             permuted, exact = self.backends.pop("permuted"), "reference" in self.backends

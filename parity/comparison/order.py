@@ -20,10 +20,12 @@ class Order:
     A batch of one or two goes in three times if `repeat` says that the loss is a mean.
     """
 
-    def __init__(self, axis: int = 0, repeat: bool = True, seed: int = 0) -> None:
-        self.axis, self.repeat = axis, repeat
+    last: ndarray  # the order of the last batch
+    given: int  # its size in that order
+
+    def __init__(self, axis: int = 0, repeat: bool = True, *, seed: int) -> None:
+        self.axis, self.repeat, self.seed = axis, repeat, seed
         self.rng = np.random.default_rng(seed)
-        self.last, self.given = np.arange(0), 0  # the order of the last batch, and its size in that
 
     def batches(self, batches: Sequence[Batch], done: int = 0) -> Iterator[Batch]:
         """The batches after those `done`, each in the order that it would have among all."""
@@ -32,7 +34,11 @@ class Order:
     def permuted(self, batch: Batch) -> Batch:
         """Every array of the batch that has the size of the first along the axis, reordered."""
         sizes: list[int] = []
-        map_arrays(lambda a: sizes.append(a.shape[self.axis]) if a.ndim > self.axis else 0, batch)
+
+        def note(array: ndarray) -> None:
+            sizes.extend(array.shape[self.axis : self.axis + 1])
+
+        map_arrays(note, batch)
         size = sizes[0]
         self.last = self.rng.permutation(size)
         taken = reordered(np.arange(size), self.last) if self.repeat else self.last

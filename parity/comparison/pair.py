@@ -228,7 +228,7 @@ def probe(
         reason = str(error).splitlines()[0]
     else:
         if alike(first, other, program.dtype):
-            return Order(order.axis, order.repeat, seed=0)
+            return Order(order.axis, order.repeat, seed=order.seed)
         reason = f"the loss is {float(other['loss'])!r} and not {float(first['loss'])!r}"
     notes.append(
         f"a batch in another order gives another result ({reason}): rounding is measured by a run "

@@ -267,8 +267,9 @@ def size_of(array: ndarray) -> float:
 @lru_cache(maxsize=64)  # the same at each step, but for a smaller last batch
 def by_size(sizes: tuple[int, ...]) -> tuple[ndarray, ndarray, ndarray]:
     """Which arrays are small, which are large, and where small ones begin, laid end to end."""
-    small = np.flatnonzero((np.array(sizes) > 0) & (np.array(sizes) <= SMALL))
-    large = np.flatnonzero(np.array(sizes) > SMALL)
+    is_small = np.array(sizes) <= SMALL
+    small = np.flatnonzero(is_small & (np.array(sizes) > 0))
+    large = np.flatnonzero(~is_small)
     return small, large, np.cumsum([0, *(sizes[at] for at in small)])[:-1]
 
 

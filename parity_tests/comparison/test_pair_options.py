@@ -19,6 +19,7 @@ from parity.comparison.reproduce import Reproduction
 from parity.comparison.steps import Key
 from parity.errors import InputError
 from parity.tolerance import table
+from parity.tolerance.perturbed import rounded
 
 KEY: Key = ("step", "weight")
 RNG = np.random.default_rng(0)
@@ -274,6 +275,27 @@ def test_the_state_before_a_step_is_found_again(
         for name, state in alone.optimizer.state_dict()["state"].items():
             found = optimizer["state"][name]["momentum_buffer"]
             assert torch.equal(found, state["momentum_buffer"]), f"before step {number}"
+
+
+def test_the_seed_draws_the_order_of_the_permuted_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same each time, and another for another seed."""
+    runs = [compared(monkeypatch, late=False, seed=seed) for seed in (5, 5, 6)]
+    one, again, other = (run.comparison.farthest for run in runs)
+    assert one == again != other
+
+
+def test_without_an_order_the_weights_are_a_unit_in_the_last_place_off() -> None:
+    linear, theirs = Linear(), net()
+    initial = theirs.copy("float64").weights()
+    lockstep = Lockstep(
+        linear.program(), theirs.copy("float64"), BATCHES, initial, order=None, resync=False, seed=3
+    )
+    moved = rounded(initial, "float64", np.random.default_rng(3))
+    for name, backend in lockstep.backends.items():
+        for tensor, array in backend.weights().items():
+            expected = moved[tensor] if name == "permuted" else initial[tensor]
+            np.testing.assert_array_equal(array, expected, f"{name}: {tensor}")
+    assert any((moved[tensor] != initial[tensor]).any() for tensor in initial)
 
 
 def test_a_batch_that_cannot_be_permuted_needs_no_order(monkeypatch: pytest.MonkeyPatch) -> None:

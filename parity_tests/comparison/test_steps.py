@@ -9,6 +9,7 @@ import pytest
 
 from parity.comparison.steps import (
     KINDS,
+    SMALL,
     Comparison,
     Divergence,
     Key,
@@ -102,6 +103,13 @@ def test_what_is_not_finite_is_never_parity(bad: float) -> None:
     assert divergence.index == (1, 1)
 
 
+def test_what_is_infinite_in_every_run_is_a_bad_case_and_no_warning() -> None:
+    broken = changed(tensors("float64"), ("step", "fc.weight"), (0, 0), np.inf)
+    runs = [{key: array.copy() for key, array in broken.items()} for _ in range(4)]
+    with pytest.raises(BadCaseError, match=r"step 1, step: fc.weight is not finite in PyTorch"):
+        Comparison("float64").step(1, *runs)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("run", ["torch", "permuted", "reference"])
 def test_what_is_not_finite_in_pytorch_is_a_bad_case(run: str, bad: float) -> None:
@@ -124,6 +132,22 @@ def test_a_tensor_that_is_zero_throughout_is_a_bad_case(key: Key) -> None:
     truth[key][:] = 0
     with pytest.raises(BadCaseError, match=f"step 1, {key[0]}: {key[1]} is zero throughout"):
         Comparison("float64").step(1, truth, truth, truth, truth)
+
+
+def test_a_tensor_without_numbers_is_a_bad_case() -> None:
+    truth = {**tensors("float64"), ("step", "fc.none"): np.zeros((0, 3))}
+    truth["step", "last"] = np.ones(2)
+    with pytest.raises(BadCaseError, match=r"step 1, step: fc.none is zero throughout"):
+        Comparison("float64").step(1, truth, truth, truth, truth)
+
+
+@pytest.mark.parametrize("size", [SMALL, SMALL + 1])
+def test_a_tensor_of_any_size_is_compared(size: int) -> None:
+    truth = {**tensors("float64"), ("step", "fc.large"): np.linspace(1, 2, size)}
+    numpy = changed(truth, ("step", "fc.large"), (size - 1,), 1.001)
+    divergence = Comparison("float64").step(1, numpy, truth, truth, truth).divergence
+    assert divergence is not None
+    assert divergence.index == (size - 1,)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -155,7 +155,7 @@ def test_results_have_the_batch_running_fastest() -> None:
 
 def plan_of(call: Call) -> Plan:
     options = {"stride": 1, "padding": 0, **call.options}
-    return make_plan(call.inputs["input"], call.inputs["weight"], None, **options)
+    return make_plan(call.inputs["input"], call.inputs["weight"], **options)
 
 
 @given(call=CALLS["conv2d"])

@@ -84,3 +84,37 @@ def test_only_the_gradients_that_are_needed_are_computed() -> None:
     grad_output, input, weight = np.ones((3, 2)), np.ones((3, 5)), np.ones((2, 5))
     grads = F.linear_backward(grad_output, input, weight, (False, True, False))
     assert [grad is None for grad in grads] == [True, False, True]
+
+
+def test_a_layer_whose_weights_have_another_dtype_has_another_plan() -> None:
+    layer = nn.Conv2d(1, 2, 3)
+    images = np.random.default_rng(0).random((4, 1, 5, 6))
+    single = layer(images.astype(np.float32))
+    for parameter in layer.parameters():
+        parameter.data = parameter.data.astype(np.float64)
+    double = layer(images)
+    assert str(single.dtype) == "float32"
+    assert str(double.dtype) == "float64"
+    assert 0 < np.abs(double - single).max() < 1e-6
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_no_array_has_no_plan() -> None:
+    layer: Any = nn.Conv2d(1, 2, 3)
+    with pytest.raises(TypeError, match="conv2d: input is a list, expected a NumPy array"):
+        layer([[[[1.0] * 5] * 5]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_product_in_blocks_keeps_the_dtype(dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    input, weight = rng.random((2000, 784)).astype(dtype), rng.random((10, 784)).astype(dtype)
+    output = F.linear(input, weight)
+    assert output.dtype == dtype
+    np.testing.assert_allclose(output, input @ weight.T, rtol=1e-5)
+
+
+@pytest.mark.parametrize("wanted", [(True, False, False), (False, True, False), (False,) * 3])
+def test_gradients_that_are_not_wanted_are_left_out(wanted: tuple[bool, bool, bool]) -> None:
+    grads = F.linear_backward(np.ones((4, 3)), np.ones((4, 2)), np.ones((3, 2)), wanted)
+    assert tuple(grad is not None for grad in grads) == wanted

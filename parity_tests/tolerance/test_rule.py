@@ -34,6 +34,10 @@ def test_the_distance_is_the_largest_absolute_difference(
     np.testing.assert_equal(distance(np.array(value), np.array(other)), expected)
 
 
+def test_the_distance_of_two_infinities_is_nan_and_no_warning() -> None:
+    assert np.isnan(distance(np.array([1.0, np.inf]), np.array([1.0, np.inf])))
+
+
 def test_a_difference_is_written_into_the_memory_that_is_given() -> None:
     memory = np.zeros(2)
     assert distance(np.array([1.0, 4.0]), np.array([2.0, 2.0]), out=memory) == 2
