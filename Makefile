@@ -75,7 +75,7 @@ test-matrix: $(INSTALLED)
 	$(BIN)/python -m maintenance.matrix
 
 # How strong the suite is: the code is changed in one place at a time, and the changes that no test
-# notices are shown. About three quarters of an hour on two cores. The numbers go to docs/results/mutants.json.
+# notices are shown. About three quarters of an hour. The numbers go to docs/results/mutants.json.
 mutants: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[mutants]"
 	$(BIN)/python -m maintenance.mutants
