@@ -253,7 +253,7 @@ def by_differences(
     probe: Probe,
     direction: Float[ndarray, "*shape"],
     rng: np.random.Generator,
-    flat: bool = False,
+    flat: bool,
 ) -> InputCheck:
     """One direction over all of x first; element by element only where that fails.
 

@@ -339,6 +339,30 @@ def test_an_autograd_of_zero_agrees_with_nothing() -> None:
     assert check.verdict == "fail"
 
 
+# --- which inputs have a gradient -----------------------------------------------------------------
+
+
+def test_what_is_meant_to_be_zero_is_an_input() -> None:
+    message = r"^gradcheck: zero has 'b', expected of inputs\[0\], inputs\[1\]$"
+    inputs = [normal(0, 3), normal(1, 3)]
+    with pytest.raises(ValueError, match=message):
+        gradcheck(lambda x, y: x * y, lambda g, x, y: (g * y, g * x), inputs, zero=["b"])
+
+
+def test_integers_have_none() -> None:
+    x, rows = normal(0, 4, 3), np.array([0, 2])
+
+    def backward(g: ndarray, x: ndarray, rows: ndarray) -> tuple[ndarray, None]:
+        grad = np.zeros_like(x)
+        grad[rows] = g
+        return grad, None
+
+    of_x, of_rows = gradcheck(lambda x, rows: x[rows], backward, [x, rows]).inputs
+    assert of_x.verdict == "pass"
+    assert of_rows.shape == (2,)
+    assert str(GradcheckResult((of_rows,))) == "inputs[1]: none, for it is int64"
+
+
 # --- what is shown --------------------------------------------------------------------------------
 
 

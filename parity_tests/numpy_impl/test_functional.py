@@ -422,3 +422,20 @@ def test_a_step_in_another_byte_order_comes_out_in_that_of_the_machine(name: str
     for key, ours in run_step(F, name, swapped).items():
         np.testing.assert_array_equal(ours, expected[key], strict=True)
         assert ours.dtype.isnative
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "uint64"])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_classes_may_be_integers_of_any_kind(dtype: str, reduction: str) -> None:
+    logits, target = np.random.default_rng(0).random((5, 3)), np.array([0, 2, 1, 1, 0])
+    for function in (
+        F.cross_entropy,
+        lambda *args: F.cross_entropy_backward(*ones(reduction), *args),
+    ):
+        expected = function(logits, target, reduction)
+        np.testing.assert_array_equal(function(logits, target.astype(dtype), reduction), expected)
+
+
+def ones(reduction: str) -> tuple[Any]:
+    """The gradient of the loss of five examples."""
+    return (np.ones(5) if reduction == "none" else 1.0,)
