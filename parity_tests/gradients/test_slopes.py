@@ -1,6 +1,7 @@
 """The slope along a direction: how far it may be off, where f bends, and how it is drawn."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -108,7 +109,7 @@ def test_no_slope_is_free_of_rounding(factor: float) -> None:
     assert slope.rounding >= EPS * slope.typical
 
 
-@given(st.floats(1, 1e6), st.sampled_from([(0.45, True), (0.55, False)]))
+@given(st.floats(1, 1e6), st.sampled_from([(0.45, True), (0.5, False), (0.55, False)]))
 def test_a_bend_is_one_where_rounding_is_less_than_half(
     offset: float, case: tuple[float, bool]
 ) -> None:
@@ -116,6 +117,19 @@ def test_a_bend_is_one_where_rounding_is_less_than_half(
     probe = Probe(lambda x: np.abs(x) + offset, np.array(0.0), np.array(0.0), np.array(1.0), 1e-3)
     rounding = probe.slope_at(np.array(1.0), STEPS[0]).rounding
     assert probe.slope(np.array(1.0), wanted=rounding / share).bent is bent
+
+
+def test_a_slope_that_is_just_as_far_off_as_it_may_be_agrees() -> None:
+    """And with just the tolerance that was asked for, an error might not show for certain."""
+    numbers = dict.fromkeys(("difference", "typical", "lowest", "highest"), 1.0)
+    slope = Slope(**numbers, analytic=1.25, rounding=0.25, bending=0.0, wanted=0.25)
+    assert slope.agrees
+    assert not slope.trusted
+    assert replace(slope, wanted=0.26).trusted
+
+
+def test_the_norm_of_nothing_is_zero() -> None:
+    assert norm(np.zeros((0, 3))) == 0
 
 
 @given(seeds)

@@ -565,6 +565,16 @@ def test_a_checked_function_keeps_its_name_and_signature(name: str) -> None:
     assert inspect.signature(function) == inspect.signature(written)
 
 
+def test_a_function_that_is_checked_now_keeps_its_name() -> None:
+    def twice(x: Float[np.ndarray, " N"]) -> Any:
+        """2 x."""
+        return 2 * x
+
+    function = checked()(twice)
+    assert (function.__name__, function.__doc__) == ("twice", "2 x.")
+    assert inspect.unwrap(function) is twice
+
+
 def test_the_dtypes_of_one_call_may_differ_in_their_byte_order() -> None:
     np.testing.assert_array_equal(
         F.linear(A + 1, (W + 1).astype(">f8")), F.linear(A + 1, W + 1), strict=True
