@@ -565,14 +565,20 @@ def test_a_checked_function_keeps_its_name_and_signature(name: str) -> None:
     assert inspect.signature(function) == inspect.signature(written)
 
 
-def test_a_function_that_is_checked_now_keeps_its_name() -> None:
-    def twice(x: Float[np.ndarray, " N"]) -> Any:
-        """2 x."""
-        return 2 * x
+def test_a_function_that_is_checked_now_is_called_as_before() -> None:
+    def scaled(x: Float[np.ndarray, " N"], times: Any, *, plus: Any = 0, minus: Any) -> Any:
+        """a x + b - c."""
+        return times * x + plus - minus
 
-    function = checked()(twice)
-    assert (function.__name__, function.__doc__) == ("twice", "2 x.")
-    assert inspect.unwrap(function) is twice
+    function: Any = checked()(scaled)
+    assert (function.__name__, function.__doc__) == ("scaled", "a x + b - c.")
+    assert inspect.unwrap(function) is scaled
+    np.testing.assert_array_equal(function(np.ones(2), 5, minus=1), [4, 4])
+    np.testing.assert_array_equal(function(np.ones(2), times=5, plus=2, minus=1), [6, 6])
+    for given, named in (((5, 2, 1), {}), ((), {"minus": 1}), ((5,), {"plus": 2})):
+        with pytest.raises(TypeError, match=r"positional argument|'times'|'minus'"):
+            function(np.ones(2), *given, **named)
+    assert function.__code__.co_filename == "<numpy_impl.checks>"  # in a traceback
 
 
 def test_the_dtypes_of_one_call_may_differ_in_their_byte_order() -> None:
