@@ -121,8 +121,16 @@ def test_a_bend_is_one_where_rounding_is_less_than_half(
 
 def test_a_slope_that_is_just_as_far_off_as_it_may_be_agrees() -> None:
     """And with just the tolerance that was asked for, an error might not show for certain."""
-    numbers = dict.fromkeys(("difference", "typical", "lowest", "highest"), 1.0)
-    slope = Slope(**numbers, analytic=1.25, rounding=0.25, bending=0.0, wanted=0.25)
+    slope = Slope(
+        difference=1.0,
+        analytic=1.25,
+        typical=1.0,
+        rounding=0.25,
+        bending=0.0,
+        lowest=1.0,
+        highest=1.0,
+        wanted=0.25,
+    )
     assert slope.agrees
     assert not slope.trusted
     assert replace(slope, wanted=0.26).trusted
