@@ -241,8 +241,7 @@ class Comparison:
             if one is other:
                 return found
             (mine, mine_large), (theirs, theirs_large) = laid[id(one)], laid[id(other)]
-            with np.errstate(invalid="ignore"):  # inf - inf
-                found[small] = np.maximum.reduceat(np.abs(mine - theirs), starts)
+            found[small] = np.maximum.reduceat(np.abs(mine - theirs), starts)
             found[large] = list(map(self.distance, mine_large, theirs_large))
             return found
 

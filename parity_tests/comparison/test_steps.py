@@ -134,6 +134,13 @@ def test_a_tensor_that_is_zero_throughout_is_a_bad_case(key: Key) -> None:
         Comparison("float64").step(1, truth, truth, truth, truth)
 
 
+def test_small_gradients_are_no_noise_beside_each_other() -> None:
+    truth = tensors("float64")
+    for key in (BIAS, ("backward", "fc.weight")):
+        truth[key] *= 1e-30
+    assert Comparison("float64").step(1, truth, truth, truth, truth).divergence is None
+
+
 def test_a_tensor_without_numbers_is_a_bad_case() -> None:
     truth = {**tensors("float64"), ("step", "fc.none"): np.zeros((0, 3))}
     truth["step", "last"] = np.ones(2)

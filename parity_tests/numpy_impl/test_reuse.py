@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy import ndarray
 
 from numpy_impl import functional as F
 from numpy_impl import nn
-from numpy_impl.fast import gather
+from numpy_impl.fast import filled, gather, identity
 from numpy_impl.plan import Plan
 
 
@@ -118,3 +119,11 @@ def test_a_product_in_blocks_keeps_the_dtype(dtype: Any) -> None:
 def test_gradients_that_are_not_wanted_are_left_out(wanted: tuple[bool, bool, bool]) -> None:
     grads = F.linear_backward(np.ones((4, 3)), np.ones((4, 2)), np.ones((3, 2)), wanted)
     assert tuple(grad is not None for grad in grads) == wanted
+
+
+@pytest.mark.parametrize(
+    "kept", [identity(3, np.dtype("float64")), filled(3, 1.0, np.dtype("float64"))]
+)
+def test_what_is_kept_for_all_cannot_be_changed(kept: ndarray) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        kept[0] = 2
