@@ -352,15 +352,22 @@ def test_what_is_meant_to_be_zero_is_an_input() -> None:
 def test_integers_have_none() -> None:
     x, rows = normal(0, 4, 3), np.array([0, 2])
 
-    def backward(g: ndarray, x: ndarray, rows: ndarray) -> tuple[ndarray, None]:
+    def backward(g: ndarray, rows: ndarray, x: ndarray) -> tuple[None, ndarray]:
         grad = np.zeros_like(x)
         grad[rows] = g
-        return grad, None
+        return None, grad
 
-    of_x, of_rows = gradcheck(lambda x, rows: x[rows], backward, [x, rows]).inputs
+    of_rows, of_x = gradcheck(lambda rows, x: x[rows], backward, [rows, x]).inputs
     assert of_x.verdict == "pass"
     assert of_rows.shape == (2,)
-    assert str(GradcheckResult((of_rows,))) == "inputs[1]: none, for it is int64"
+    assert str(GradcheckResult((of_rows,))) == "inputs[0]: none, for it is int64"
+
+
+def test_an_input_that_nothing_depends_on_needs_none() -> None:
+    inputs = [normal(0, 3), normal(1, 3)]
+    assert gradcheck(lambda x, y: 2 * x, lambda g, x, y: (2 * g, None), inputs).ok
+    of_y = gradcheck(lambda x, y: 2 * x + y, lambda g, x, y: (2 * g, None), inputs).inputs[1]
+    assert of_y.verdict == "fail"
 
 
 # --- what is shown --------------------------------------------------------------------------------
