@@ -565,6 +565,14 @@ def test_a_checked_function_keeps_its_name_and_signature(name: str) -> None:
     assert inspect.signature(function) == inspect.signature(written)
 
 
+@pytest.mark.parametrize("wrong", [(4, 2, 3, 6), (4, 2, 6, 5), (4, 2, 3), (4, 2, 3, 5, 1)])
+def test_the_rest_of_a_shape_is_compared_axis_by_axis(wrong: tuple[int, ...]) -> None:
+    ones = np.ones(2)
+    message = r"^batch_norm_backward: input has shape .* with \*size = "
+    with pytest.raises(ValueError, match=message):
+        F.batch_norm_backward(np.ones(wrong), np.ones((4, 2, 3, 5)), ones, ones, ones)
+
+
 def test_a_function_that_is_checked_now_is_called_as_before() -> None:
     def scaled(x: Float[np.ndarray, " N"], times: Any, *, plus: Any = 0, minus: Any) -> Any:
         """a x + b - c."""
