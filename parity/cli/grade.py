@@ -1,5 +1,6 @@
 """`parity grade`: a class's files, graded."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -43,7 +44,8 @@ class Grade(Working):
         pool = self.pool()
         if self.seed is not None and self.seed < 0:
             raise InputError(f"seed is {self.seed}, expected at least 0")
-        beside = self.submissions.resolve().parent / "grading.toml"
+        # Not `resolve`, which raises an error for a link to itself.
+        beside = Path(os.path.realpath(self.submissions)).parent / "grading.toml"
         config = self.config or (beside if beside.is_file() else None)
         files.check_outputs({"json": self.json}, {"config": config})
         grading = read_grading(config)

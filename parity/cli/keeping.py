@@ -1,5 +1,6 @@
 """The options of a command whose work can be interrupted and taken up again."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,6 @@ class Keeping:
             source = self.resume if self.resume.is_dir() else self.resume.parent
         folder = self.checkpoint or source
         assert folder is not None
-        if source is None or folder.resolve() != source.resolve():
+        if source is None or os.path.realpath(folder) != os.path.realpath(source):
             checkpoints.check_unused(folder)
         return checkpoints.Checkpoints(folder, settings, self.every or epoch, state)

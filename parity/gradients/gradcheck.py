@@ -32,7 +32,7 @@ from parity.gradients.guards import (
     error_of,
     unchanging,
 )
-from parity.gradients.slopes import Probe, draw, inner
+from parity.gradients.slopes import Probe, Slope, draw, inner
 from parity.system import html
 from parity.tolerance import allowance, element_name, index_of, worst_element
 
@@ -268,15 +268,7 @@ def by_differences(
             f"random direction is {slope.difference:.1e}, and rounding makes up to "
             f"{slope.rounding:.1e}"
         )
-    check = InputCheck(
-        name,
-        probe.x.shape,
-        difference=slope.difference,
-        analytic=slope.analytic,
-        error=ratio(abs(slope.analytic - slope.difference), slope.typical),
-        tolerance=ratio(slope.tolerance, slope.typical),
-        sensitivity=ratio(2 * slope.tolerance * math.sqrt(probe.x.size), slope.typical),
-    )
+    check = along_one_direction(name, probe, slope)
     if slope.agrees and (slope.trusted or flat):
         return check
     looked, elements = scan(probe, rng, slope.wanted)
@@ -294,8 +286,25 @@ def by_differences(
         return replace(check, verdict="kink", message=message)
     if slope.agrees:
         return check
+    # Sums that cancel hide their rounding from the outputs, once in some 20,000 directions.
+    again = probe.slope(np.asarray(draw(rng, probe.x.shape) * probe.scale))
+    if again.agrees:
+        return along_one_direction(name, probe, again)
     message = "the slope is wrong along a random direction, but no element by itself"
     return replace(check, verdict="fail", message=message)
+
+
+def along_one_direction(name: str, probe: Probe, slope: Slope) -> InputCheck:
+    """What the slope along a direction over all of x says."""
+    return InputCheck(
+        name,
+        probe.x.shape,
+        difference=slope.difference,
+        analytic=slope.analytic,
+        error=ratio(abs(slope.analytic - slope.difference), slope.typical),
+        tolerance=ratio(slope.tolerance, slope.typical),
+        sensitivity=ratio(2 * slope.tolerance * math.sqrt(probe.x.size), slope.typical),
+    )
 
 
 def scan(probe: Probe, rng: np.random.Generator, wanted: float) -> tuple[int, list[Element]]:

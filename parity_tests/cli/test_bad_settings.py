@@ -139,7 +139,8 @@ def limited(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-# What was found by it: a traceback, and all of the memory.
+# What was found by it: tracebacks, and all of the memory.
+@example(arguments=["grade", "circle"])
 @example(arguments=["check", "homework.py", "--allow", "new.safetensors"])
 @example(arguments=["sweep", "tutorial", "--epochs", str(10**12)])
 @given(arguments=command_lines())

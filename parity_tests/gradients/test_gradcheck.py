@@ -81,8 +81,11 @@ def test_no_backward_of_the_contract_is_left_out() -> None:
 
 
 @given(seeds, sizes, sizes, sizes, st.sampled_from([0.1, 1.0, 1e3]))
+@example(2297220975, 1, 1, 1, 1.0)  # w x + b cancels, and b is what rounding is measured by
+@example(3613630761, 1, 3, 1, 1e3)
 def test_no_false_alarm_on_linear(seed: int, n: int, n_in: int, n_out: int, scale: float) -> None:
     x, w, b = scale * normal(seed, n, n_in), normal(seed + 1, n_out, n_in), normal(seed + 2, n_out)
+    x[0, 0] = scale  # for of an x of about zero the weight has no gradient to check
     result = gradcheck(F.linear, lambda g, x, w, b: F.linear_backward(g, x, w), [x, w, b])
     assert {check.verdict for check in result.inputs} == {"pass"}, str(result)
 
