@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy import ndarray
 
 from numpy_impl import functional as F
 from numpy_impl import nn
@@ -121,9 +120,7 @@ def test_gradients_that_are_not_wanted_are_left_out(wanted: tuple[bool, bool, bo
     assert tuple(grad is not None for grad in grads) == wanted
 
 
-@pytest.mark.parametrize(
-    "kept", [identity(3, np.dtype("float64")), filled(3, 1.0, np.dtype("float64"))]
-)
-def test_what_is_kept_for_all_cannot_be_changed(kept: ndarray) -> None:
-    with pytest.raises(ValueError, match="read-only"):
-        kept[0] = 2
+def test_what_is_kept_for_all_cannot_be_changed() -> None:
+    for kept in (identity(7, np.dtype("float64")), filled(7, 3.0, np.dtype("float64"))):
+        with pytest.raises(ValueError, match="read-only"):
+            kept[0] = 2
