@@ -107,7 +107,7 @@ classroom: $(INSTALLED)
 	$(BIN)/python -m maintenance.suite_pages
 
 $(INSTALLED): pyproject.toml constraints.txt
-	@echo "Making .venv and installing NumPy, PyTorch and the tests' packages into it (once, some minutes)"
+	@echo "Making .venv, with NumPy, PyTorch and what the tests need (some minutes)"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable ".[test,web]"
 	touch $@

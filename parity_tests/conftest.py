@@ -67,6 +67,15 @@ def blank_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def free_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's own test helpers, which other tests import, forbid to set its global flags."""
+    import torch
+
+    names: dict[str, Any] = torch.backends.flags_frozen.__globals__
+    monkeypatch.setitem(names, "__allow_nonbracketed_mutation_flag", True)
+
+
+@pytest.fixture
 def in_a_terminal() -> Iterator[None]:
     """Signals do what they do there: a shell lets what it starts in the background ignore some."""
     defaults: dict[int, Any] = {

@@ -140,6 +140,8 @@ def limited(seconds: int) -> Iterator[None]:
 
 
 # What was found by it: tracebacks, and all of the memory.
+@pytest.mark.usefixtures("free_flags")
+@example(arguments=["compare", "tutorial", "--device", "cuda", "--epochs", "1"])
 @example(arguments=["grade", "circle"])
 @example(arguments=["check", "homework.py", "--allow", "new.safetensors"])
 @example(arguments=["sweep", "tutorial", "--epochs", str(10**12)])

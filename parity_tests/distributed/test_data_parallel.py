@@ -180,13 +180,6 @@ def test_a_file_is_not_distributed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "distributed is True, but pair.py makes its programs and batches itself" in found
 
 
-@pytest.fixture
-def free_flags(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyTorch's own test helpers, which other tests import, forbid to set its global flags."""
-    names: dict[str, Any] = torch.backends.flags_frozen.__globals__
-    monkeypatch.setitem(names, "__allow_nonbracketed_mutation_flag", True)
-
-
 @pytest.mark.usefixtures("free_flags")
 @pytest.mark.parametrize("gpus", [0, 3])
 def test_each_process_needs_a_gpu(
