@@ -1,7 +1,8 @@
 """Hand-written NumPy against PyTorch, number by number.
 
 `compare` trains two programs side by side, `check` checks a file of functions, `gradcheck` a
-backward, `assert_close` one array. Nothing here loads PyTorch before it is used.
+backward, `assert_close` one array. `parity.datasets`, `parity.errors`, `parity.reproduce` and
+`parity.strategies` are modules of it. Nothing here loads PyTorch before it is used.
 """
 
 from importlib import import_module
@@ -38,11 +39,19 @@ WHERE = {
     "compare": ("parity.comparison.pair", "compare_programs"),
     "gradcheck": ("parity.gradients.gradcheck", "gradcheck"),
 }
+MODULES = ("datasets", "errors", "reproduce", "strategies")
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name when it is first used."""
+    """Load a public name or module when it is first used."""
+    if name in MODULES:
+        return import_module(f"parity.{name}")
     if name not in WHERE:
         raise AttributeError(f"module 'parity' has no attribute {name!r}")
     module, attribute = WHERE[name]
     return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    """The public names, for `dir(parity)` and completion."""
+    return sorted({*__all__, *MODULES})

@@ -31,7 +31,7 @@ def check_file(
     *,
     layout: str | None = None,
     map: Path | None = None,
-    only: Sequence[str] = (),
+    only: str | Sequence[str] = (),
     allowed: Sequence[str] = (),
     isolation: Isolation = "auto",
     stability: Stability = "fail",
@@ -56,7 +56,7 @@ def check_file(
     map
         A layout of the user's own, a .toml or .py file.
     only
-        The names of the contract to look at; empty for all.
+        The names of the contract to look at, or one text with commas; empty for all.
     allowed
         Packages that the file may use beside NumPy.
     isolation
@@ -108,7 +108,7 @@ def check_file(
 
 
 def check(
-    module: ModuleType | dict[str, Any],
+    source: ModuleType | dict[str, Any] | str | Path,
     *,
     reduction: str = "mean",
     weights: str = "out-in",
@@ -117,20 +117,46 @@ def check(
     timeout: float = TIMEOUT,
     layout: str | None = None,
     map: str | Path | None = None,
-    only: Sequence[str] = (),
+    only: str | Sequence[str] = (),
     stability: Stability = "fail",
 ) -> Report:
-    """Check the functions and classes of a module, or of `globals()`, as `parity check` does.
+    """Check the functions and classes of a module, of `globals()`, or of a file, by the contract.
 
-    They run in this process, so there is no limit to their memory. In a notebook the result shows
-    itself as a table.
+    What is given as a module or a dict runs in this process, without a limit to its memory; a file
+    runs in a process of its own, as `parity check` has it. In a notebook the result shows itself as
+    a table.
+
+    Parameters
+    ----------
+    source
+        A module, a dict such as `globals()`, or the path of a Python file or a notebook.
+    reduction
+        Whether the cross-entropy takes the "mean" or the "sum" over the batch.
+    weights
+        The shape of linear weights: "out-in" as in PyTorch, or "in-out".
+    l2_half
+        Whether weight decay λ stands for λ‖p‖², where PyTorch's stands for half of that.
+    seed
+        Draws the probes.
+    timeout
+        Seconds for each name.
+    layout, map, only, stability
+        As for `check_file`: the course whose names these are, or a layout of your own; the names of
+        the contract to look at; whether a name that is right but for extreme numbers counts as
+        wrong ("fail") or as right ("warn").
+
+    Returns
+    -------
+    Report
+        `report.results` has a result for each name; `report.assert_right()` raises if one is wrong.
 
     Raises
     ------
     InputError
-        If the module has none of the contract's names, or a map or a layout makes no sense.
+        If there is none of the contract's names, or no such file, or a map or a layout makes no
+        sense.
     TypeError
-        If it is neither a module nor a dict.
+        If the source is none of these.
 
     Examples
     --------
@@ -144,21 +170,34 @@ def check(
     >>> [(result.name, result.status, result.diagnosis) for result in report.results]
     [('relu', 'fail', 'relu-absolute')]
     """
-    if not isinstance(module, ModuleType | dict):
-        raise TypeError(f"check: module is {module!r}, expected a module or globals()")
+    conventions = Conventions(reduction, weights, l2_half)  # type: ignore[arg-type]
+    own_map = None if map is None else Path(map)
+    if isinstance(source, str | Path):
+        report = check_file(
+            Path(source),
+            conventions,
+            seed,
+            timeout,
+            layout=layout,
+            map=own_map,
+            only=only,
+            stability=stability,
+        )
+        return replace(report, results=[in_python(result) for result in report.results])
+    if not isinstance(source, ModuleType | dict):
+        raise TypeError(f"check: source is {source!r}, expected a module, globals() or a path")
     if layout is not None and map is not None:
         raise InputError("map and layout are both given, expected one of them")
-    namespace = module if isinstance(module, dict) else vars(module)
+    namespace = source if isinstance(source, dict) else vars(source)
     name = str(namespace.get("__name__", "module"))
-    conventions = Conventions(reduction, weights, l2_half)  # type: ignore[arg-type]
-    choose = chooser(layout, None if map is None else Path(map))
+    choose = chooser(layout, own_map)
     student = ModuleStudent(namespace, timeout, choose, truth)
     report = run(student, name, conventions, seed, timeout, only)
     results = [in_python(result) for result in report.results]
     return replace(report, results=results, stability=stability)
 
 
-# Options of the command in the words of a mistake, and how they are element_name in Python.
+# Options of the command in the words of a mistake, and how they are written in Python.
 PYTHON = {
     "--weights in-out": 'weights="in-out"',
     "--reduction sum": 'reduction="sum"',
@@ -204,12 +243,13 @@ def run(
     conventions: Conventions | None,
     seed: int,
     timeout: float,
-    only: Sequence[str],
+    only: str | Sequence[str],
 ) -> Report:
     """The report on a student's code, for which PyTorch is loaded."""
     from parity.checking.checker import Checker
     from parity.contract.operations import SUBJECTS
 
+    only = " ".join([only] if isinstance(only, str) else only).replace(",", " ").split()
     for one in only:
         if one not in SUBJECTS:
             raise InputError(f"only: got {one}, expected some of {', '.join(SUBJECTS)}")

@@ -1,6 +1,6 @@
 """`parity gradcheck`: are the gradients of a model, or of a file's functions, right?"""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -165,11 +165,12 @@ def verdict(parts: list["Part"]) -> str:
         answer += [f"[bold red]no verdict[/] on {', '.join(unjudged)}"] if unjudged else []
         return "; ".join(answer)
     count = sum(len(part.result.inputs) for part in parts if part.result)
-    return f"[bold green]gradients are right[/]: {count} in {len(parts)} parts"
+    where = f"{len(parts)} part{'s' * (len(parts) != 1)}"
+    return f"[bold green]gradients are right[/]: {count} in {where}"
 
 
 def as_json(command: Gradcheck, parts: list["Part"], unchecked: list[str]) -> dict[str, Any]:
-    """The answer for machines; a part's `inputs` are null if there is only a error."""
+    """The answer for machines; a part's `inputs` are null if there is only an error."""
     return {
         "target": command.target,
         "seed": command.seed,
@@ -180,7 +181,7 @@ def as_json(command: Gradcheck, parts: list["Part"], unchecked: list[str]) -> di
                 "name": part.name,
                 "ok": part.ok,
                 "error": part.error or None,
-                "inputs": part.result and [asdict(check) for check in part.result.inputs],
+                "inputs": part.result and part.result.as_json()["inputs"],
             }
             for part in parts
         ],

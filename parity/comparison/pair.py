@@ -116,9 +116,11 @@ def compare_programs(
     >>> batches = [(rng.normal(size=(8, 3)), rng.normal(size=(8, 1))) for _ in range(5)]
     >>> result = parity.compare((step, params), (net, torch.nn.MSELoss(), sgd), batches)
     >>> print(result)
-    parity holds: every tensor agrees to rounding at 5 steps, float64.
+    parity holds: every tensor agrees to rounding at all 5 steps, float64.
     >>> result.assert_parity()
     """
+    if weights_from not in ("torch", "numpy"):
+        raise InputError(f"weights_from is {weights_from!r}, expected 'torch' or 'numpy'")
     numpy = numpy if isinstance(numpy, NumpyProgram) else NumpyProgram(*numpy)
     torch = torch if isinstance(torch, TorchProgram) else TorchProgram(*torch)
     initial = None
@@ -303,6 +305,11 @@ def evaluated(
         mine = named_arrays("output", numpy.predict(*map_arrays(np.copy, arrays)))
         found = {name: run.evaluate_on(*arrays) for name, run in runs.items()}
         truth = found.get("reference", found["torch"])
+        if len(mine) != len(truth):
+            raise InputError(
+                f"predict returns {len(mine)} outputs for evaluate[{number}], expected "
+                f"{len(truth)} as the PyTorch module does"
+            )
         for own, (name, exact) in zip(mine.values(), truth.items(), strict=True):
             farthest = max(distance(outputs[name], exact) for outputs in found.values())
             allowed = allowance(numpy.dtype, scale_of(exact), farthest)

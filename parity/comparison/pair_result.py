@@ -7,13 +7,12 @@ from typing import Any
 
 from parity.comparison.location import Location
 from parity.comparison.reproduce import save
-from parity.comparison.result import Result
+from parity.comparison.result import Result, divergence_lines
 from parity.comparison.steps import KINDS, Divergence
 from parity.errors import InputError
 from parity.system.drawing import drawing
 from parity.system.html import Line
 from parity.system.palette import BACKENDS, NAMES
-from parity.tolerance import element_name
 from parity.tolerance.table import FACTOR
 
 __all__ = ["PairResult"]
@@ -54,13 +53,21 @@ class PairResult(Result):
 
     def success(self) -> str:
         """What holds, and how far it can be told."""
-        outputs = self.evaluation[0]
-        line = f"parity holds: every tensor agrees to rounding at {len(self.steps):,} steps"
-        line += f" and on {outputs} evaluated outputs" * (outputs > 0) + f", {self.dtype}."
-        if self.noise_horizon is not None:
+        outputs, horizon = self.evaluation[0], self.noise_horizon
+        line = f"parity holds: every tensor agrees to rounding at {self.extent}"
+        if outputs:
+            line += f" and on {outputs} evaluated output{'s' * (outputs != 1)}"
+        line += f", {self.dtype}."
+        if horizon is not None and self.resync:
             line += (
-                f" Step {self.noise_horizon:,} is the noise horizon: from there on rounding alone "
-                "takes equally valid runs out of tolerance; resync=True compares each step alone."
+                f" At the other {self.jumps:,}, first at step {horizon:,}, rounding alone takes "
+                "equally valid runs out of tolerance."
+            )
+        elif horizon is not None:
+            line += (
+                f" Step {horizon:,} is the noise horizon: from there on rounding alone takes "
+                f"equally valid runs out of tolerance. The steps to {len(self.steps):,} stay "
+                "within that noise; resync=True compares each step alone."
             )
         elif self.dtype == "float32":
             known = Result(self.dtype, steps=self.steps[: self.measured])
@@ -79,17 +86,9 @@ class PairResult(Result):
 
     def explained(self, found: Divergence) -> list[str]:
         """The first divergence."""
-        other = self.names.get(found.tensor)
-        known = f" ({other} in NumPy)" if other not in (None, found.tensor) else ""
-        return [
-            f"first divergence: step {found.step}, {found.phase}, "
-            f"{element_name(found.tensor, found.index)}{known}",
-            f"  NumPy     {found.numpy!r}",
-            f"  PyTorch   {found.torch!r}",
-            f"  truth     {found.truth!r}",
-            f"  off by    {abs(found.numpy - found.truth):.3e}, allowed {found.tolerance:.3e}",
-            *([self.location.sentence] if self.location else []),
-        ]
+        other = self.names.get(found.tensor, "")
+        lines = divergence_lines(found, other if other != found.tensor else "")
+        return [*lines, *([self.location.sentence] if self.location else [])]
 
     def assert_parity(self) -> None:
         """Raise AssertionError with the verdict if parity does not hold."""

@@ -7,13 +7,14 @@ from rich.table import Table
 from rich.text import Text
 
 from parity.comparison.location import locate_mistake
-from parity.comparison.result import CompareResult, Epoch
-from parity.comparison.steps import KINDS, Divergence
+from parity.comparison.result import CompareResult, Epoch, divergence_lines
+from parity.comparison.steps import KINDS
 from parity.experiment.prepare import Experiment, changes
 from parity.experiment.published import FACTOR as FACTOR_OF_SPREAD
 from parity.experiment.published import PublishedRow
 from parity.recipes import find
 from parity.system.console import Column, Rows, console, table, written
+from parity.system.palette import NAMES
 from parity.tolerance.table import FACTOR
 
 __all__ = [
@@ -97,7 +98,7 @@ def verdict(result: CompareResult) -> str:
     interrupted = "[bold yellow]interrupted[/]: " if result.interrupted else ""
     tensors = 2 + 2 * len(result.experiment.initial)
     if result.first_divergence is not None:
-        where = divergence_lines(result.first_divergence)
+        where = escape("\n".join(divergence_lines(result.first_divergence)))
         if result.file:
             step = next(step for step in result.steps if step.divergence)
             sentence = locate_mistake(result.first_divergence, step.used_by_tensor).sentence
@@ -108,18 +109,14 @@ def verdict(result: CompareResult) -> str:
         return f"{interrupted}[bold red]parity does not hold[/] in {dtype} ({extent}).\n{where}"
     held_out, accuracy = result.experiment.held_out, result.epochs[-1].accuracy
     horizon = result.noise_horizon
-    jumps = sum(step.drifted for step in result.steps)
-    extent = f"all {steps:,} steps" if horizon is None else f"the first {horizon - 1:,} steps"
-    if result.resync and jumps:
-        extent = f"{steps - jumps:,} of {steps:,} steps, each taken alone"
     lines = [
         f"{interrupted}[bold green]parity holds[/]: {tensors} tensors (logits, loss, gradients, "
-        f"weights) agree to rounding at {extent}, {dtype}."
+        f"weights) agree to rounding at {result.extent}, {dtype}."
     ]
     if horizon is not None and result.resync:
         lines.append(
-            f"At the other {jumps:,}, first at step {horizon:,}, rounding decides the sign of a "
-            "ReLU's input and a gradient jumps, in equally valid runs as far."
+            f"At the other {result.jumps:,}, first at step {horizon:,}, rounding decides the sign "
+            "of a ReLU's input and a gradient jumps, in equally valid runs as far."
         )
     elif horizon is not None:
         lines.append(
@@ -175,20 +172,3 @@ def published_table(rows: list[PublishedRow]) -> Table:
     ]
     caption = f"tolerance: {FACTOR_OF_SPREAD:.1f} standard deviations of our figure over seeds"
     return table(columns, cells, title="Published figures", caption=caption)
-
-
-NAMES = {"numpy": "NumPy", "torch": "PyTorch"}
-
-
-def divergence_lines(divergence: Divergence) -> str:
-    """Where the two first parted, and by how much."""
-    at = f"[{', '.join(map(str, divergence.index))}]" if divergence.index else ""
-    error = abs(divergence.numpy - divergence.truth)
-    return (
-        f"first divergence: step {divergence.step}, {divergence.phase}, "
-        f"{divergence.tensor}{escape(at)}\n"
-        f"  NumPy     {divergence.numpy!r}\n"
-        f"  PyTorch   {divergence.torch!r}\n"
-        f"  truth     {divergence.truth!r}\n"
-        f"  off by    {error:.3e}, allowed {divergence.tolerance:.3e}"
-    )

@@ -11,8 +11,9 @@ from parity.experiment.prepare import Experiment
 from parity.experiment.published import Checkpoint, PublishedRow, published_rows
 from parity.system import html
 from parity.system.palette import NAMES
+from parity.tolerance import element_name
 
-__all__ = ["CompareResult", "Epoch", "Result"]
+__all__ = ["CompareResult", "Epoch", "Result", "divergence_lines"]
 
 ByBackend = dict[str, float]  # "numpy" and "torch"
 ByKind = dict[str, float]  # logits, loss, gradients, weights
@@ -62,6 +63,21 @@ class Result:
         return next((step.number for step in self.steps if step.drifted), None)
 
     @property
+    def jumps(self) -> int:
+        """The steps at which rounding alone moved an equally valid run too far off."""
+        return sum(step.drifted for step in self.steps)
+
+    @property
+    def extent(self) -> str:
+        """Of which steps parity is claimed."""
+        steps, horizon = len(self.steps), self.noise_horizon
+        if horizon is None:
+            return f"all {steps:,} steps" if steps > 1 else "the only step"
+        if self.resync:
+            return f"{steps - self.jumps:,} of {steps:,} steps, each taken alone"
+        return f"the first {horizon - 1:,} steps"
+
+    @property
     def marks(self) -> dict[str, float]:
         """The steps to draw a line at: of the noise horizon and of the first divergence."""
         marks: dict[str, float] = {}
@@ -74,19 +90,13 @@ class Result:
     @property
     def in_short(self) -> str:
         """The verdict in one line; it claims no more than the curves show."""
-        steps, found, horizon = len(self.steps), self.first_divergence, self.noise_horizon
+        found, horizon = self.first_divergence, self.noise_horizon
         if found is not None:
             said = f"parity does not hold: step {found.step:,}, {found.phase}, {found.tensor}"
-        elif horizon is None:
-            said = f"parity holds at all {steps:,} steps"
-        elif self.resync:
-            jumps = sum(step.drifted for step in self.steps)
-            said = f"parity holds at {steps - jumps:,} of {steps:,} steps, each taken alone"
         else:
-            said = (
-                f"parity holds at the first {horizon - 1:,} steps; "
-                f"from step {horizon:,} on rounding decides (noise horizon)"
-            )
+            said = f"parity holds at {self.extent}"
+            if horizon is not None and not self.resync:
+                said += f"; from step {horizon:,} on rounding decides (noise horizon)"
         return f"interrupted; {said}" if self.interrupted else said
 
     def worst(self, quantity: str, first: int = 0) -> ByKind:
@@ -207,6 +217,19 @@ class CompareResult(Result):
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "checkpoints": [asdict(checkpoint) for checkpoint in self.checkpoints],
         }
+
+
+def divergence_lines(found: Divergence, other_name: str = "") -> list[str]:
+    """Where the two first parted, and by how much; the tensor has perhaps another name in NumPy."""
+    known = f" ({other_name} in NumPy)" if other_name else ""
+    where = element_name(found.tensor, found.index)
+    return [
+        f"first divergence: step {found.step}, {found.phase}, {where}{known}",
+        f"  NumPy     {found.numpy!r}",
+        f"  PyTorch   {found.torch!r}",
+        f"  truth     {found.truth!r}",
+        f"  off by    {abs(found.numpy - found.truth):.3e}, allowed {found.tolerance:.3e}",
+    ]
 
 
 def max_or_nan(values: list[float]) -> float:

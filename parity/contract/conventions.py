@@ -20,7 +20,7 @@ TRANSPOSED = {"fc.weight", "fc1.weight", "fc2.weight", "W1", "W2"}
 class Conventions:
     """How the file counts; the defaults are PyTorch's."""
 
-    reduction: Literal["mean", "sum"] = "mean"  # of a cross-entropy that is not options
+    reduction: Literal["mean", "sum"] = "mean"  # of a cross-entropy that is given no `reduction`
     weights: Literal["out-in", "in-out"] = "out-in"  # the shape of a linear layer's weight
     l2_half: bool = False  # λ stands for the penalty λ‖p‖², where PyTorch's is (λ/2)‖p‖²
 

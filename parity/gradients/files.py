@@ -1,6 +1,6 @@
 """The pairs of somebody's own file, called in a child process."""
 
-from collections.abc import Callable
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ from numpy import ndarray
 from parity.contract.calls import Call
 from parity.contract.conventions import Conventions
 from parity.errors import BadCaseError, InputError
-from parity.gradients.gradcheck import Part
+from parity.gradients.gradcheck import GradcheckResult, Part
+from parity.gradients.guards import SinglePrecisionError, is_single
 from parity.gradients.pairs import PAIRS, check_pair
 from parity.sandbox.student import FileStudent
 
@@ -18,6 +19,8 @@ __all__ = ["check_file"]
 
 TIMEOUT = 10.0  # seconds that one call may take
 MEMORY_MB = 4096
+COARSE = "computes in single precision, too coarse for differences"
+SINGLE = 1e-4  # of the largest element: more than what single precision alone makes of a gradient
 
 
 class CallError(Exception):
@@ -25,7 +28,11 @@ class CallError(Exception):
 
 
 class Unsupported(CallError):  # noqa: N818 - not an error of the file: it leaves something out
-    """The function has no such option, or is a stub."""
+    """The function has no such option, or is nothing that differences can judge."""
+
+
+class NotWritten(Unsupported):
+    """The function is a stub."""
 
 
 def check_file(
@@ -47,24 +54,29 @@ def check_file(
     try:
         loaded = student.load()
         parts: list[Part] = []
-        unchecked: list[str] = []
+        unchecked: dict[str, bool] = {}  # the reasons, and whether the pair is there and written
         for pair in PAIRS:
             names = pair.name, f"{pair.name}_backward"
             missing = [name for name in names if name not in loaded["names"]]
             if missing:
-                unchecked.append(f"{pair.name}: no {' and no '.join(missing)} in the file")
+                unchecked[f"{pair.name}: no {' and no '.join(missing)} in the file"] = False
                 continue
             call = Call(tuple(pair.forward_args(pair.draw(seed), pair.given)))
             outputs = len(pair.operation.forward.outputs(call))
-            forward = remote(student, names[0], outputs, conventions)
-            backward = remote(student, names[1], len(pair.inputs), conventions)
+            forward = Remote(student, names[0], outputs, conventions)
+            backward = Remote(student, names[1], len(pair.inputs), conventions)
             try:
-                parts.append(Part(str(pair), check_pair(pair, forward, backward, seed)))
+                result = check_pair(pair, forward, backward, seed)
+                if backward.single and is_coarse(result):
+                    raise Unsupported(f"{names[1]} {COARSE}")
+                parts.append(Part(str(pair), result))
             except Unsupported as reason:
-                unchecked.append(f"{pair}: {reason}")
+                unchecked[f"{pair}: {reason}"] = not isinstance(reason, NotWritten)
+            except SinglePrecisionError:
+                unchecked[f"{pair}: {names[0]} {COARSE}"] = True
             except CallError as reason:
                 if any(isinstance(value, tuple) for value in pair.options.values()):
-                    unchecked.append(f"{pair}: no pairs, such as {reason}")
+                    unchecked[f"{pair}: no pairs, such as {reason}"] = True
                 else:
                     parts.append(Part(str(pair), error=str(reason)))
             except (BadCaseError, TypeError, ValueError) as error:
@@ -73,6 +85,9 @@ def check_file(
         student.close()
     if not parts and words(loaded):
         raise InputError(f"{path} {words(loaded)}; nothing was checked")
+    if not parts and any(unchecked.values()):
+        reasons = [reason for reason, written in unchecked.items() if written]
+        raise InputError(f"{path} has nothing that could be checked: {'; '.join(reasons)}")
     if not parts:
         raise InputError(
             f"{path} has no forward with its backward, both written, expected such as linear and "
@@ -80,40 +95,47 @@ def check_file(
         )
     if words(loaded):
         parts.insert(0, Part(path.name, error=words(loaded)))
-    return parts, list(dict.fromkeys(unchecked))
+    return parts, list(unchecked)
 
 
-def remote(
-    student: FileStudent, name: str, outputs: int, conventions: Conventions
-) -> Callable[..., Any]:
+class Remote:
     """The file's function `name`, to be called as if it were here and PyTorch's."""
 
-    def call(*args: Any, **options: Any) -> Any:
-        own = conventions.args(name, args)
-        request = {"args": own, "options": options, "outputs": outputs}
-        (outcome,) = student.ask({"subject": name, "calls": [request], "stand_ins": []})
+    def __init__(
+        self, student: FileStudent, name: str, outputs: int, conventions: Conventions
+    ) -> None:
+        self.student, self.outputs, self.conventions = student, outputs, conventions
+        self.__name__ = name
+        self.single = False  # whether its last results were numbers of single precision
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        name = self.__name__
+        own = self.conventions.args(name, args)
+        request = {"args": own, "options": options, "outputs": self.outputs}
+        (outcome,) = self.student.ask({"subject": name, "calls": [request], "stand_ins": []})
         if "not_written" in outcome:
-            raise Unsupported(f"{name} is not written yet")
+            raise NotWritten(f"{name} is not written yet")
         if "unsupported" in outcome:
             raise Unsupported(f"{name} has no {outcome['unsupported']}")
         if words(outcome):
             raise CallError(f"{name} {words(outcome)}")
         if outcome["changed"]:
             raise BadCaseError(f"{name} changed its argument number {outcome['changed'][0] + 1}")
-        if any(is_single(array) for array in outcome["arrays"]):
-            raise Unsupported(f"{name} computes in single precision, too coarse for differences")
-        arrays = conventions.results(name, Call(args), outcome["arrays"])
-        return arrays[0] if outputs == 1 else tuple(arrays)
-
-    call.__name__ = name
-    return call
+        arrays = self.conventions.results(name, Call(args), outcome["arrays"])
+        self.single = all(is_single(array) for array in arrays if array is not None)
+        double = tuple(map(in_double, arrays))
+        return double[0] if self.outputs == 1 else double
 
 
-def is_single(array: ndarray | None) -> bool:
-    """Whether the numbers are single precision's, in whatever dtype they come."""
-    if array is None or not array.any():
-        return False
-    return np.array_equal(array.astype(np.float32), array)
+def in_double(array: ndarray | None) -> ndarray | None:
+    """An array of single precision in float64, for a file may compute in either; others as is."""
+    return array.astype(np.float64) if array is not None and array.dtype == np.float32 else array
+
+
+def is_coarse(result: GradcheckResult) -> bool:
+    """Whether a gradient is off, and none by more than single precision explains."""
+    wrong = [check for check in result.inputs if check.verdict == "fail"]
+    return bool(wrong) and all((it.torch_error or math.inf) < SINGLE for it in wrong)
 
 
 def words(outcome: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ states its own bound, and a direction too coarse to see 0.1% of a typical elemen
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from typing import Any, Literal
 
@@ -29,6 +29,7 @@ from parity.gradients.guards import (
     as_float64,
     as_output,
     check_finite,
+    check_precision,
     error_of,
     unchanging,
 )
@@ -88,6 +89,15 @@ class GradcheckResult:
     def ok(self) -> bool:
         """Whether no gradient is wrong; at a kink, where conventions differ, none is."""
         return all(check.verdict != "fail" for check in self.inputs)
+
+    def assert_right(self) -> None:
+        """Raise AssertionError, with a line for each input, if a gradient is wrong."""
+        if not self.ok:
+            raise AssertionError(f"gradients are wrong\n{self}")
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer for machines: `ok`, and the fields of each `InputCheck`."""
+        return {"ok": self.ok, "inputs": [asdict(check) for check in self.inputs]}
 
     def __str__(self) -> str:
         return "\n".join(f"{it.name}: {it.message or it.verdict}" for it in self.inputs)
@@ -171,7 +181,7 @@ def gradcheck(
     BadCaseError
         If the case proves nothing: a gradient of about zero, a value that is not finite, an input
         that f or backward change, a gradient that lies in the memory of an input, an f that answers
-        differently when asked again.
+        differently when asked again, or that computes in single precision inside.
     TypeError, ValueError
         If the inputs, or what f or backward return, are not what is described above.
 
@@ -188,8 +198,15 @@ def gradcheck(
     False
     """
     rng = np.random.default_rng(seed)
+    if isinstance(inputs, ndarray):
+        raise TypeError("gradcheck: inputs is an array, expected a list or tuple of arrays")
     if names is None:
         names = ["input"] if len(inputs) == 1 else [f"inputs[{i}]" for i in range(len(inputs))]
+    if len(names) != len(inputs) or len(set(names)) != len(names):
+        raise ValueError(
+            f"gradcheck: names is {names!r}, expected {len(inputs)} different names, one for each "
+            "input"
+        )
     for name in zero:
         if name not in names:
             raise ValueError(f"gradcheck: zero has {name!r}, expected of {', '.join(names)}")
@@ -201,6 +218,7 @@ def gradcheck(
     output = as_output(unchanging("f", f, named))
     if not np.allclose(as_output(f(*inputs)), output, rtol=0, atol=SAME * np.abs(output).max()):
         raise BadCaseError("f gives another answer when it is asked again")
+    check_precision(f, inputs, output)
     if grad_output is None:
         grad_output = draw(rng, output.shape)
     grad_output = as_float64("grad_output", real(grad_output))

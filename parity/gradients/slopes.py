@@ -49,6 +49,10 @@ class Slope:
         """Whether the tolerance is what was asked for."""
         return self.tolerance < self.wanted
 
+    def is_near(self, other: "Slope") -> bool:
+        """Whether both differences may be of one slope; one that is not finite contradicts none."""
+        return not abs(self.difference - other.difference) > self.tolerance + other.tolerance
+
     @property
     def agrees(self) -> bool:
         """Whether the gradient's slope is within the tolerance."""
@@ -97,7 +101,9 @@ class Probe:
             if wanted is None:
                 wanted = self.visible / 2 * slope.typical / math.sqrt(self.x.size)
             slopes.append(replace(slope, wanted=wanted))
-            best = min(slopes, key=lambda slope: slope.tolerance)
+            # A step as long as a wave of f misses it: what shorter ones contradict is dropped.
+            held = [one for k, one in enumerate(slopes) if all(map(one.is_near, slopes[k + 1 :]))]
+            best = min(held, key=lambda slope: slope.tolerance)
             if best.trusted and best.agrees:
                 return best
         bent = any(slope.rounding < slope.wanted / 2 for slope in slopes)

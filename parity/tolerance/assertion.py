@@ -33,7 +33,8 @@ def assert_close(
     expected
         The truth, of the same shape: best a float64 result.
     valid
-        An equally valid result, such as PyTorch's in float32; None if there is none.
+        An equally valid result of the same shape, such as PyTorch's in float32; None if there is
+        none.
     name
         What to call the array in the message.
     zero
@@ -47,6 +48,8 @@ def assert_close(
         If `expected` compares nothing: it is empty, zero throughout or not finite.
     TypeError
         If `actual` is neither float32 nor float64.
+    ValueError
+        If `valid` has another shape.
 
     Examples
     --------
@@ -71,7 +74,10 @@ def assert_close(
     if scale == 0 and not zero:
         why = "zero throughout" if exact.size else "empty"
         raise BadCaseError(f"what is expected of {name} is {why}, which compares nothing")
-    farthest = 0.0 if valid is None else distance(as_array(valid), exact)
+    other = exact if valid is None else as_array(valid)
+    if other.shape != exact.shape:
+        raise ValueError(f"assert_close: valid has shape {other.shape}, expected {exact.shape}")
+    farthest = distance(other, exact)
     if not np.isfinite(farthest):
         raise BadCaseError(f"the valid result of {name} is not finite and would allow everything")
     allowed = allowance(mine.dtype.name, scale, farthest)

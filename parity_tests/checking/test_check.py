@@ -1,6 +1,7 @@
 """`parity check`: what is right passes, what is wrong is caught, and called by its name."""
 
 import importlib.util
+import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -315,10 +316,30 @@ def test_a_module_with_none_of_the_names_is_refused() -> None:
         check({"__name__": "empty"})
 
 
-@pytest.mark.parametrize("value", ["homework.py", 3])
+@pytest.mark.parametrize("value", [b"homework.py", 3])
 def test_what_is_no_module_is_refused(value: Any) -> None:
-    with pytest.raises(TypeError, match=f"module is {value!r}, expected a module or globals"):
+    with pytest.raises(TypeError, match=f"source is {value!r}, expected a module"):
         parity.check(value)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_path_is_checked_in_a_process_of_its_own(kind: type, tmp_path: Path) -> None:
+    file = tmp_path / "homework.py"
+    file.write_text(
+        "import os\nimport numpy as np\ndef linear(x, w, b):\n    return x @ w + b\n"
+        f"assert os.getpid() != {os.getpid()}\n"
+    )
+    report = parity.check(kind(file), only="linear")
+    assert [(it.name, it.status) for it in report.results] == [("linear", "fail")]
+    assert 'weights="in-out"' in report.results[0].hint
+    assert parity.check(kind(file), only="linear", weights="in-out").ok
+
+
+@pytest.mark.parametrize("only", ["relu,sigmoid", "relu, sigmoid", ["relu,sigmoid"]])
+def test_names_may_be_a_text_with_commas(only: Any) -> None:
+    functions = {"relu": lambda x: np.maximum(x, 0), "sigmoid": np.abs, "tanh": np.abs}
+    report = parity.check(functions, only=only)
+    assert {it.name for it in report.results if it.status != "missing"} == {"relu", "sigmoid"}
 
 
 def test_probes_are_drawn_anew_with_each_seed() -> None:

@@ -15,8 +15,9 @@ from parity.comparison import lockstep as lockstep_module
 from parity.comparison import pair
 from parity.comparison.late import larger
 from parity.comparison.lockstep import Lockstep
+from parity.comparison.pair_result import PairResult
 from parity.comparison.reproduce import Reproduction
-from parity.comparison.steps import Key
+from parity.comparison.steps import Key, StepReport
 from parity.errors import InputError
 from parity.tolerance import table
 from parity.tolerance.perturbed import rounded
@@ -408,3 +409,42 @@ def test_a_notebook_shows_the_curves_and_the_divergence() -> None:
     assert shown.count("<path") == 4 + 2 * len(result.marks)  # curves and marks, and their keys
     assert "first divergence" in shown
     assert "<svg" not in parity.compare(Linear(factor=0.5).program(), net(), BATCHES)._repr_html_()
+
+
+# --- what makes no sense -------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_weights_from_nobody() -> None:
+    nobody: Any = "numpi"
+    with pytest.raises(InputError, match="weights_from is 'numpi', expected 'torch' or 'numpy'"):
+        parity.compare(Linear().program(), net(), BATCHES, weights_from=nobody)
+
+
+def test_predict_with_another_number_of_outputs() -> None:
+    linear = Linear()
+    numpy = linear.program(predict=lambda x: (x, x))
+    with pytest.raises(
+        InputError, match=r"predict returns 2 outputs for evaluate\[0\], expected 1"
+    ):
+        parity.compare(numpy, net(), BATCHES, evaluate=[(BATCHES[0][0],)])
+
+
+# --- how far parity is claimed -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("drifted", "resync", "claimed"),
+    [
+        ((), False, "rounding at all 4 steps, float64."),
+        ((3, 4), False, "rounding at the first 2 steps, float64. Step 3 is the noise horizon"),
+        ((2,), True, "rounding at 3 of 4 steps, each taken alone, float64. At the other 1, first"),
+    ],
+)
+def test_no_agreement_is_claimed_beyond_the_noise_horizon(
+    drifted: tuple[int, ...], resync: bool, claimed: str
+) -> None:
+    steps = [StepReport(number, {}, drifted=number in drifted) for number in (1, 2, 3, 4)]
+    result = PairResult("float64", resync, steps)
+    assert claimed in str(result)
+    assert ("resync=True compares" in str(result)) == (bool(drifted) and not resync)

@@ -108,7 +108,12 @@ def test_an_f_that_draws() -> None:
         ({"inputs": [np.arange(3)]}, "input is int64, expected a float array"),
         ({"inputs": [[1.0, 2.0]]}, "gradcheck: input is list, expected a float array"),
         ({"grad_output": np.arange(4)}, "grad_output is int64, expected a float array"),
-        ({"names": ["x", "y"]}, "zip() argument 2 is shorter"),
+        ({"names": ["x", "y"]}, "names is ['x', 'y'], expected 1 different names"),
+        (
+            {"names": ["x", "x"], "inputs": [np.ones(2), np.ones(2)]},
+            "names is ['x', 'x'], expected 2 different names",
+        ),
+        ({"inputs": np.ones(3)}, "inputs is an array, expected a list or tuple of arrays"),
         ({"inputs": [np.zeros((0, 3))]}, "input has shape (0, 3), expected no empty dimension"),
         (
             {"grad_output": np.ones(2)},
@@ -161,3 +166,19 @@ def test_an_f_that_rounds_differently_is_the_same(scale: float) -> None:
         lambda x: scale * np.sin(x) * next(turn), lambda g, x: scale * g * np.cos(x), [normal(0, 4)]
     )
     assert result.ok
+
+
+def test_an_f_that_computes_in_single_precision() -> None:
+    weight = normal(1, 4, 3)
+
+    def f(x: ndarray) -> ndarray:
+        return np.asarray((x.astype(np.float32) @ weight.astype(np.float32)).astype(np.float64))
+
+    bad("f computes in single precision", f, lambda g, x: g @ weight.T, normal(0, 5, 4))
+
+
+def test_numbers_that_single_precision_has_are_no_reason_to_refuse() -> None:
+    """A ReLU of round numbers, and an f that is flat but where it jumps."""
+    x = np.array([0.5, -1.5, 2.0])
+    assert gradcheck(lambda x: np.maximum(x, 0), lambda g, x: g * (x > 0), [x]).ok
+    assert gradcheck(np.sign, lambda g, x: 0 * g, [x], zero=["input"]).ok

@@ -309,7 +309,7 @@ def test_weights_may_lie_as_in_out_in_a_file_that_says_so(
     )
     assert run_on(code, tmp_path) == 1
     assert run_on(code, tmp_path, weights="in-out") == 0
-    assert "gradients are right: 3 in 1 parts" in capsys.readouterr().out
+    assert "gradients are right: 3 in 1 part\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("dtype", ["", ".astype(np.float64)"])
@@ -324,6 +324,28 @@ def test_what_computes_in_single_precision_is_not_checked_and_not_wrong(
     assert "relu: relu_backward computes in single precision, too coarse for differences" in out
 
 
+@pytest.mark.parametrize(
+    "wrong", ["(output > 0) * 1.0", "((1.01 * grad_output) * (output > 0)).astype(np.float32)"]
+)
+def test_a_wrong_gradient_is_wrong_though_single_precision_has_its_numbers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: str
+) -> None:
+    code = HOMEWORK[: HOMEWORK.index("def relu_backward")]
+    code += f"def relu_backward(grad_output, output):\n    return {wrong}\n"
+    assert run_on(code, tmp_path) == 1
+    assert "gradients are wrong in relu\n" in capsys.readouterr().out
+
+
+def test_where_nothing_could_be_checked_the_reason_is_told(tmp_path: Path) -> None:
+    code = (
+        "import numpy as np\n"
+        "def relu(z):\n    return np.maximum(z.astype(np.float32), 0)\n"
+        "def relu_backward(g, output):\n    return g * (output > 0)\n"
+    )
+    with pytest.raises(InputError, match="could be checked: relu: relu computes in single prec"):
+        run_on(code, tmp_path)
+
+
 def test_a_stub_is_not_checked_and_not_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -331,7 +353,7 @@ def test_a_stub_is_not_checked_and_not_wrong(
         run_on(TEMPLATE, tmp_path)
     assert run_on(TEMPLATE + HOMEWORK[: HOMEWORK.index("def relu")], tmp_path) == 0
     out = capsys.readouterr().out
-    assert "gradients are right: 1 in 1 parts" in out
+    assert "gradients are right: 1 in 1 part\n" in out
     assert "not checked: linear: linear is not written yet\n" in out
 
 

@@ -80,9 +80,9 @@ def test_from_1_on_a_step_is_the_same_share_of_the_input(x: float) -> None:
 
         def f(x: ndarray) -> ndarray:
             points.append(float(x))
-            return x * 1
+            return np.asarray(x * np.pi)
 
-        gradcheck(f, lambda g, x: +g, [np.array(x)])
+        gradcheck(f, lambda g, x: np.asarray(g * np.pi), [np.array(x)])
         return max(points) / x - 1
 
     assert share(x) == pytest.approx(share(1.0))
@@ -171,3 +171,18 @@ def test_the_elements_looked_at_are_drawn() -> None:
     (check,) = gradcheck(lambda x: 3 * x, lambda g, x: 2 * g, [x]).inputs
     middle = np.mean([element.index[0] for element in check.elements])
     assert middle == pytest.approx(x.size / 2, rel=0.1)
+
+
+@given(seeds)
+def test_waves_shorter_than_a_step_make_no_right_gradient_wrong(seed: int) -> None:
+    """Along whole waves f seems to be flat, and the difference to be exact."""
+    x = 1e4 * normal(seed, 5, 4)
+    assert gradcheck(lambda x: np.sin(1e3 * x), lambda g, x: 1e3 * g * np.cos(1e3 * x), [x]).ok
+
+
+def test_the_answer_for_machines_has_each_input() -> None:
+    result = gradcheck(np.sin, lambda g, x: g * np.cos(x), [normal(0, 3)], names=["x"])
+    answer = result.as_json()
+    assert answer["ok"] is True
+    assert [(it["name"], it["verdict"]) for it in answer["inputs"]] == [("x", "pass")]
+    result.assert_right()

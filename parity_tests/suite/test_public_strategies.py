@@ -48,3 +48,10 @@ def test_an_unknown_operation() -> None:
 def test_nobody_loads_hypothesis_without_asking() -> None:
     code = "import sys, parity; parity.assert_close; assert 'hypothesis' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["datasets.load", "errors.BadCaseError", "reproduce.load"])
+def test_modules_of_the_library_come_with_it(name: str) -> None:
+    """The pages write `parity.errors.BadCaseError` after a plain `import parity`."""
+    code = f"import parity; parity.{name}; assert {name.split('.')[0]!r} in dir(parity)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -74,3 +74,10 @@ def test_another_shape_or_dtype_is_told() -> None:
         parity.assert_close(np.ones(2), np.ones((1, 2)))
     with pytest.raises(TypeError, match="array is int64, expected float32 or float64"):
         parity.assert_close(np.ones(2, int), np.ones(2))
+
+
+@pytest.mark.parametrize("shape", [(3,), (1,), (3, 2), ()])
+def test_a_valid_result_of_another_shape_allows_nothing(shape: tuple[int, ...]) -> None:
+    """(N,) beside (N, 1) would be N² differences, of which most are large."""
+    with pytest.raises(ValueError, match="valid has shape"):
+        parity.assert_close(np.full((3, 1), 9.0), np.ones((3, 1)), valid=np.zeros(shape))
