@@ -1,21 +1,21 @@
-"""Convolution and average pooling by hand: each forward with its backward beside it.
+"""Convolution by hand: the forward with its backward beside it.
 
 Images are (N, C, H, W). Arrays of any strides come in; how they lie in memory best is in `plan.py`.
+There are also unfold, which lays what the window sees at each position into a column (im2col), and
+its transpose fold, which adds the columns up again (col2im).
 
-In the shapes below the window is kH x kW, and the output is Ho x Wo: so many positions does the
-window have on an image of H x W.
+In the shapes below the window is kH x kW, and the output is Ho x Wo, the number of positions of the
+window along each axis of an image of H x W.
 """
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from numpy.lib.stride_tricks import sliding_window_view
 
-from numpy_impl import fast
 from numpy_impl.checks import Pair, as_pair, check_planned, check_window, checked
 from numpy_impl.plan import Plan, from_memory, to_memory
 
-__all__ = ["conv2d", "conv2d_backward", "avg_pool2d", "avg_pool2d_backward"]
+__all__ = ["conv2d", "conv2d_backward"]
 
 
 @checked(check_window)
@@ -83,38 +83,3 @@ def convolve_backward(
     grad_input = plan.fold(grad, weight) if needs_input_grad else None
     grad_weight, grad_bias = plan.unflat(plan.sum_of_products(grad))
     return grad_input, grad_weight, grad_bias
-
-
-@checked(check_window)
-def avg_pool2d(
-    input: Float[ndarray, "N C H W"], kernel_size: int | Pair, stride: int | Pair | None = None
-) -> Float[ndarray, "N C Ho Wo"]:
-    """The mean over the window at each of its positions, side by side without a `stride`."""
-    kernel, (sH, sW) = as_pair(kernel_size), as_pair(stride or kernel_size)
-    images = np.ascontiguousarray(to_memory(input))  # (H, W, C, N)
-    if kernel == images.shape[:2]:  # the mean of all pixels
-        pixels = images.reshape(kernel[0] * kernel[1], -1)
-        mean = fast.sum_over_batch(pixels, 1 / len(pixels))
-        return from_memory(mean.reshape(1, 1, *images.shape[2:]))
-    seen = sliding_window_view(images, kernel, axis=(0, 1))[::sH, ::sW]  # (Ho, Wo, C, N, kH, kW)
-    return from_memory(seen.mean(axis=(4, 5)))
-
-
-@checked(check_window)
-def avg_pool2d_backward(
-    grad_output: Float[ndarray, "N C Ho Wo"],
-    input: Float[ndarray, "N C H W"],
-    kernel_size: int | Pair,
-    stride: int | Pair | None = None,
-) -> Float[ndarray, "N C H W"]:
-    """Each pixel under the window gets an equal share of the gradient of the mean."""
-    (kH, kW), (sH, sW) = as_pair(kernel_size), as_pair(stride or kernel_size)
-    share = to_memory(grad_output) / (kH * kW)  # (Ho, Wo, C, N)
-    grad_input = np.zeros(to_memory(input).shape, input.dtype)
-    if (kH, kW) == input.shape[2:]:
-        grad_input[...] = share
-        return from_memory(grad_input)
-    Ho, Wo = share.shape[:2]
-    for i, j in np.ndindex(kH, kW):
-        grad_input[i : i + sH * Ho : sH, j : j + sW * Wo : sW] += share
-    return from_memory(grad_input)

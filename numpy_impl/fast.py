@@ -68,6 +68,15 @@ def sum_over_batch(input: Float[ndarray, "N ..."], factor: float = 1.0) -> Float
     return np.asarray(total if total.dtype is input.dtype else total.astype(input.dtype))
 
 
+def total(
+    input: Float[ndarray, "..."], axis: int | tuple[int, ...], keepdims: bool = False
+) -> Float[ndarray, "..."]:
+    """Σ along axes; in float32 for float16, in which a sum of ones counts no further than 2,048."""
+    if input.dtype.type is not np.float16:
+        return np.asarray(input.sum(axis=axis, keepdims=keepdims))
+    return np.asarray(input.sum(axis=axis, keepdims=keepdims, dtype=np.float32), input.dtype)
+
+
 @functools.lru_cache(maxsize=32)
 def filled(length: int, value: float, dtype: np.dtype[Any]) -> Float[ndarray, " N"]:
     """The same value over and over, kept, and not to be changed.

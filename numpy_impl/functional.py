@@ -10,7 +10,7 @@ the differentiable inputs. Every function is pure: nothing that comes in is chan
 Any float dtype goes in and the same comes out, in the byte order of the machine; the float arrays
 of one call share one dtype. An array without dimensions stays one. Arguments that do not fit raise
 TypeError (types, dtypes) or ValueError (shapes, values) with a line that names the argument:
-`checked` compiles that from the annotations. What is computed as it is to be fast is in `fast.py`.
+`checked` compiles that from the annotations. Code that is written for speed is in `fast.py`.
 """
 
 import numpy as np
@@ -19,9 +19,9 @@ from numpy import ndarray
 
 from numpy_impl import fast
 from numpy_impl.checks import check_dim, check_grad_loss, check_target, checked
-from numpy_impl.convolution import avg_pool2d, avg_pool2d_backward, conv2d, conv2d_backward
+from numpy_impl.convolution import conv2d, conv2d_backward
 from numpy_impl.normalization import batch_norm, batch_norm_backward, dropout, dropout_backward
-from numpy_impl.pooling import max_pool2d, max_pool2d_backward
+from numpy_impl.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from numpy_impl.steps import adam_step, adamw_step, momentum_step, rmsprop_step, sgd_step
 
 __all__ = [
@@ -118,27 +118,27 @@ def relu_backward(grad_output: Same, output: Same, *, out: ndarray | None = None
 def softmax(input: Same, dim: int = -1) -> Same:
     """y_i = exp(x_i) / Σ_j exp(x_j) along `dim`; a constant added to x changes nothing."""
     exp = np.exp(fast.shifted(input, dim))
-    return (exp / exp.sum(axis=0)).swapaxes(0, dim)
+    return (exp / fast.total(exp, axis=0)).swapaxes(0, dim)
 
 
 @checked(check_dim)
 def softmax_backward(grad_output: Same, output: Same, dim: int = -1) -> Same:
     """dx_i = y_i (dy_i - Σ_j dy_j y_j)."""
-    return output * (grad_output - (grad_output * output).sum(axis=dim, keepdims=True))
+    return output * (grad_output - fast.total(grad_output * output, axis=dim, keepdims=True))
 
 
 @checked(check_dim)
 def log_softmax(input: Same, dim: int = -1) -> Same:
     """y_i = x_i - log Σ_j exp(x_j) along `dim`; a constant added to x changes nothing."""
     output = fast.shifted(input, dim)
-    output -= np.log(np.exp(output).sum(axis=0))
+    output -= np.log(fast.total(np.exp(output), axis=0))
     return output.swapaxes(0, dim)
 
 
 @checked(check_dim)
 def log_softmax_backward(grad_output: Same, output: Same, dim: int = -1) -> Same:
     """dx_i = dy_i - softmax(x)_i Σ_j dy_j, where softmax(x) = exp(y)."""
-    return grad_output - np.exp(output) * grad_output.sum(axis=dim, keepdims=True)
+    return grad_output - np.exp(output) * fast.total(grad_output, axis=dim, keepdims=True)
 
 
 @checked(check_target)
@@ -175,7 +175,7 @@ def entropy(
     """-log softmax(x)[target] of each row and its gradient, softmax(x) - onehot(target)."""
     shifted = fast.shifted(input, 1)  # (C, N)
     exp = np.exp(shifted)
-    total = exp.sum(axis=0)  # (N,)
+    total = fast.total(exp, axis=0)  # (N,)
     losses = np.log(total) - shifted[target, np.arange(len(target))]
     grad = exp / total - fast.onehot(target, input.shape[1], input.dtype)
     return losses, grad.T

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from numpy_impl import fast
 from numpy_impl.checks import checked
 
 __all__ = ["batch_norm", "batch_norm_backward", "dropout", "dropout_backward"]
@@ -47,8 +48,8 @@ def batch_norm(
         unbiased = var * (count(input) / (count(input) - 1))
         running_mean = (1 - momentum) * running_mean + momentum * mean
         running_var = (1 - momentum) * running_var + momentum * unbiased
-    normalized = (input - along(mean, input)) / np.sqrt(along(var, input) + eps)
-    output = along(weight, input) * normalized + along(bias, input)
+    normalized = (input - per_channel(mean, input)) / np.sqrt(per_channel(var, input) + eps)
+    output = per_channel(weight, input) * normalized + per_channel(bias, input)
     return output, running_mean, running_var
 
 
@@ -67,23 +68,23 @@ def batch_norm_backward(
     Without training the mean and the variance do not depend on x, and the fraction by M is absent.
     """
     mean, var = moments(input) if training else (running_mean, running_var)
-    deviation = np.sqrt(along(var, input) + eps)
-    normalized = (input - along(mean, input)) / deviation
-    grad_weight = (grad_output * normalized).sum(axis=others(input))
-    grad_bias = grad_output.sum(axis=others(input))
+    deviation = np.sqrt(per_channel(var, input) + eps)
+    normalized = (input - per_channel(mean, input)) / deviation
+    grad_weight = fast.total(grad_output * normalized, axis=axes_but_channels(input))
+    grad_bias = fast.total(grad_output, axis=axes_but_channels(input))
     grad_input = grad_output
     if training:
-        shared = along(grad_bias, input) + normalized * along(grad_weight, input)
+        shared = per_channel(grad_bias, input) + normalized * per_channel(grad_weight, input)
         grad_input = grad_output - shared / count(input)
-    return along(weight, input) / deviation * grad_input, grad_weight, grad_bias
+    return per_channel(weight, input) / deviation * grad_input, grad_weight, grad_bias
 
 
 def moments(input: Float[ndarray, "N C *size"]) -> tuple[Features, Features]:
     """The mean and the variance of each channel."""
-    return input.mean(axis=others(input)), input.var(axis=others(input))
+    return input.mean(axis=axes_but_channels(input)), input.var(axis=axes_but_channels(input))
 
 
-def others(input: Float[ndarray, "N C *size"]) -> tuple[int, ...]:
+def axes_but_channels(input: Float[ndarray, "N C *size"]) -> tuple[int, ...]:
     """All axes but that of the channels."""
     return (0, *range(2, input.ndim))
 
@@ -93,8 +94,8 @@ def count(input: Float[ndarray, "N C *size"]) -> int:
     return input.size // input.shape[1]
 
 
-def along(values: Features, input: Float[ndarray, "N C *size"]) -> Float[ndarray, "C ..."]:
-    """A number of each channel, to be computed with `input`."""
+def per_channel(values: Features, input: Float[ndarray, "N C *size"]) -> Float[ndarray, "C ..."]:
+    """The values (C,) in a shape that broadcasts against `input`."""
     return values.reshape(-1, *[1] * (input.ndim - 2))
 
 

@@ -5,16 +5,16 @@ implementations can be compared call by call. A backward runs ATen's kernel wher
 same arguments, else autograd.
 """
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.functional import relu
 
+from torch_impl.autograd import autograd
+from torch_impl.convolution import conv2d, conv2d_backward
 from torch_impl.normalization import batch_norm, batch_norm_backward, dropout, dropout_backward
-from torch_impl.pooling import max_pool2d, max_pool2d_backward
+from torch_impl.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from torch_impl.steps import adam_step, adamw_step, momentum_step, rmsprop_step, sgd_step
 
 __all__ = [
@@ -32,8 +32,6 @@ __all__ = [
     "dropout", "dropout_backward",
     "sgd_step", "momentum_step", "rmsprop_step", "adam_step", "adamw_step",
 ]  # fmt: skip
-
-Pair = tuple[int, int]
 
 aten = torch.ops.aten
 
@@ -130,54 +128,3 @@ def cross_entropy_backward(
         lambda logits: cross_entropy(logits, target, reduction), grad_output, input
     )
     return grad_input
-
-
-def conv2d(
-    input: Float[Tensor, "N C H W"],
-    weight: Float[Tensor, "out C kH kW"],
-    bias: Float[Tensor, " out"] | None = None,
-    stride: int | Pair = 1,
-    padding: int | Pair = 0,
-) -> Float[Tensor, "N out Ho Wo"]:
-    """y[n, o, h, w] = b[o] + Σ_cij W[o, c, i, j] x[n, c, stride h + i, stride w + j]."""
-    return F.conv2d(input, weight, bias, stride, padding)
-
-
-def conv2d_backward(
-    grad_output: Float[Tensor, "N out Ho Wo"],
-    input: Float[Tensor, "N C H W"],
-    weight: Float[Tensor, "out C kH kW"],
-    stride: int | Pair = 1,
-    padding: int | Pair = 0,
-) -> tuple[Tensor, ...]:
-    """The gradients of input (N, C, H, W), weight (out, C, kH, kW) and bias (out,), by autograd."""
-    bias = weight.new_zeros(len(weight))
-    return autograd(
-        lambda x, w, b: conv2d(x, w, b, stride, padding), grad_output, input, weight, bias
-    )
-
-
-def avg_pool2d(
-    input: Float[Tensor, "N C H W"], kernel_size: int | Pair, stride: int | Pair | None = None
-) -> Float[Tensor, "N C Ho Wo"]:
-    """The mean over the window at each of its positions, side by side without a `stride`."""
-    return F.avg_pool2d(input, kernel_size, stride)
-
-
-def avg_pool2d_backward(
-    grad_output: Float[Tensor, "N C Ho Wo"],
-    input: Float[Tensor, "N C H W"],
-    kernel_size: int | Pair,
-    stride: int | Pair | None = None,
-) -> Float[Tensor, "N C H W"]:
-    """The gradient of the images, by autograd."""
-    (grad_input,) = autograd(lambda x: avg_pool2d(x, kernel_size, stride), grad_output, input)
-    return grad_input
-
-
-def autograd(
-    function: Callable[..., Tensor], grad_output: Tensor, *inputs: Tensor
-) -> tuple[Tensor, ...]:
-    """The gradients of `inputs` that autograd finds for `function` at `grad_output`."""
-    inputs = tuple(input.detach().requires_grad_() for input in inputs)
-    return torch.autograd.grad((function(*inputs) * grad_output).sum(), inputs)

@@ -5,6 +5,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from torch_impl.autograd import autograd
+
 __all__ = ["batch_norm", "batch_norm_backward", "dropout", "dropout_backward"]
 
 Features = Float[Tensor, " C"]
@@ -36,10 +38,11 @@ def batch_norm_backward(
     eps: float = 1e-5,
 ) -> tuple[Tensor, ...]:
     """The gradients of input (N, C, ...), weight (C,) and bias (C,), by autograd."""
-    bias = torch.zeros_like(weight)
-    input, weight, bias = (one.detach().requires_grad_() for one in (input, weight, bias))
-    output, *_ = batch_norm(input, running_mean, running_var, weight, bias, training, eps=eps)
-    return torch.autograd.grad((output * grad_output).sum(), (input, weight, bias))
+
+    def output(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        return batch_norm(x, running_mean, running_var, w, b, training, eps=eps)[0]
+
+    return autograd(output, grad_output, input, weight, torch.zeros_like(weight))
 
 
 def dropout(

@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from numpy import ndarray
 
-import torch_impl.functional
+import torch_impl.autograd
 from parity.errors import BadCaseError
 from parity.gradients.complex_numbers import InRealNumbers, real
 from parity.gradients.guards import (
@@ -416,7 +416,7 @@ def autograd(
         )
 
     upstream = torch.from_numpy(grad_output.copy())
-    found = iter(torch_impl.functional.autograd(of_variables, upstream, *variable))
+    found = iter(torch_impl.autograd.autograd(of_variables, upstream, *variable))
     return [next(found).numpy() if chosen else None for chosen in moved]
 
 

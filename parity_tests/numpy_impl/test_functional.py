@@ -19,6 +19,7 @@ from torch_impl import functional as T
 
 each_operation = pytest.mark.parametrize("name", CALLS)
 DTYPES = [np.float16, np.float32, np.float64]
+EPS16 = float(np.finfo(np.float16).eps)
 ROUNDING = BASE["float64"]
 
 
@@ -439,3 +440,35 @@ def test_classes_may_be_integers_of_any_kind(dtype: str, reduction: str) -> None
 def ones(reduction: str) -> tuple[Any]:
     """The gradient of the loss of five examples."""
     return (np.ones(5) if reduction == "none" else 1.0,)
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_along_an_axis_of_thousands_float16_is_as_exact_as_it_can_be(name: str, dim: int) -> None:
+    """A sum in float16 itself would stop to grow at some thousands."""
+    shape = (5000, 5) if dim == 0 else (5, 5000)
+    x, g = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float16)
+    forward, backward = getattr(F, name), getattr(F, f"{name}_backward")
+    output = forward(x.astype(np.float64), dim)
+    grad = backward((g + 1).astype(np.float64), output, dim)
+    assert off(forward(x, dim), output) <= 4 * EPS16
+    assert off(backward(g + 1, output.astype(np.float16), dim), grad) <= 4 * EPS16
+
+
+def off(half: ndarray, exact: ndarray) -> float:
+    """The largest error, over the largest number."""
+    return float(np.abs(half - exact).max() / np.abs(exact).max())
+
+
+def test_the_sums_of_batch_norm_count_to_thousands_in_float16() -> None:
+    x = np.random.default_rng(0).normal(size=(5000, 2)).astype(np.float16)
+    one = np.ones(2, np.float16)
+    *_, grad_bias = F.batch_norm_backward(np.ones_like(x), x, one, 0 * one, one)
+    assert grad_bias.tolist() == [5000, 5000]
+
+
+def test_the_loss_of_thousands_of_classes_in_float16() -> None:
+    logits = np.random.default_rng(0).normal(size=(4, 10_000)).astype(np.float16)
+    target = np.arange(4)
+    exact = F.cross_entropy(logits.astype(np.float64), target)
+    assert F.cross_entropy(logits, target) == pytest.approx(exact, rel=2 * EPS16)
