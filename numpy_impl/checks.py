@@ -385,7 +385,7 @@ def check_state_dict(
 def not_finite(step: int, tensors: Mapping[str, ndarray]) -> FloatingPointError:
     """The error for a loss that is not finite: it names the first of the tensors that is not."""
     names = [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()]
-    found = f", nor is {names[0]}" if names else ""
+    found = f"; the first tensor that is not: {names[0]}" if names else ""
     return FloatingPointError(f"step {step}: the loss is not finite{found}")
 
 

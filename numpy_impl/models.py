@@ -1,6 +1,7 @@
 """The classifiers by hand: each forward with its backward below it.
 
-A backward adds the gradient of the loss to the `.grad` of every parameter.
+A backward adds the gradient of the loss to the `.grad` of every parameter. The initial weights are
+drawn from `rng` and kept in `dtype`, as in the layers.
 """
 
 from typing import Any

@@ -4,6 +4,9 @@ What PyTorch's autograd does out of sight is done here in the open: a forward ke
 backward needs, and `backward` takes the gradient of the output, adds to the `.grad` of the
 parameters and returns the gradient of the input. What is kept is that of the last forward, so a
 backward belongs right after its forward.
+
+A layer draws its initial weights from `rng`, a new generator if it is None, and keeps them in
+`dtype`, float32 or another float dtype.
 """
 
 import math
@@ -128,6 +131,8 @@ class Conv2d(Module):
 
     Initially both are uniform in ±1/√(in kH kW), PyTorch's default:
     https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
+
+    Raises TypeError or ValueError for a size, stride or padding that is no integer or too small.
     """
 
     def __init__(
@@ -170,7 +175,7 @@ class Conv2d(Module):
 
 
 class AvgPool2d(Module):
-    """The mean over a window that slides over the images, by its own size without a `stride`."""
+    """The mean of each window; `stride` is `kernel_size` if not given."""
 
     def __init__(self, kernel_size: int | Pair, stride: int | Pair | None = None) -> None:
         self.kernel_size, self.stride = kernel_size, stride

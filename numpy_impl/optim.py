@@ -38,7 +38,7 @@ class SGD(Optimizer):
     step, the update is p ← p - lr v, or with Nesterov p ← p - lr (g + μ v):
     https://pytorch.org/docs/stable/generated/torch.optim.SGD.html
 
-    Raises ValueError for an option that is out of its range.
+    Raises ValueError for an option that is out of range, TypeError for one that is no number.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Adam(Optimizer):
     Kingma and Ba, 2015, https://arxiv.org/abs/1412.6980, algorithm 1; the step counts from 1.
     The arrays of the parameters are laid end to end: each `.data` is another array afterwards.
 
-    Raises ValueError for an option that is out of its range.
+    Raises ValueError for an option that is out of range, TypeError for one that is no number.
     """
 
     def __init__(

@@ -5,7 +5,7 @@ channels, is one block, and the convolution is one small product for each positi
 What is there for one step only (the padded images, what the window sees, the products) is written
 into memory that is kept, through views that are made once. Results are new arrays.
 
-The window is kH x kW, the output is Ho x Wo: so many positions does the window have on an image of
+The window is kH x kW, the output is Ho x Wo, the number of positions of the window on an image of
 H x W. K is kH kW C.
 """
 

@@ -1,4 +1,7 @@
-"""The training loop in PyTorch. It differs from the one by hand in one line: the backward."""
+"""The training loop in PyTorch.
+
+It differs from the one by hand in the backward, and in that a batch is never in portions.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -128,5 +131,7 @@ def non_finite(number: int, model: nn.Module, input: Tensor, logits: Tensor) -> 
     parameters = dict(model.named_parameters())
     for name, tensor in {**parameters, "input": input, "logits": logits}.items():
         if not tensor.isfinite().all():
-            return FloatingPointError(f"step {number}: the loss is not finite, nor is {name}")
+            return FloatingPointError(
+                f"step {number}: the loss is not finite; the first tensor that is not: {name}"
+            )
     return FloatingPointError(f"step {number}: the loss is not finite")

@@ -75,7 +75,7 @@ class NumpyProgram(Backend):
     predict
         `predict(*inputs)` gives the output in evaluation, if `parity.compare` is given such inputs.
     ignore
-        Names of arrays among the parameters that are none.
+        Names of arrays that `parameters` holds but that are not parameters.
 
     Raises
     ------

@@ -19,7 +19,7 @@ class Keeping:
     """Where checkpoints go, how often, and which one to go on from."""
 
     checkpoint: Path | None = None
-    """Write checkpoints to this folder, of which the last two stay; a new or an empty one."""
+    """Write checkpoints to this folder, which must be new or empty; the last two are kept."""
     every: Annotated[
         int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: an epoch)")
     ] = None

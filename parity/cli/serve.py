@@ -29,7 +29,8 @@ class Serve:
 
         if missing := [name for name in NEEDED if find_spec(name) is None]:
             raise InputError(
-                f"serve needs {', '.join(missing)}: pip install 'numpy-torch-parity[web]'"
+                f"serve needs {', '.join(missing)}: install this package with its extra web, in "
+                "the checkout by pip install -e '.[web]'"
             )
         if not 0 <= self.port < 2**16:
             raise InputError(f"port is {self.port}, expected 0 to 65535")

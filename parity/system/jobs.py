@@ -131,8 +131,8 @@ def cluster(scheduler: str) -> Iterator[tuple[Any, int]]:
         from joblib._dask import DaskDistributedBackend
     except ImportError as error:
         raise InputError(
-            f"backend is dask, but {error.name} is not installed; "
-            "pip install 'numpy-torch-parity[cluster]'"
+            f"backend is dask, but {error.name} is not installed: install this package with its "
+            "extra cluster, in the checkout by pip install -e '.[cluster]'"
         ) from None
 
     class Cluster(DaskDistributedBackend):  # type: ignore[misc]

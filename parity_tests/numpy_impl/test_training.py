@@ -257,9 +257,13 @@ def logits_too_far_apart(images: ndarray, state: dict[str, ndarray]) -> None:
 @pytest.mark.parametrize(
     ("harm", "step", "message"),
     [
-        (nan_weight, 1, "step 1: the loss is not finite, nor is fc.weight"),
-        (nan_pixel, 2, "step 2: the loss is not finite, nor is input"),
-        (overflowing_logits, 2, "step 2: the loss is not finite, nor is logits"),
+        (nan_weight, 1, "step 1: the loss is not finite; the first tensor that is not: fc.weight"),
+        (nan_pixel, 2, "step 2: the loss is not finite; the first tensor that is not: input"),
+        (
+            overflowing_logits,
+            2,
+            "step 2: the loss is not finite; the first tensor that is not: logits",
+        ),
         (logits_too_far_apart, 2, "step 2: the loss is not finite$"),
     ],
 )

@@ -157,7 +157,7 @@ def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyP
     from parity.errors import InputError
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    with pytest.raises(InputError, match=r"pip install 'numpy-torch-parity\[web\]'"):
+    with pytest.raises(InputError, match=r"pip install -e '\.\[web\]'"):
         Serve().run()
 
 
