@@ -55,9 +55,13 @@ class Plan:
         self.matrix = np.zeros((out, kH * kW * C + 1), self.dtype)
         self.taps = self.matrix[:, :-1].reshape(out, kH, kW, C).transpose(0, 3, 1, 2)
 
-    def __reduce__(self) -> tuple[type["Plan"], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[type["Plan"], tuple[Any, ...], ndarray]:
         """A copy is made anew, for copies of views would not be views of the copies."""
-        return Plan, self.arguments
+        return Plan, self.arguments, from_memory(self.inside)
+
+    def __setstate__(self, input: Float[ndarray, "N C H W"]) -> None:
+        """What the copied plan has unfolded last serves the backward of the copy."""
+        self.unfold(input)
 
     def unfold(self, input: Float[ndarray, "N C H W"]) -> Float[ndarray, "Ho Wo K1 N"]:
         """What the window sees at each position (im2col), and a row of ones for the bias.

@@ -210,6 +210,18 @@ def test_a_copy_of_a_layer_works_in_memory_of_its_own(clone: Any) -> None:
     np.testing.assert_array_equal(again.backward(output), grad_input)
 
 
+@pytest.mark.parametrize("clone", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_a_backward_may_follow_in_a_copy(clone: Any) -> None:
+    """As in the layers that keep their input itself."""
+    layer = nn.Conv2d(2, 3, 3, stride=2, padding=1)
+    images = np.random.default_rng(0).normal(size=(4, 2, 5, 6)).astype(np.float32)
+    output = layer(images)
+    other = clone(layer)
+    np.testing.assert_array_equal(other.backward(output), layer.backward(output))
+    for mine, expected in zip(other.parameters(), layer.parameters(), strict=True):
+        np.testing.assert_array_equal(mine.grad, expected.grad)
+
+
 def test_a_layer_keeps_a_few_plans() -> None:
     layer = nn.Conv2d(1, 2, 3)
     for size in (6, 5, 4, 6, 3, 2):
