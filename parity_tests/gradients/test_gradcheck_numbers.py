@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy import ndarray
 
 from parity.errors import BadCaseError
-from parity.gradients.gradcheck import BLOCK, ENOUGH, Part, gradcheck
+from parity.gradients.gradcheck import BLOCK, ENOUGH, Part, by_differences, gradcheck
+from parity.gradients.slopes import Probe, Slope
 from parity_tests.gradients.test_gradcheck import normal, off_at, seeds, sizes
 
 
@@ -186,3 +187,49 @@ def test_the_answer_for_machines_has_each_input() -> None:
     assert answer["ok"] is True
     assert [(it["name"], it["verdict"]) for it in answer["inputs"]] == [("x", "pass")]
     result.assert_right()
+
+
+# --- the second direction ------------------------------------------------------------------------
+
+
+class Prepared(Probe):
+    """A probe whose slopes are given: along the first direction, each element, and the second."""
+
+    def __init__(self, *slopes: Slope) -> None:
+        x = np.array([1.0, 1000.0])
+        super().__init__(np.sin, x, np.cos(x), np.ones(2), 1e-3)
+        self.slopes = list(slopes)
+        self.directions: list[ndarray] = []
+
+    def slope(self, direction: ndarray, wanted: float | None = None) -> Slope:
+        self.directions.append(direction)
+        return self.slopes.pop(0)
+
+
+def slope(error: float, trusted: bool = True) -> Slope:
+    """A slope of 2 by differences, known to 0.1, beside one that is `error` more."""
+    return Slope(2.0, 2.0 + error, 1.0, 0.05, 0.05, 2.0, 2.0, wanted=1.0 if trusted else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("again", "flat", "verdict"),
+    [
+        (slope(0.01), False, "pass"),
+        (slope(0.01, trusted=False), False, "fail"),
+        (slope(0.01, trusted=False), True, "pass"),
+        (slope(0.2), False, "fail"),
+        (slope(0.2), True, "fail"),
+    ],
+)
+def test_where_no_element_is_wrong_a_second_direction_decides(
+    again: Slope, flat: bool, verdict: str
+) -> None:
+    probe = Prepared(slope(0.3), slope(0.0), slope(0.0), again)
+    rng = np.random.default_rng(0)
+    check = by_differences("x", probe, np.ones(2), rng, flat)
+    assert (check.name, check.verdict, check.shape) == ("x", verdict, (2,))
+    assert check.error == pytest.approx(again.analytic - 2 if verdict == "pass" else 0.3)
+    assert ("but no element by itself" in check.message) == (verdict == "fail")
+    shares = np.abs(probe.directions[-1]) / probe.scale
+    assert (shares >= 0.5).all()
+    assert (shares <= 1.5).all()
