@@ -62,7 +62,7 @@ def matmul_weight(
     return product
 
 
-def sum_over_batch(input: Float[ndarray, "N ..."], factor: float = 1.0) -> Float[ndarray, "..."]:
+def sum_of_rows(input: Float[ndarray, "N ..."], factor: float = 1.0) -> Float[ndarray, "..."]:
     """Σ_n x_n times a factor, as a product: 0.7 instead of 1.3 µs for (16, 10)."""
     total = np.dot(filled(len(input), factor, input.dtype), input)
     return np.asarray(total if total.dtype is input.dtype else total.astype(input.dtype))

@@ -69,7 +69,7 @@ def linear_backward(
     """
     grad_input = grad_output @ weight if output_mask[0] else None
     grad_weight = fast.matmul_weight(grad_output, input, weight) if output_mask[1] else None
-    grad_bias = fast.sum_over_batch(grad_output) if output_mask[2] else None
+    grad_bias = fast.sum_of_rows(grad_output) if output_mask[2] else None
     return grad_input, grad_weight, grad_bias
 
 
@@ -183,4 +183,4 @@ def entropy(
 
 def reduced(losses: Float[ndarray, " N"], reduction: str = "mean") -> Float[ndarray, ""]:
     """Their mean or their sum."""
-    return fast.sum_over_batch(losses, 1 / len(losses) if reduction == "mean" else 1.0)
+    return fast.sum_of_rows(losses, 1 / len(losses) if reduction == "mean" else 1.0)

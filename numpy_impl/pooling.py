@@ -25,7 +25,7 @@ def avg_pool2d(
     images = np.ascontiguousarray(to_memory(input))  # (H, W, C, N)
     if kernel == images.shape[:2]:  # the mean of all pixels
         pixels = images.reshape(kernel[0] * kernel[1], -1)
-        mean = fast.sum_over_batch(pixels, 1 / len(pixels))
+        mean = fast.sum_of_rows(pixels, 1 / len(pixels))
         return from_memory(mean.reshape(1, 1, *images.shape[2:]))
     seen = sliding_window_view(images, kernel, axis=(0, 1))[::sH, ::sW]  # (Ho, Wo, C, N, kH, kW)
     return from_memory(seen.mean(axis=(4, 5)))

@@ -10,16 +10,13 @@ from parity.checking.report import RIGHT, Report, Stability
 from parity.contract.conventions import Conventions
 from parity.errors import InputError
 from parity.sandbox.isolation import Isolation
-from parity.sandbox.student import FileStudent, ModuleStudent
+from parity.sandbox.student import MEMORY_MB, TIMEOUT, FileStudent, ModuleStudent
 
 if TYPE_CHECKING:
     from parity.checking.checker import Result
     from parity.contract.layouts import Layout
 
-__all__ = ["MEMORY_MB", "TIMEOUT", "check", "check_file"]
-
-TIMEOUT = 10.0  # seconds for each name
-MEMORY_MB = 4096
+__all__ = ["check", "check_file"]
 
 
 def check_file(

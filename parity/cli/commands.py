@@ -32,7 +32,10 @@ COMMANDS = (
     "serve",
 )
 
-DESCRIPTION = "The same classifiers by hand in NumPy and in PyTorch, compared number by number."
+DESCRIPTION = (
+    "The same classifiers by hand in NumPy and in PyTorch, compared number by number. "
+    "`parity --version` prints the version."
+)
 
 
 def command(name: str) -> Any:

@@ -20,12 +20,10 @@ from parity.errors import BadCaseError, InputError
 from parity.recipes import Recipe
 from parity.sandbox.isolation import Isolation
 from parity.sandbox.placeholders import reproach
-from parity.sandbox.student import FileStudent, Layout
+from parity.sandbox.student import MEMORY_MB, TIMEOUT, FileStudent, Layout
 
 __all__ = ["HomeworkBackend"]
 
-TIMEOUT = 10.0  # seconds that one step may take
-MEMORY_MB = 4096
 LOSS = ("cross_entropy", "cross_entropy_backward")
 LAYERS = {"FeedForward": ["fc1", "fc2"], "SoftmaxRegression": ["fc"]}
 EVALUATED = 1000  # images at a time

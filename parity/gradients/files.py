@@ -13,12 +13,10 @@ from parity.errors import BadCaseError, InputError
 from parity.gradients.gradcheck import GradcheckResult, Part
 from parity.gradients.guards import SinglePrecisionError, is_single
 from parity.gradients.pairs import PAIRS, check_pair
-from parity.sandbox.student import FileStudent
+from parity.sandbox.student import MEMORY_MB, TIMEOUT, FileStudent
 
 __all__ = ["check_file"]
 
-TIMEOUT = 10.0  # seconds that one call may take
-MEMORY_MB = 4096
 COARSE = "computes in single precision, too coarse for differences"
 SINGLE = 1e-4  # of the largest element: more than what single precision alone makes of a gradient
 

@@ -18,7 +18,10 @@ from parity.sandbox.own_files import own_files
 from parity.sandbox.process import Ended, Process, TooLate, TooLong
 from parity.sandbox.session import Session
 
-__all__ = ["FileStudent", "Layout", "ModuleStudent", "Truth"]
+__all__ = ["MEMORY_MB", "TIMEOUT", "FileStudent", "Layout", "ModuleStudent", "Truth"]
+
+TIMEOUT = 10.0  # seconds that a name, a call or a step may take, if nothing else is asked for
+MEMORY_MB = 4096
 
 GRACE = 2.0  # seconds beyond the time limit, in which the child may stop the code by itself
 START = 10.0  # seconds in which Python and NumPy are loaded

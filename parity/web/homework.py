@@ -9,13 +9,12 @@ from parity.checking.entry import check_file
 from parity.checking.report import Report
 from parity.contract.layouts import LAYOUTS
 from parity.errors import InputError
+from parity.sandbox.student import MEMORY_MB, TIMEOUT
 from parity.web.fields import Fields
 from parity.web.guard import LARGEST
 
 __all__ = ["check", "layout_names"]
 
-SECONDS = 10.0  # for each name
-MEMORY_MB = 4096
 PRINTED = 20_000  # characters of what the file printed
 
 one_at_a_time = threading.Lock()  # a check takes all of a core, and memory
@@ -34,7 +33,7 @@ def check(fields: Fields) -> dict[str, Any]:
         try:
             report = check_file(
                 path,
-                timeout=SECONDS,
+                timeout=TIMEOUT,
                 memory_mb=MEMORY_MB,
                 layout=None if layout == "auto" else layout,
             )
