@@ -188,7 +188,10 @@ class Checker:
         if subject.name != "ConvNet":  # loops by hand take long enough for one
             calls += map(single_call, subject.draw(self.seed, subject.sizes[1]))
         calls = [self.conventions.adapt(subject.name, call) for call in calls]
-        return [call for call in calls if self.covers(subject, call)]
+        covered = [call for call in calls if self.covers(subject, call)]
+        for label in {call.label for call in covered}:  # such a call is made, if not each of them
+            self.left_out.get(subject.name, {}).pop(label, None)
+        return covered
 
     def covers(self, subject: Subject, call: Call) -> bool:
         """Whether the course that the file is of asks for such a call."""

@@ -267,7 +267,7 @@ def run(
     others = of_layouts({one.name for one in results if one.status == "error"})
     if student.layout is None and others and not any(one.status in RIGHT for one in results):
         notes.append(f"read by the contract; --map says whose names it has{others}")
-    if checker.left_out:
+    if any(checker.left_out.values()):
         whose = "course" if student.layout and student.layout.shipped else "map"
         notes.append(f"not asked for by the {whose}: {'; '.join(grouped(checker.left_out))}")
     return Report(name, results, student.output(), layout, student.isolation, seed, notes)
@@ -286,7 +286,8 @@ def grouped(left_out: Mapping[str, Iterable[str]]) -> Iterator[str]:
     """The names that have the same left out, together: "relu, tanh (NaN)"."""
     names: dict[str, list[str]] = {}
     for name, what in left_out.items():
-        names.setdefault(", ".join(what), []).append(name)
+        if what:
+            names.setdefault(", ".join(what), []).append(name)
     return (f"{', '.join(same)} ({what})" for what, same in names.items())
 
 

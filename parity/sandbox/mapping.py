@@ -187,7 +187,26 @@ def refuse(what: str) -> None:
     raise Unsupported(what)
 
 
-HELPERS = {"np": np, "refuse": refuse}  # what a layout has beside the student's names
+def require(holds: Any, words: str) -> bool:
+    """Called by a layout for what the contract does not ask and the course does."""
+    if not holds:
+        raise BadResult(words)
+    return True
+
+
+def same(**steps: Any) -> Any:
+    """The first of the results of one step for several parameters, which must all be the same."""
+    (first, result), *others = steps.items()
+    for name, other in others:
+        require(
+            np.array_equal(result, other, equal_nan=True),
+            f"the same step gives {name} other numbers than {first}",
+        )
+    return result
+
+
+# What a layout has beside the student's names: `parity.contract.layouts.layout.HELPERS`.
+HELPERS = {"np": np, "refuse": refuse, "require": require, "same": same}
 
 INPUTS: dict[str, Callable[[ndarray], ndarray]] = {  # by an output of the function
     "relu": lambda output: np.where(output > 0, output, output.dtype.type(-1)),

@@ -8,7 +8,10 @@ from typing import Any
 from parity.contract.calls import Call
 from parity.contract.operations import SUBJECTS
 
-__all__ = ["CONVENTIONS", "Layout", "Way", "arguments_of", "derived"]
+__all__ = ["CONVENTIONS", "HELPERS", "Layout", "Way", "arguments_of", "derived"]
+
+# What an expression may use beside the student's names; `parity.sandbox.mapping` has the values.
+HELPERS = {"np", "refuse", "require", "same"}
 
 # What a course may do otherwise than PyTorch; the first is PyTorch's.
 CONVENTIONS = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from parity.contract.layouts.layout import CONVENTIONS, Layout, Way, derived
+from parity.contract.layouts.layout import CONVENTIONS, HELPERS, Layout, Way, derived
 from parity.contract.operations import SUBJECTS
 from parity.errors import InputError
 
@@ -68,7 +68,7 @@ def way_of(path: Path, name: str, expression: Any, line: int) -> Way:
         ) from None
     read, bound = names_of(tree)
     uses = frozenset(read & variables)
-    needs = frozenset(read - variables - bound - {"np", "refuse"} - set(dir(builtins)))
+    needs = frozenset(read - variables - bound - HELPERS - set(dir(builtins)))
     if not needs:
         raise InputError(
             f"{path}, line {line}: {name} = {expression!r} uses no name of the file under check"

@@ -70,19 +70,19 @@ def cross_entropy_backward(input, target):
 def sgd_step(param, grad, lr):
     one = layer_to_step(param, grad)
     student.SGD(type("Model", (), {"layers": [one]})(), lr).step()
-    return one.W
+    return same(W=one.W, b=one.b)
 
 
 def momentum_step(param, grad, momentum_buffer, lr, momentum):
     one = layer_to_step(param, grad)
     optimizer = student.SGD(type("Model", (), {"layers": [one]})(), lr, momentum)
-    optimizer.v_W = [momentum_buffer.copy()]
+    optimizer.v_W, optimizer.v_b = [momentum_buffer.copy()], [momentum_buffer.copy()]
     optimizer.step()
-    return one.W, optimizer.v_W[0]
+    return same(W=one.W, b=one.b), same(v_W=optimizer.v_W[0], v_b=optimizer.v_b[0])
 
 
 def layer_to_step(param, grad):
     one = type("Layer", (), {})()  # the file of an optimizer has no Linear
     one.W, one.dLdW = param.copy(), grad
-    one.b, one.dLdb = np.zeros((len(param), 1)), np.zeros((len(param), 1))
+    one.b, one.dLdb = param.copy(), grad.copy()
     return one
