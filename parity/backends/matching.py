@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from parity.errors import InputError
 
-__all__ = ["Match", "match"]
+__all__ = ["Match", "match", "squares"]
 
 Shape = tuple[int, ...]
 Names = Mapping[str, Any]  # PyTorch's name to NumPy's, or to (name, "T") or (name, axes)
@@ -87,7 +87,8 @@ def match(torch: Mapping[str, Shape], numpy: Mapping[str, Shape], names: Names) 
 
 def said(name: str, value: Any, torch: Mapping[str, Shape], numpy: Mapping[str, Shape]) -> Match:
     """The match that the user wrote: a name, or a name with "T", "reshape" or axes."""
-    other, layout = (value, None) if isinstance(value, str) else value
+    other, layout = value if isinstance(value, tuple | list) else (value, None)
+    other = str(other)  # a number counts the arrays of a list
     if name not in torch:
         raise InputError(f"names: {name!r} is no tensor of the PyTorch program: {listed(torch)}")
     if other not in numpy:
@@ -145,13 +146,21 @@ def canonical(shape: Shape) -> Shape:
 def check_squares(matches: Mapping[str, Match], names: Iterable[str]) -> None:
     """Raise InputError for a square weight beside transposed ones: its shape does not say."""
     turned = [name for name, it in matches.items() if it.axes != tuple(range(len(it.axes)))]
-    for name, it in matches.items():
-        square = len(it.torch_shape) == 2 and it.torch_shape[0] == it.torch_shape[1]
-        if turned and square and name not in names:
+    for name, it in squares(matches, names).items():
+        if turned:
             raise InputError(
                 f"{name} is square, {it.torch_shape}, and {turned[0]} is stored transposed: say "
                 f"names={{{name!r}: ({it.name!r}, 'T')}}, or {it.name!r} alone if it is not"
             )
+
+
+def squares(matches: Mapping[str, Match], names: Iterable[str]) -> dict[str, Match]:
+    """The square weights of which `names` do not say how they lie."""
+    return {
+        name: it
+        for name, it in matches.items()
+        if name not in names and len(it.torch_shape) == 2 and len(set(it.torch_shape)) == 1
+    }
 
 
 def check_complete(

@@ -226,7 +226,10 @@ def sorted_out(result: Any) -> dict[str, Any]:
                 f"as (output, loss, gradients), or a dict with {', '.join(FIELDS)}"
             )
         if kind in fields:
-            raise InputError(f"the NumPy step returned two {kind}, expected one of each")
+            raise InputError(
+                f"the NumPy step returned two values that may be the {kind}, expected one; the "
+                "loss is a number and no array of shape (1,)"
+            )
         fields[kind] = item
     if "loss" not in fields:
         raise InputError("the NumPy step returned no loss, expected a number")

@@ -1,13 +1,18 @@
 """Where a mistake lies, told by which tensors of the step are right and which are wrong."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median_low
+
+import numpy as np
+from numpy import ndarray
 
 from parity.comparison.steps import Divergence, Key
 
 __all__ = ["Location", "locate_mistake"]
 
 OUTPUT = ".output"
+COMMON = 1e-4  # gradients that are off by one factor have it in common to so much
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,11 @@ class Location:
     sentence: str
 
 
-def locate_mistake(divergence: Divergence, used: Mapping[Key, float]) -> Location:
+def locate_mistake(
+    divergence: Divergence,
+    used: Mapping[Key, float],
+    tensors: Mapping[str, Mapping[Key, ndarray]] | None = None,
+) -> Location:
     """Say between which two layers the mistake of a step lies.
 
     Parameters
@@ -28,7 +37,28 @@ def locate_mistake(divergence: Divergence, used: Mapping[Key, float]) -> Locatio
         The first wrong tensor.
     used
         Each tensor's error over what it may be, in the order of computation.
+    tensors
+        What "numpy" and "torch" computed, if gradients that are all off by one factor are to be
+        told from those that are wrong otherwise.
     """
+    if divergence.phase == "backward" and tensors is not None:
+        factor, scaled = common_factor(used, tensors)
+        others = [key for key in used if key[0] == "backward" and key not in scaled]
+        if scaled and not others:
+            location = locate_mistake(divergence, used)
+            sentence = (
+                f"All gradients are {factor:.9g} times PyTorch's: look at the gradient of the "
+                "loss, and at what scales all of them, such as clipping."
+            )
+            return replace(location, sentence=sentence)
+        if scaled:
+            rest = {key: 0.0 if key in scaled else share for key, share in used.items()}
+            location = locate_mistake(replace(divergence, tensor=others[0][1]), rest)
+            sentence = (
+                f"{len(scaled)} gradients are {factor:.9g} times PyTorch's, as after clipping by "
+                f"the norm of all. But for this factor: {location.sentence}"
+            )
+            return replace(location, sentence=sentence)
     wrong = {key for key, share in used.items() if not share <= 1}  # NaN is wrong
     phase, tensor = divergence.phase, divergence.tensor
     order = [name for where, name in used if where == phase]
@@ -39,6 +69,13 @@ def locate_mistake(divergence: Divergence, used: Mapping[Key, float]) -> Locatio
         return Location(layer, after, forward_sentence(tensor, after))
     if phase == "loss":
         return Location("", "", "The output is right and the loss is wrong: look at the loss.")
+    if phase == "step" and order and ("backward", tensor) not in used and has_gradients(used):
+        return Location(
+            layer,
+            "",
+            f"Every gradient of this step is right and {tensor}, which has none, is wrong after "
+            "it: look at where the step changes it.",
+        )
     if phase == "step":
         return Location(
             layer,
@@ -61,6 +98,34 @@ def locate_mistake(divergence: Divergence, used: Mapping[Key, float]) -> Locatio
     else:
         sentence = f"{between(after, layer)} Or {formula}"
     return Location(layer, after, sentence)
+
+
+def has_gradients(used: Mapping[Key, float]) -> bool:
+    """Whether any gradient was compared."""
+    return any(phase == "backward" for phase, _ in used)
+
+
+def common_factor(
+    used: Mapping[Key, float], tensors: Mapping[str, Mapping[Key, ndarray]]
+) -> tuple[float, set[Key]]:
+    """The factor by which most gradients are off, and which; none if one is right.
+
+    After clipping by the norm of all, one wrong gradient makes all wrong.
+    """
+    keys = [key for key in used if key[0] == "backward" and tensors["torch"][key].any()]
+    if any(used[key] <= 1 for key in keys):
+        return 1.0, set()
+    ratios = {}
+    for key in keys:
+        mine, theirs = (tensors[it][key].astype(np.float64).ravel() for it in ("numpy", "torch"))
+        ratio = float(mine @ theirs / (theirs @ theirs))
+        if np.abs(mine - ratio * theirs).max() <= COMMON * abs(ratio) * np.abs(theirs).max():
+            ratios[key] = ratio
+    if len(ratios) < 2:
+        return 1.0, set()
+    factor = median_low(ratios.values())
+    scaled = {key for key, it in ratios.items() if abs(it - factor) <= COMMON * abs(factor)}
+    return (factor, scaled) if len(scaled) > 1 else (1.0, set())
 
 
 def forward_sentence(tensor: str, after: str) -> str:

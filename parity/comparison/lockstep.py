@@ -299,8 +299,8 @@ class Lockstep:
         meant = [name for name in same if name in constant]
         if found := [name for name in same if name not in meant]:
             raise BadCaseError(
-                f"before it was copied the same on both backends: {', '.join(found)}; if that is "
-                f"meant, say constant={found}"
+                f"the same in both programs before the weights were copied: {', '.join(found)}; if "
+                f"that is meant, say constant={found}"
             )
 
     def check_that_nothing_is_shared(self) -> None:

@@ -11,6 +11,8 @@ from numpy import ndarray
 
 from parity.backends import Batch, NumpyProgram, State, TorchProgram
 from parity.backends.base import cast_batch, map_arrays, named_arrays
+from parity.backends.matching import squares
+from parity.backends.torch_program import as_numpy
 from parity.comparison.location import locate_mistake
 from parity.comparison.lockstep import MEASURED, Lockstep
 from parity.comparison.order import Order
@@ -56,8 +58,9 @@ def compare_programs(
     torch
         A `TorchProgram`, or the tuple `(model, loss, optimizer)` of its arguments.
     batches
-        What each step is given: tuples, lists or dicts of arrays, or one array. Float arrays are
-        cast to the dtype; PyTorch gets the same numbers as tensors.
+        What each step is given: tuples, lists or dicts of arrays, or one array; a DataLoader's
+        tensors are taken, too. Float arrays are cast to the dtype; NumPy gets arrays, PyTorch the
+        same numbers as tensors.
     names
         NumPy's name of each PyTorch tensor that is not found by name or shape: {"fc1.weight":
         "W1"}, with ("W1", "T") for one that is stored transposed, ("W1", (2, 3, 1, 0)) for axes,
@@ -121,13 +124,13 @@ def compare_programs(
     """
     if weights_from not in ("torch", "numpy"):
         raise InputError(f"weights_from is {weights_from!r}, expected 'torch' or 'numpy'")
-    numpy = numpy if isinstance(numpy, NumpyProgram) else NumpyProgram(*numpy)
-    torch = torch if isinstance(torch, TorchProgram) else TorchProgram(*torch)
+    numpy = numpy if isinstance(numpy, NumpyProgram) else NumpyProgram(*given("numpy", numpy, 2))
+    torch = torch if isinstance(torch, TorchProgram) else TorchProgram(*given("torch", torch, 3))
     initial = None
     if replay is not None:
         initial, batch = load_step(replay)
         batches = [batch]
-    batches = [cast_batch(batch, numpy.dtype) for batch in islice(batches, steps)]
+    batches = [cast_batch(as_numpy(batch), numpy.dtype) for batch in islice(batches, steps)]
     if not batches:
         raise InputError("batches is empty, expected at least one batch")
     result = PairResult(numpy.dtype, resync)
@@ -177,7 +180,16 @@ def compare_programs(
     if lockstep.reproduction is not None and lockstep.reproduction.tensors is not None:
         result.reproduction, last = lockstep.reproduction, result.steps[-1]
         assert last.divergence is not None
-        result.location = locate_mistake(last.divergence, last.used_by_tensor)
+        result.location = locate_mistake(
+            last.divergence, last.used_by_tensor, lockstep.reproduction.tensors
+        )
+        taken = squares(numpy.matches, names or {}).items()
+        if last.divergence.phase == "forward" and taken:
+            transposed = ", ".join(f"{name!r}: ({it.name!r}, 'T')" for name, it in taken)
+            result.notes.append(
+                "a square weight was taken to lie as PyTorch's does; if it is transposed, say "
+                f"names={{{transposed}}}"
+            )
     elif result.parity:
         inputs = list(evaluate)
         result.evaluation = first_wrong(evaluated(numpy, lockstep, inputs), len(result.steps))
@@ -187,6 +199,18 @@ def compare_programs(
         result.measured = MEASURED
     result.seconds = {name: lockstep.seconds[name] for name in ("numpy", "torch")}
     return result
+
+
+def given(name: str, program: Any, length: int) -> tuple[Any, ...]:
+    """The arguments of a program; raises InputError for what is no tuple of so many."""
+    kind, arguments = {
+        "numpy": ("NumpyProgram", "(step, parameters)"),
+        "torch": ("TorchProgram", "(model, loss, optimizer)"),
+    }[name]
+    if isinstance(program, tuple) and len(program) == length:
+        return program
+    came = f"a tuple of {len(program)}" if isinstance(program, tuple) else type(program).__name__
+    raise InputError(f"{name} is {came}, expected a parity.{kind} or {arguments}")
 
 
 def copied(torch: TorchProgram, dtype: str, notes: list[str]) -> TorchProgram:

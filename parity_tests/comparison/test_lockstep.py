@@ -132,7 +132,7 @@ def test_models_that_agree_before_the_copy_are_a_bad_case(monkeypatch: pytest.Mo
     monkeypatch.setattr(TorchBackend, "weights", lambda self: weights)
     with pytest.raises(
         BadCaseError,
-        match=r"^before it was copied the same on both backends: "
+        match=r"^the same in both programs before the weights were copied: "
         r"fc1.weight, fc1.bias, fc2.weight, fc2.bias; if that is meant, say constant=",
     ):
         lockstep_of(experiment)
@@ -152,7 +152,11 @@ def test_weights_agree_within_a_thousandth(
     monkeypatch.setattr(NumpyBackend, "weights", lambda self: other)
     monkeypatch.setattr(TorchBackend, "weights", lambda self: weights)
     monkeypatch.setattr(Lockstep, "check_that_nothing_is_shared", lambda self: None)
-    with pytest.raises(BadCaseError, match="before it was copied") if agree else nullcontext():
+    with (
+        pytest.raises(BadCaseError, match="before the weights were copied")
+        if agree
+        else nullcontext()
+    ):
         lockstep_of(experiment)
 
 

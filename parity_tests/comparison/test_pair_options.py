@@ -1,5 +1,6 @@
 """The options of `parity.compare`, and what it does without if a program lacks something."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -428,6 +429,75 @@ def test_predict_with_another_number_of_outputs() -> None:
         InputError, match=r"predict returns 2 outputs for evaluate\[0\], expected 1"
     ):
         parity.compare(numpy, net(), BATCHES, evaluate=[(BATCHES[0][0],)])
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("one", "other", "message"),
+    [
+        (lambda: net(), lambda: Linear().program(), "numpy is TorchProgram, expected a parity.Num"),
+        (lambda: (1, 2, 3), net, "numpy is a tuple of 3, expected a parity.NumpyProgram or (step"),
+        (lambda: Linear().program(), lambda: None, "torch is NoneType, expected a parity.TorchPr"),
+    ],
+)
+def test_what_is_no_program(one: Any, other: Any, message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        parity.compare(one(), other(), BATCHES)
+
+
+def test_a_loss_of_one_dimension_is_told() -> None:
+    linear = Linear()
+
+    def step(x: ndarray, t: ndarray) -> Any:
+        output, loss, grads = linear.step(x, t)
+        return output, np.array([loss]), grads
+
+    with pytest.raises(InputError, match="the loss is a number and no array of shape"):
+        parity.compare((step, linear.params), net(), BATCHES)
+
+
+# --- what is taken as well -----------------------------------------------------------------------
+
+
+def test_batches_of_a_data_loader() -> None:
+    arrays = [torch.from_numpy(np.concatenate(one)) for one in zip(*BATCHES, strict=True)]
+    data = torch.utils.data.TensorDataset(*arrays)
+    loader = torch.utils.data.DataLoader(data, batch_size=6)
+    result = parity.compare(Linear().program(), net(), loader)
+    result.assert_parity()
+    again = parity.compare(Linear().program(), net(), BATCHES)
+    assert [step.loss for step in result.steps] == [step.loss for step in again.steps]
+
+
+@pytest.mark.parametrize("calls_it", [True, False])
+def test_a_scheduler_beside_a_step_of_ones_own(calls_it: bool) -> None:
+    """It is called once for each step, by the step or after it."""
+    theirs = net()
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(theirs.optimizer, 0.5)
+
+    def step(program: parity.TorchProgram, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        loss = nn.functional.mse_loss(program.model(x), t)
+        program.optimizer.zero_grad()
+        loss.backward()
+        program.optimizer.step()
+        if calls_it:
+            program.scheduler.step()
+        return loss
+
+    program = parity.TorchProgram(
+        theirs.model, optimizer=theirs.optimizer, scheduler=scheduler, step=step
+    )
+    for _ in program.run(BATCHES[:3]):
+        pass
+    assert program.optimizer.param_groups[0]["lr"] == pytest.approx(0.1 * 0.5**3)
+
+
+def test_an_array_of_a_list_may_be_named_by_its_number() -> None:
+    linear = Linear()
+    params = [linear.params["bias"], linear.params["weight"]]
+    linear.params = {"bias": params[0], "weight": params[1]}
+    for names in ({"weight": 1, "bias": 0}, {"weight": (1, (0, 1)), "bias": "0"}):
+        parity.compare((linear.step, params), net(), BATCHES, names=names).assert_parity()
 
 
 # --- how far parity is claimed -------------------------------------------------------------------
