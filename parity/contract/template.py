@@ -56,7 +56,12 @@ UNWRITTEN = "    raise NotImplementedError\n"
 
 # What the words of the contract become under a convention, in this order.
 IN_WORDS = (
-    ("mean", "layer", "-> (grad_input, grad_weight,", "-> (grad_input, grad_weight / N,"),
+    (
+        "mean",
+        "layer",
+        "(N, out) -> (grad_input, grad_weight,",
+        "(N, out) -> (grad_input, grad_weight / N,",
+    ),
     ("mean", "layer", "/ N, grad_bias)", "/ N, grad_bias / N)"),
     ("weights", "in-out", "(out, in)", "(in, out)"),
     ("weights", "in-out", "x Wᵀ + b", "x W + b"),

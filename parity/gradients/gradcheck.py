@@ -179,9 +179,9 @@ def gradcheck(
     Raises
     ------
     BadCaseError
-        If the case proves nothing: a gradient of about zero, a value that is not finite, an input
-        that f or backward change, a gradient that lies in the memory of an input, an f that answers
-        differently when asked again, or that computes in single precision inside.
+        If the case proves nothing: no float array, a gradient of about zero, a value that is not
+        finite, an input that f or backward change, a gradient that lies in the memory of an input,
+        an f that answers differently when asked again, or that computes in single precision inside.
     TypeError, ValueError
         If the inputs, or what f or backward return, are not what is described above.
 
@@ -200,6 +200,8 @@ def gradcheck(
     rng = np.random.default_rng(seed)
     if isinstance(inputs, ndarray):
         raise TypeError("gradcheck: inputs is an array, expected a list or tuple of arrays")
+    if not any(np.asarray(x).dtype.kind in "fc" for x in inputs):
+        raise BadCaseError("inputs has no float array, which compares nothing")
     if names is None:
         names = ["input"] if len(inputs) == 1 else [f"inputs[{i}]" for i in range(len(inputs))]
     if len(names) != len(inputs) or len(set(names)) != len(names):
@@ -358,12 +360,16 @@ def look_at(probe: Probe, flat: int, wanted: float) -> Element | None:
     if slope.agrees and not slope.bent:
         return None
     lowest, highest = slope.lowest - slope.rounding, slope.highest + slope.rounding
+    nearest = min(max(lowest, slope.analytic), highest)  # of the slopes to either side
+    expected, tolerance = slope.difference, slope.tolerance
+    if slope.bent and nearest != slope.analytic:
+        expected, tolerance = nearest, slope.rounding
     return Element(
         index,
         gradient=float(probe.gradient[index]),
-        expected=float(slope.difference / unit),
-        tolerance=float(slope.tolerance / unit),
-        kink=slope.bent and min(max(lowest, slope.analytic), highest) == slope.analytic,
+        expected=float(expected / unit),
+        tolerance=float(tolerance / unit),
+        kink=slope.bent and nearest == slope.analytic,
     )
 
 

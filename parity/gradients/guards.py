@@ -53,6 +53,8 @@ def as_float64(name: str, x: Any) -> Float[ndarray, "..."]:
 
 def as_output(output: Any) -> Float[ndarray, "..."]:
     """A copy of what f returned, which must be float64, as the inputs were, and finite."""
+    if isinstance(output, tuple | list):
+        raise TypeError(f"f returned a {type(output).__name__}, expected one array")
     output = np.array(output)
     if output.dtype != np.float64:
         raise TypeError(f"f returned {output.dtype} for float64 inputs, expected float64")

@@ -20,6 +20,7 @@ PYTHON_2 = (
     r"invalid (decimal literal|hexadecimal literal)",
 )
 MAGIC = re.compile(r"\s*([%!?]|\w[\w.]*\?+$)")
+RUN_HERE = re.compile(r"%%(time|capture|prun)\b")  # cells of Python that run as if without it
 MARKER = re.compile(r"YOUR CODE|TODO", re.IGNORECASE)
 
 # What is run of a file that does not run to its end, and of a notebook.
@@ -71,8 +72,8 @@ def cells(path: Path) -> tuple[list[Piece], list[str]]:
     for number, source in enumerate(sources, 1):
         name = f"{path}, cell {number}"
         lines = source.splitlines(keepends=True)
-        magic = bool(lines) and lines[0].startswith("%%")
-        kept = ["\n" if magic or MAGIC.match(line) else line for line in lines]
+        other = bool(lines) and lines[0].startswith("%%") and not RUN_HERE.match(lines[0])
+        kept = ["\n" if other or MAGIC.match(line) else line for line in lines]
         try:
             tree = parsed("".join(kept), name)
         except Unreadable as reason:

@@ -51,6 +51,23 @@ def test_a_few_units_in_the_last_place_of_the_largest(unit: float, dtype: str) -
 
 
 @given(units, dtypes)
+def test_where_all_outputs_are_zero_the_largest_input_is_the_measure(
+    unit: float, dtype: str
+) -> None:
+    """The log_softmax of one number: x - log(exp(x)) is zero to the rounding of x."""
+    x = unit * np.array([[1.0], [-5.0]])
+    right = expect(SUBJECTS["log_softmax"], Call((x,)), list)
+    base = BASE[dtype] * 5 * unit
+    assert right.agrees(np.full((2, 1), 0.9 * base), 0, dtype)
+    assert not right.agrees(np.full((2, 1), 1.1 * base), 0, dtype)
+
+
+def test_zero_beside_another_output_is_measured_by_the_outputs() -> None:
+    right = expect(SUBJECTS["log_softmax"], Call((np.array([[1.0, 1e6]]),)), list)
+    assert not right.agrees(right.arrays[0] + 1e-3, 0, "float64")
+
+
+@given(units, dtypes)
 def test_a_multiple_of_what_valid_runs_are_off_by(unit: float, dtype: str) -> None:
     right = unit * np.array([1.0, -5.0, 0.0])
     off = 1e-3 * unit

@@ -105,7 +105,10 @@ def test_an_f_that_draws() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"inputs": [np.arange(3)]}, "input is int64, expected a float array"),
+        ({"inputs": [np.arange(3)]}, "inputs has no float array, which compares nothing"),
+        ({"inputs": []}, "inputs has no float array, which compares nothing"),
+        ({"f": lambda x: (x, x)}, "f returned a tuple, expected one array"),
+        ({"f": lambda x: [x, 1]}, "f returned a list, expected one array"),
         ({"inputs": [[1.0, 2.0]]}, "gradcheck: input is list, expected a float array"),
         ({"grad_output": np.arange(4)}, "grad_output is int64, expected a float array"),
         ({"names": ["x", "y"]}, "names is ['x', 'y'], expected 1 different names"),

@@ -31,8 +31,14 @@ def test_at_a_kink_not_everything_will_do(slope: float) -> None:
     def backward(g: ndarray, x: ndarray) -> ndarray:
         return g * np.where(x == 0, slope, x > 0)
 
-    result = gradcheck(F.relu, backward, [AT_KINK])
+    upstream = np.full(AT_KINK.shape, 2.0)
+    result = gradcheck(F.relu, backward, [AT_KINK], grad_output=upstream)
     assert result.inputs[0].verdict == "fail"
+    worst = result.inputs[0].elements[0]  # what is expected is the nearer one of its two slopes
+    assert worst.index in {(0, 1), (1, 2)}
+    assert worst.expected == pytest.approx(2.0 if slope > 1 else 0.0, abs=1e-7)
+    assert worst.error == pytest.approx(0.2, abs=1e-7)
+    assert worst.tolerance < 1e-7
 
 
 def test_a_mistake_beside_a_kink_is_named() -> None:

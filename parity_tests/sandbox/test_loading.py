@@ -103,6 +103,17 @@ def test_a_notebook_is_read_without_its_plots_and_training(tmp_path: Path) -> No
     assert left_out == [True, True, False, True, True, False, True]
 
 
+@pytest.mark.parametrize("magic", ["%%time", "%%capture out"])
+def test_the_definitions_of_a_cell_that_is_timed_are_kept(magic: str, tmp_path: Path) -> None:
+    cells = ["import numpy as np\n", f"{magic}\ndef relu(x):\n    return x * (x > 0)\nrelu(1)\n"]
+    assert statuses(check_file(notebook(tmp_path / "hw.ipynb", cells))) == {"relu": "pass"}
+
+
+def test_a_cell_of_another_language_is_left_out(tmp_path: Path) -> None:
+    cells = [CELLS[2], "%%timeit\ndef sigmoid(x):\n    return x\n", "GAIN = 1.0\n"]
+    assert statuses(check_file(notebook(tmp_path / "hw.ipynb", cells))) == {"relu": "pass"}
+
+
 def test_what_is_no_notebook_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "hw.ipynb").write_text("[]")
     (result,) = check_file(tmp_path / "hw.ipynb").results
