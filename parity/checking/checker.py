@@ -392,7 +392,9 @@ class Checker:
             and len(ratios) == len(mismatches)
             and max(ratios) - min(ratios) < 1e-6 * abs(ratios[0])
         ):
-            return f"; it is {ratios[0]:.6g} times what it should be, wherever it is most off"
+            numbers = not any(mismatch.index for _, mismatch in mismatches)
+            where = "" if numbers else ", wherever it is most off"
+            return f"; it is {ratios[0]:.6g} times what it should be{where}"
         return ""
 
     def shrink(

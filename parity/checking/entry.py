@@ -252,7 +252,8 @@ def run(
             raise InputError(f"only: got {one}, expected some of {', '.join(SUBJECTS)}")
     checker = Checker(student, conventions or Conventions(), seed, timeout, only)
     results = checker.run()
-    if all(result.status == "missing" and not result.written for result in results):
+    unwritten = all(result.status == "missing" and not result.written for result in results)
+    if unwritten and not (only and checker.names):
         alone = f" (the file {student.alone})" if student.alone else ""
         if student.layout:
             raise InputError(
@@ -264,6 +265,7 @@ def run(
         )
     layout = student.layout.name if student.layout else "contract"
     notes = how_it_was_read(student)
+    notes += lacking(student.layout, [one.name for one in results if not one.written])
     others = of_layouts({one.name for one in results if one.status == "error"})
     if student.layout is None and others and not any(one.status in RIGHT for one in results):
         notes.append(f"read by the contract; --map says whose names it has{others}")
@@ -271,6 +273,16 @@ def run(
         whose = "course" if student.layout and student.layout.shipped else "map"
         notes.append(f"not asked for by the {whose}: {'; '.join(grouped(checker.left_out))}")
     return Report(name, results, student.output(), layout, student.isolation, seed, notes)
+
+
+def lacking(layout: Any, missing: Iterable[str]) -> Iterator[str]:
+    """Of a map of the user's own, the names of the file without which an operation is missing."""
+    if layout is not None and not layout.shipped:
+        for name in missing:
+            ways = " or ".join(
+                ", ".join(sorted(way.needs)) for way in layout.operations.get(name, ())
+            )
+            yield f"{name} needs what the file does not have, one of: {ways}"
 
 
 def of_layouts(names: Set[str]) -> str:

@@ -48,7 +48,10 @@ class Check:
     """Write the answer to this file, too, as a page: FILE.html."""
 
     def run(self) -> int:
-        """Exit code 0 if all that is written is right, 1 if something is wrong or nothing there."""
+        """Exit code 0 if all that is written is right, 1 if something is wrong or nothing there.
+
+        What --only asks for has to be there.
+        """
         from parity.checking.entry import check_file
         from parity.contract.conventions import Conventions
         from parity.system import files, jsonfile
@@ -78,4 +81,5 @@ class Check:
 
             command = f"parity check {self.file}{pages.options(self)}"
             pages.save(pages.check_page(report, command), self.html, "html")
-        return 0 if report.ok else 1
+        missing = self.only and any(result.status == "missing" for result in report.results)
+        return 0 if report.ok and not missing else 1

@@ -47,6 +47,11 @@ class Grade(Working):
         # Not `resolve`, which raises an error for a link to itself.
         beside = Path(os.path.realpath(self.submissions)).parent / "grading.toml"
         config = self.config or (beside if beside.is_file() else None)
+        if config is None and (self.submissions / "grading.toml").is_file():
+            raise InputError(
+                f"config: grading.toml lies in {self.submissions}, expected it beside that folder, "
+                "or --config FILE"
+            )
         files.check_outputs({"json": self.json}, {"config": config})
         grading = read_grading(config)
         submissions = read_submissions(self.submissions, grading.file)

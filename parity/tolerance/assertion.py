@@ -95,4 +95,8 @@ def assert_close(
 
 def as_array(value: Any) -> ndarray:
     """An array; a PyTorch tensor without its graph."""
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    if not hasattr(value, "detach"):
+        return np.asarray(value)
+    if str(value.dtype) == "torch.bfloat16":
+        raise TypeError("assert_close: a tensor is bfloat16, expected float32 or float64")
+    return np.asarray(value.detach().cpu())

@@ -344,3 +344,12 @@ def test_a_gradient_of_biases_that_cancels_is_named(tmp_path: Path) -> None:
 def test_a_file_without_the_names_of_the_map_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has nothing that map computes anything with"):
         network_by_its_map(tmp_path, "def something(x): return x\n")
+
+
+def test_what_an_operation_of_a_map_needs_is_told_where_it_is_missing(tmp_path: Path) -> None:
+    """A variable that is misspelt looks like a name of the file."""
+    text = 'relu = "rectify(inputs)"\nsoftmax = "soft(input)"\n'
+    code = "import numpy as np\ndef rectify(x):\n    return x\ndef soft(x):\n    return x\n"
+    report = checked(tmp_path, text, code)
+    assert "relu needs what the file does not have, one of: inputs, rectify" in report.notes
+    assert not any(note.startswith("softmax needs") for note in report.notes)

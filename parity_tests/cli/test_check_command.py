@@ -190,6 +190,18 @@ def test_a_file_about_something_else_is_refused(tmp_path: Path) -> None:
 # --- the command ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("only", "code"), [(("relu",), 0), (("relu,sigmoid",), 1), (("sigmoid",), 1)]
+)
+def test_what_only_asks_for_has_to_be_there(
+    tmp_path: Path, only: tuple[str, ...], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(RIGHT)
+    assert Check(file=file, only=only).run() == code
+    assert ("not written yet: sigmoid" in capsys.readouterr().out) == bool(code)
+
+
 def test_exit_code_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, answer = tmp_path / "mine.py", tmp_path / "answer.json"
     file.write_text(RIGHT)

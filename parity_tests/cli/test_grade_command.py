@@ -14,6 +14,7 @@ import pytest
 
 from parity.cli import main
 from parity.cli.grade import Grade
+from parity.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("in_a_terminal")
 
@@ -149,3 +150,13 @@ def test_an_interrupted_run_keeps_what_is_graded(tmp_path: Path) -> None:
     assert run.returncode == 130
     assert len(list(tmp_path.glob("grades/kept/*.json"))) == 2  # the seed and ann
     assert not (tmp_path / "grades" / "grades.csv").exists()
+
+
+def test_a_configuration_among_the_submissions_is_told(tmp_path: Path) -> None:
+    """It would be left out without a word, and every name count a point."""
+    (tmp_path / "subs").mkdir()
+    (tmp_path / "subs" / "Ann.py").write_text(RELU)
+    (tmp_path / "subs" / "grading.toml").write_text(CONFIG)
+    with pytest.raises(InputError, match=r"grading\.toml lies in .*subs, expected it beside"):
+        grade(tmp_path)
+    assert not (tmp_path / "out").exists()

@@ -48,6 +48,11 @@ def test_a_tensor_is_taken_with_its_graph() -> None:
     parity.assert_close(2 * weight, np.full(3, 2.0))
 
 
+def test_a_tensor_of_bfloat16_is_refused_in_one_line() -> None:
+    with pytest.raises(TypeError, match="a tensor is bfloat16, expected float32 or float64"):
+        parity.assert_close(torch.ones(2, dtype=torch.bfloat16), np.ones(2))
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_what_is_not_finite_is_not_close(bad: float) -> None:
     with pytest.raises(AssertionError, match=r"array\[0\]"):

@@ -303,6 +303,16 @@ def loss_summed(
 
 @mistake(
     "loss_and_grads",
+    "penalty-ignored",
+    "The penalty counts neither in the loss nor in the gradients.",
+    "What does reg change?",
+)
+def no_penalty(right: Right, *args: Any, reg: float = 0.0, **options: Any) -> Any:
+    return right(*args, reg=0.0, **options)
+
+
+@mistake(
+    "loss_and_grads",
     "decay-missing-in-loss",
     "The penalty is in the gradients, but not in the loss.",
     "What is the function whose gradient you take?",
