@@ -175,9 +175,9 @@ def sizes_of(operation: Operation) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def options_of(
-    operation: Operation, required: frozenset[str], drawn: dict[str, Any]
+    operation: Operation, required: frozenset[str], drawn: dict[str, Any], fixed: dict[str, Any]
 ) -> st.SearchStrategy[dict[str, Any]]:
-    """Values for its options; those that have a default may be left out."""
+    """Values for its options but the fixed ones; those that have a default may be left out."""
     given: dict[str, st.SearchStrategy[Any]] = {}
     for name, domain in operation.options.items():
         if domain is AXIS:
@@ -188,11 +188,13 @@ def options_of(
         elif not isinstance(domain, Given):
             given[name] = st.sampled_from(domain)
     needed = {name: given.pop(name) for name in list(given) if name in required}
-    return st.fixed_dictionaries(needed, optional=given)
+    needed |= {name: st.just(value) for name, value in fixed.items()}
+    optional = {name: values for name, values in given.items() if name not in fixed}
+    return st.fixed_dictionaries(needed, optional=optional)
 
 
-def calls_of(operation: Operation) -> st.SearchStrategy[Call]:
-    """Calls of the operation."""
+def calls_of(operation: Operation, fixed: dict[str, Any]) -> st.SearchStrategy[Call]:
+    """Calls of the operation with these options."""
 
     def build(seed: int, drawn: dict[str, Any], scale: float, options: dict[str, Any]) -> Call:
         source = (
@@ -206,7 +208,7 @@ def calls_of(operation: Operation) -> st.SearchStrategy[Call]:
     required = frozenset(operation.forward.required)
     return sizes_of(operation).flatmap(
         lambda drawn: st.builds(
-            build, seeds, st.just(drawn), scales, options_of(operation, required, drawn)
+            build, seeds, st.just(drawn), scales, options_of(operation, required, drawn, fixed)
         )
     )
 
@@ -223,22 +225,24 @@ def pairs(low: int, high: int) -> st.SearchStrategy[Any]:
 
 
 CALLS: dict[str, st.SearchStrategy[Call]] = {
-    name: calls_of(operation) for name, operation in OPERATIONS.items()
+    name: calls_of(operation, {}) for name, operation in OPERATIONS.items()
 }
 
 
-def calls(name: str) -> st.SearchStrategy[Call]:
+def calls(name: str, **options: Any) -> st.SearchStrategy[Call]:
     """Calls of the operation of this name.
 
     Parameters
     ----------
     name
         Of an operation of the contract, such as "linear" or "conv2d".
+    options
+        Values that some options shall always have, such as `reduction="mean"`.
 
     Raises
     ------
     InputError
-        If there is no such operation.
+        If there is no such operation, or it has no such option.
 
     Examples
     --------
@@ -254,4 +258,12 @@ def calls(name: str) -> st.SearchStrategy[Call]:
     """
     if name not in CALLS:
         raise InputError(f"calls: got {name!r}, expected one of {', '.join(CALLS)}")
-    return CALLS[name]
+    known = [
+        one for one, domain in OPERATIONS[name].options.items() if not isinstance(domain, Given)
+    ]
+    for option in options:
+        if option not in known:
+            raise InputError(
+                f"calls: got {option}={options[option]!r}, expected some of {', '.join(known)}"
+            )
+    return calls_of(OPERATIONS[name], options) if options else CALLS[name]

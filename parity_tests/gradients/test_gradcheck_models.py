@@ -346,6 +346,28 @@ def test_where_nothing_could_be_checked_the_reason_is_told(tmp_path: Path) -> No
         run_on(code, tmp_path)
 
 
+def test_a_loss_need_not_have_the_reduction_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The contract asks for a number."""
+    code = (
+        "import numpy as np\n"
+        "def probabilities(x):\n"
+        "    exp = np.exp(x - x.max(1, keepdims=True))\n"
+        "    return exp / exp.sum(1, keepdims=True)\n"
+        "def cross_entropy(x, t, reduction='mean'):\n"
+        "    losses = -np.log(probabilities(x)[np.arange(len(t)), t])\n"
+        "    return losses.mean() if reduction == 'mean' else losses.sum()\n"
+        "def cross_entropy_backward(g, x, t, reduction='mean'):\n"
+        "    grad = probabilities(x) - np.eye(x.shape[1])[t]\n"
+        "    return g * grad / (len(t) if reduction == 'mean' else 1)\n"
+    )
+    assert run_on(code, tmp_path) == 0
+    out = capsys.readouterr().out
+    assert "not checked: cross_entropy(reduction=none): cross_entropy's output has shape ()" in out
+    assert run_on(code.replace("len(t) if", "2 if"), tmp_path) == 1
+
+
 def test_a_stub_is_not_checked_and_not_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,6 +40,17 @@ def test_a_wrong_one_fails_and_the_call_can_be_pasted() -> None:
     assert "call = made('linear', seed=" in "".join(error.value.__notes__)
 
 
+@given(calls("cross_entropy", reduction="mean"))
+def test_an_option_may_be_kept_at_a_value(call: Call) -> None:
+    assert call.options["reduction"] == "mean"
+    assert call.grad_output.shape == ()
+
+
+def test_an_option_that_there_is_not() -> None:
+    with pytest.raises(InputError, match="got weight_decay=1, expected some of reduction"):
+        calls("cross_entropy", weight_decay=1)
+
+
 def test_an_unknown_operation() -> None:
     with pytest.raises(InputError, match="calls: got 'dense', expected one of linear"):
         calls("dense")
