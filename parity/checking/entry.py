@@ -310,6 +310,9 @@ def how_it_was_read(student: FileStudent | ModuleStudent) -> list[str]:
         lines.append(f"read by the map {Path(student.layout.file).name}")
     elif student.layout is not None:
         lines.append(f"read as {student.layout.name}; --layout contract reads it as it stands")
+    unchecked = getattr(student.layout, "unchecked", ())
+    if there := [name for name in unchecked if name in student.defined]:
+        lines.append(f"in the file, but not looked at: {', '.join(there)}")
     if student.alone:
         lines.append(
             f"the file {student.alone}; only its imports, definitions and constants were run"

@@ -88,6 +88,7 @@ class FileStudent:
         self.timeout, self.memory_mb = timeout, memory_mb
         self.choose, self.truth, self.contract = choose, truth, set(contract)
         self.layout: Layout | None = None
+        self.defined: frozenset[str] = frozenset()  # the file's own names
         self.left_out: tuple[str, ...] = ()  # cells of a notebook
         self.alone = ""  # why the file did not run to its end, and only its definitions count
         self.isolation = isolation.chosen(isolated)
@@ -126,6 +127,7 @@ class FileStudent:
         outcome = loaded(self.read(2 * self.timeout + START, []))
         self.left_out = tuple(outcome["left_out"])
         defined = outcome["names"]
+        self.defined = frozenset(defined)
         if defined:
             self.layout = self.choose(defined)
         if self.layout is not None:
@@ -224,10 +226,12 @@ class ModuleStudent:
         self.session = Session(timeout, parent, namespace)
         self.choose = choose
         self.layout: Layout | None = None
+        self.defined: frozenset[str] = frozenset()
 
     def load(self) -> dict[str, Any]:
         """The names that it defines."""
         outcome = {"names": self.session.names(), "left_out": []}
+        self.defined = frozenset(outcome["names"])
         self.layout = self.choose(outcome["names"])
         if self.layout is None:
             return outcome

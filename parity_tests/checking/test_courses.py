@@ -118,6 +118,28 @@ def test_a_step_is_looked_at_for_each_parameter_and_each_batch(
     assert words in result.explanation
 
 
+@pytest.mark.parametrize(
+    ("course", "names"),
+    [("mytorch", ["Softmax", "MSELoss"]), ("cs231n-a2", ["dropout_forward", "dropout_backward"])],
+)
+def test_what_a_course_has_and_no_operation_uses_is_told(
+    course: str, names: list[str], tmp_path: Path
+) -> None:
+    text = right_file(course).read_text(encoding="utf-8")
+    more = "".join(f"\n\ndef {name}(x):\n    return x\n" for name in names)
+    for code in (text, text + more):
+        (tmp_path / "homework.py").write_text(code, encoding="utf-8")
+        notes = check_file(tmp_path / "homework.py", only=["linear"]).notes
+        (found,) = [one for one in notes if "but not looked at" in one] or [""]
+        assert all((name in found) == (code != text) for name in names)
+
+
+@pytest.mark.parametrize("course", COURSES)
+def test_no_name_is_both_looked_at_and_not(course: str) -> None:
+    layout = layout_named(course)
+    assert set(layout.unchecked).isdisjoint(layout.needs)
+
+
 def test_what_the_layout_refuses_altogether_is_not_wrong(tmp_path: Path) -> None:
     """The same names with other arguments, in the week of regularization."""
     text = right_file("dlai").read_text(encoding="utf-8")

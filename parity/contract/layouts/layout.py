@@ -56,6 +56,7 @@ class Layout:
     source: str = ""  # of a map in Python
     recognised_by: frozenset[str] = frozenset()  # names that no other course has
     arguments: Mapping[str, str] = field(default_factory=dict)  # where no expression names them
+    unchecked: tuple[str, ...] = ()  # names of the course with which no operation is computed
     shipped: bool = False
 
     @property

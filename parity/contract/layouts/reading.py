@@ -13,7 +13,7 @@ from parity.errors import InputError
 
 __all__ = ["read_map"]
 
-TABLES = {"conventions", "recognised_by", "arguments"}
+TABLES = {"conventions", "recognised_by", "arguments", "unchecked"}
 
 
 def read_map(path: Path) -> Layout:
@@ -180,5 +180,7 @@ def layout(
     if not operations:
         raise InputError(f"map: {path} has no operation of the contract, expected such as linear")
     names = frozenset(content.get("recognised_by", ()))
-    arguments = content.get("arguments", {})
-    return Layout(path.stem, str(path), operations, conventions, source, names, arguments)
+    arguments, unchecked = content.get("arguments", {}), tuple(content.get("unchecked", ()))
+    return Layout(
+        path.stem, str(path), operations, conventions, source, names, arguments, unchecked
+    )

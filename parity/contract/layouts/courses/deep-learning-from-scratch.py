@@ -9,6 +9,15 @@ conventions = {
     "backward": "in-place",
     "epsilon": "1e-7",
 }
+unchecked = [
+    "Nesterov",
+    "AdaGrad",
+    "RMSprop",
+    "Adam",
+    "Dropout",
+    "BatchNormalization",
+    "TwoLayerNet",
+]
 arguments = {
     "Pooling": "pool_h, pool_w, stride",
     "SoftmaxWithLoss.backward": "dout=1",

@@ -2,6 +2,18 @@
 
 recognised_by = ["CrossEntropyLoss", "MSELoss", "BatchNorm1d"]
 conventions = {"bias": "column", "targets": "one-hot", "stability": "ordinary"}
+unchecked = [
+    "Softmax",
+    "MSELoss",
+    "GELU",
+    "Swish",
+    "Identity",
+    "BatchNorm1d",
+    "Dropout",
+    "MLP0",
+    "MLP1",
+    "MLP4",
+]
 arguments = {"Linear": "in_features, out_features", "SGD": "model, lr, momentum=0"}
 
 
