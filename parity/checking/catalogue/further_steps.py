@@ -211,6 +211,24 @@ def decay_in_gradient(
 
 @mistake(
     "adamw_step",
+    "decay-counted-twice",
+    "The decay shrinks the parameter and is added to the gradient, too.",
+    "In which of the two places does AdamW decay?",
+)
+def decay_in_both(
+    right: Right,
+    param: ndarray,
+    grad: ndarray,
+    *args: Any,
+    weight_decay: float = 1e-2,
+    **options: Any,
+) -> Any:
+    decayed = grad + weight_decay * param
+    return right(param, decayed, *args, weight_decay=weight_decay, **options)
+
+
+@mistake(
+    "adamw_step",
     "decay-without-lr",
     "The weight decay is not multiplied by the learning rate.",
     "By how much does the parameter shrink in a step?",

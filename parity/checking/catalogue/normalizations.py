@@ -42,6 +42,33 @@ def running_biased(
 
 @mistake(
     "batch_norm",
+    "normalized-by-unbiased-variance",
+    "In training the numbers are divided by the deviation with M - 1, the estimate without bias. "
+    "Batch normalization divides by M.",
+    "By what is the sum of squares divided in the variance that normalizes, by M or by M - 1?",
+)
+def unbiased_normalization(
+    right: Right,
+    input: ndarray,
+    mean: ndarray,
+    var: ndarray,
+    *args: Any,
+    training: bool = False,
+    eps: float = 1e-5,
+    **options: Any,
+) -> Any:
+    output, *running = right(input, mean, var, *args, training=training, eps=eps, **options)
+    if training:
+        axes, rows = (0, *range(2, input.ndim)), count(input)
+        biased = input.var(axes, keepdims=True)
+        factor = np.sqrt((biased + eps) / (biased * rows / (rows - 1) + eps))
+        bias = args[1].reshape(-1, *[1] * (input.ndim - 2))
+        output = bias + factor * (output - bias)
+    return output, *running
+
+
+@mistake(
+    "batch_norm",
     "momentum-of-the-old",
     "`momentum` is the share of the old running value. PyTorch's is the share of the new one.",
     "Which of the two gets `momentum`, and which 1 - momentum?",
@@ -173,6 +200,17 @@ def grad_weight_forgotten(
     right: Right, grad_output: ndarray, input: ndarray, weight: ndarray, *args: Any, **options: Any
 ) -> Any:
     return right(grad_output, input, np.ones_like(weight), *args, **options)
+
+
+@mistake(
+    "batch_norm_backward",
+    "gradients-exchanged",
+    "The gradients of weight and bias are in each other's place.",
+    "In which order do the weight and the bias come in the forward?",
+)
+def grads_exchanged(right: Right, *args: Any, **options: Any) -> Any:
+    grad_input, grad_weight, grad_bias = right(*args, **options)
+    return grad_input, grad_bias, grad_weight
 
 
 @mistake(

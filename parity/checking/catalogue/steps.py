@@ -1,5 +1,6 @@
 """Mistakes in sgd_step and adam_step."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -321,6 +322,26 @@ def step_counted_twice(
     right: Right, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, step: int, **options: Any
 ) -> Moments:
     return right(param, grad, exp_avg, exp_avg_sq, step + 1, **options)
+
+
+@mistake(
+    "adam_step",
+    "epsilon-before-correction",
+    "Epsilon is added to the root of the second moment before its correction, not after it.",
+    "To which of the two roots is epsilon added, that of v or that of v corrected?",
+)
+def epsilon_hat(
+    right: Right,
+    param: Any,
+    grad: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    step: int,
+    eps: float = 1e-8,
+    **options: Any,
+) -> Moments:
+    root = math.sqrt(1 - options.get("betas", (0.9, 0.999))[1] ** step)
+    return adam(param, grad, exp_avg, exp_avg_sq, step, eps=eps / root, **options)
 
 
 @mistake(
