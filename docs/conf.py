@@ -16,8 +16,8 @@ smartquotes = False
 nitpick_ignore_regex = [  # types of other libraries, and of ours that have no page
     (
         "py:class",
-        r"(collections|jaxtyping|numpy|pathlib|torch|types)\..+|ndarray|dict\[str|tuple\[int"
-        r"|parity\.(backends|checking|comparison|gradients)\..+",
+        r"(collections|hypothesis|jaxtyping|numpy|os|pathlib|torch|types)\..+|ndarray|dict\[str|tuple\[int"
+        r"|parity\.(backends|checking|comparison|datasets|gradients)\..+",
     )
 ]
 
