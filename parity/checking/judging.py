@@ -124,7 +124,7 @@ def expect(
             runs.append(compute(call.with_args(*rounded(call.args, dtype, rng))))
         return runs
 
-    inputs = max((scale_of(arg) for arg in call.args if isinstance(arg, ndarray)), default=0.0)
+    inputs = max([0.0, *(scale_of(arg) for arg in call.args if isinstance(arg, ndarray))])
     return Expected(lambda: compute(call), perturbed, is_single(call.args), inputs)
 
 

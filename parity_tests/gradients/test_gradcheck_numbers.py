@@ -111,6 +111,9 @@ def test_a_result_in_words_tells_what_is_wrong() -> None:
     assert str(result) == (
         "x: the gradient is str, but should be a float64 array of shape (3,)\ny: pass"
     )
+    with pytest.raises(AssertionError) as caught:
+        result.assert_right()
+    assert str(caught.value) == f"gradients are wrong\n{result}"
 
 
 def test_a_number_is_told_without_an_index() -> None:
