@@ -81,7 +81,9 @@ def batch_norm_backward(
 
 def moments(input: Float[ndarray, "N C *size"]) -> tuple[Features, Features]:
     """The mean and the variance of each channel."""
-    return input.mean(axis=axes_but_channels(input)), input.var(axis=axes_but_channels(input))
+    axes = axes_but_channels(input)
+    var = input.var(axis=axes, dtype=np.promote_types(input.dtype, np.float32))
+    return input.mean(axis=axes), var.astype(input.dtype, copy=False)
 
 
 def axes_but_channels(input: Float[ndarray, "N C *size"]) -> tuple[int, ...]:

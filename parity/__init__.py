@@ -45,7 +45,10 @@ MODULES = ("datasets", "errors", "reproduce", "strategies")
 def __getattr__(name: str) -> Any:
     """Load a public name or module when it is first used."""
     if name in MODULES:
-        return import_module(f"parity.{name}")
+        try:
+            return import_module(f"parity.{name}")
+        except ModuleNotFoundError as error:  # strategies without Hypothesis
+            raise AttributeError(f"parity.{name} needs {error.name}") from error
     if name not in WHERE:
         raise AttributeError(f"module 'parity' has no attribute {name!r}")
     module, attribute = WHERE[name]
@@ -53,5 +56,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names, for `dir(parity)` and completion."""
-    return sorted({*__all__, *MODULES})
+    """The public names, too, for completion."""
+    return sorted({*globals(), *__all__, *MODULES})

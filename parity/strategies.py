@@ -258,12 +258,13 @@ def calls(name: str, **options: Any) -> st.SearchStrategy[Call]:
     """
     if name not in CALLS:
         raise InputError(f"calls: got {name!r}, expected one of {', '.join(CALLS)}")
-    known = [
-        one for one, domain in OPERATIONS[name].options.items() if not isinstance(domain, Given)
-    ]
-    for option in options:
+    domains = OPERATIONS[name].options
+    known = [one for one, domain in domains.items() if not isinstance(domain, Given)]
+    for option, value in options.items():
         if option not in known:
-            raise InputError(
-                f"calls: got {option}={options[option]!r}, expected some of {', '.join(known)}"
-            )
+            words = f"some of {', '.join(known)}" if known else f"none, for {name} has no options"
+            raise InputError(f"calls: got {option}={value!r}, expected {words}")
+        if isinstance(domains[option], tuple | list) and value not in domains[option]:
+            allowed = ", ".join(map(repr, domains[option]))
+            raise InputError(f"calls: {option} is {value!r}, expected one of {allowed}")
     return calls_of(OPERATIONS[name], options) if options else CALLS[name]

@@ -226,9 +226,9 @@ def sorted_out(result: Any) -> dict[str, Any]:
                 f"as (output, loss, gradients), or a dict with {', '.join(FIELDS)}"
             )
         if kind in fields:
+            hint = "; the loss is a number and no array" if kind == "output" else ""
             raise InputError(
-                f"the NumPy step returned two values that may be the {kind}, expected one; the "
-                "loss is a number and no array of shape (1,)"
+                f"the NumPy step returned two values that may be the {kind}, expected one{hint}"
             )
         fields[kind] = item
     if "loss" not in fields:

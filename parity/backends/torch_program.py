@@ -43,7 +43,8 @@ class TorchProgram(Backend):
     optimizer
         Of the model's parameters.
     scheduler
-        A learning-rate scheduler of the optimizer, called after each step, unless `step` does.
+        A learning-rate scheduler of the optimizer, called after it. A step of your own calls
+        `program.scheduler.step()` itself.
     step
         A training step of the user's own in place of `loss`: `step(program, *batch)` trains
         `program.model` with `program.optimizer` and returns the loss, or `(output, loss)`. It has
@@ -301,10 +302,7 @@ class TorchProgram(Backend):
             if first:  # the scheduler warns of having been copied
                 warnings.simplefilter("ignore")
             if self.step is not None:
-                before = getattr(self.scheduler, "last_epoch", None)
                 result = call_with(self.step, batch, self)
-                if self.scheduler is not None and self.scheduler.last_epoch == before:
-                    self.scheduler.step()
                 return result if isinstance(result, tuple) else (None, result)
             if not isinstance(batch, tuple | list) or len(batch) < 2:
                 raise InputError(

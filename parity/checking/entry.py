@@ -265,24 +265,28 @@ def run(
         )
     layout = student.layout.name if student.layout else "contract"
     notes = how_it_was_read(student)
-    notes += lacking(student.layout, [one.name for one in results if not one.written])
+    notes += lacking(student, [one.name for one in results if not one.written])
+    if unwritten and student.layout is None and (hint := of_layouts(checker.names)):
+        notes.append(f"read by the contract; --map says whose names it has{hint}")
     others = of_layouts({one.name for one in results if one.status == "error"})
     if student.layout is None and others and not any(one.status in RIGHT for one in results):
         notes.append(f"read by the contract; --map says whose names it has{others}")
     if any(checker.left_out.values()):
         whose = "course" if student.layout and student.layout.shipped else "map"
         notes.append(f"not asked for by the {whose}: {'; '.join(grouped(checker.left_out))}")
-    return Report(name, results, student.output(), layout, student.isolation, seed, notes)
+    printed = student.output()
+    return Report(name, results, printed, layout, student.isolation, seed, notes, asked=tuple(only))
 
 
-def lacking(layout: Any, missing: Iterable[str]) -> Iterator[str]:
-    """Of a map of the user's own, the names of the file without which an operation is missing."""
-    if layout is not None and not layout.shipped:
-        for name in missing:
-            ways = " or ".join(
-                ", ".join(sorted(way.needs)) for way in layout.operations.get(name, ())
-            )
-            yield f"{name} needs what the file does not have, one of: {ways}"
+def lacking(student: FileStudent | ModuleStudent, missing: Iterable[str]) -> Iterator[str]:
+    """Of a map of the user's own, the names without which an operation is missing."""
+    layout: Any = student.layout
+    if layout is None or layout.shipped:
+        return
+    for name in missing:
+        for way in layout.operations.get(name, ()):
+            absent = sorted(way.needs - student.defined)
+            yield f"{name} of the map uses what the file does not define: {', '.join(absent)}"
 
 
 def of_layouts(names: Set[str]) -> str:

@@ -25,6 +25,7 @@ __all__ = ["Expected", "Mismatch", "as_arrays", "close", "expect", "find_mismatc
 LARGE = 2**18  # bytes of arguments whose answer is not remembered
 FAR = 1e-2  # of the scale: no probe is so awkward that rounding could cost as much
 PRECISIONS = float(np.finfo(np.float64).eps / np.finfo(np.float32).eps)
+DIFFERENCES = ("log_softmax", "cross_entropy")  # whose outputs may be x - x
 OWN = slice(1)  # the first of the equally valid runs in float32: PyTorch's, of the same inputs
 
 
@@ -45,7 +46,7 @@ class Expected:
     ) -> None:
         self.compute = compute
         self.single = single  # the call has numbers in single precision
-        self.inputs = inputs  # the largest number that goes in
+        self.inputs = inputs  # the largest number that goes in, if the outputs are differences
         self.perturbed = cache(perturbed)
 
     @cached_property
@@ -69,8 +70,8 @@ class Expected:
 
         An output may be what rounding left of zero, as where a gradient cancels over the batch.
         Then what it may be off by is measured by the largest of all outputs, or if all are zero, as
-        is the log_softmax of one number, by the largest input. In single precision it may be as far
-        off as PyTorch's own, as where every sigmoid rounds to 1.
+        is the log_softmax of one number, by what they are differences of. In single precision it
+        may be as far off as PyTorch's own, as where every sigmoid rounds to 1.
         """
         exact = self.arrays[output]
         scale, largest = scale_of(exact), max(map(scale_of, self.arrays))
@@ -124,7 +125,7 @@ def expect(
             runs.append(compute(call.with_args(*rounded(call.args, dtype, rng))))
         return runs
 
-    inputs = max([0.0, *(scale_of(arg) for arg in call.args if isinstance(arg, ndarray))])
+    inputs = scale_of(call.args[0]) if subject.name in DIFFERENCES else 0.0
     return Expected(lambda: compute(call), perturbed, is_single(call.args), inputs)
 
 

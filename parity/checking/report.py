@@ -44,6 +44,7 @@ class Report:
     seed: int = 0  # of the probes
     notes: Sequence[str] = ()  # how the file was read
     stability: Stability = "fail"  # what an unstable name counts as
+    asked: tuple[str, ...] = ()  # the names that have to be there; none for whatever is written
 
     @property
     def passed(self) -> int:
@@ -59,8 +60,10 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether something is right and nothing is wrong."""
-        return self.failed == 0 and self.passed > 0
+        """Whether something is right, nothing is wrong, and all that was asked for is there."""
+        asked = [one for one in self.results if one.name in self.asked]
+        there = all(one.status != "missing" for one in asked)
+        return self.failed == 0 and self.passed > 0 and there
 
     def assert_right(self, *names: str, partial: bool = True, unstable: bool = False) -> None:
         """Raise unless all these names are right, in the words that `parity check` has for them.
@@ -71,7 +74,8 @@ class Report:
         Parameters
         ----------
         names
-            Of the contract, whatever the course calls them. Without any: all that are written.
+            Of the contract, whatever the course calls them. Without any: those that were asked
+            for by `only`, or else all that are written.
         partial
             Whether a name that is right as far as it went counts as right.
         unstable
@@ -92,7 +96,7 @@ class Report:
                 raise InputError(f"assert_right: got {name}, expected some of {', '.join(found)}")
         right = ["pass"] + ["partial"] * partial
         right += ["unstable"] * (unstable or self.stability == "warn")
-        written = [name for name in found if found[name].status != "missing"]
+        written = [name for name in found if found[name].status != "missing" or name in self.asked]
         if not (names or written):
             raise AssertionError(f"{self.file}: none of {', '.join(found)} is written yet")
         wrong = [found[name] for name in names or written if found[name].status not in right]

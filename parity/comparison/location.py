@@ -43,7 +43,9 @@ def locate_mistake(
     """
     if divergence.phase == "backward" and tensors is not None:
         factor, scaled = common_factor(used, tensors)
-        others = [key for key in used if key[0] == "backward" and key not in scaled]
+        others = [
+            key for key in used if key[0] == "backward" and key not in scaled and used[key] > 1
+        ]
         if scaled and not others:
             location = locate_mistake(divergence, used)
             sentence = (
@@ -108,9 +110,10 @@ def has_gradients(used: Mapping[Key, float]) -> bool:
 def common_factor(
     used: Mapping[Key, float], tensors: Mapping[str, Mapping[Key, ndarray]]
 ) -> tuple[float, set[Key]]:
-    """The factor by which most gradients are off, and which; none if one is right.
+    """The factor by which gradients are off, and which; none if one is right.
 
-    After clipping by the norm of all, one wrong gradient makes all wrong.
+    After clipping by the norm of all, one wrong gradient makes all wrong. Few that have a factor in
+    common are not told if others have factors of their own, as where each layer divides by N.
     """
     keys = [key for key in used if key[0] == "backward" and tensors["torch"][key].any()]
     if any(used[key] <= 1 for key in keys):
@@ -125,7 +128,8 @@ def common_factor(
         return 1.0, set()
     factor = median_low(ratios.values())
     scaled = {key for key, it in ratios.items() if abs(it - factor) <= COMMON * abs(factor)}
-    return (factor, scaled) if len(scaled) > 1 else (1.0, set())
+    enough = len(scaled) > len(keys) / 2 or len(scaled) == len(ratios) > 1
+    return (factor, scaled) if enough and abs(factor - 1) > 10 * COMMON else (1.0, set())
 
 
 def forward_sentence(tensor: str, after: str) -> str:

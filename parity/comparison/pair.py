@@ -164,6 +164,7 @@ def compare_programs(
         seed=seed,
         late=not resync,
     )
+    before = getattr(program.scheduler, "last_epoch", None)
     for report in lockstep.steps():
         result.steps.append(report)
         if resync and report.number == 1 and (lost := set(program.moments()) - set(numpy.state)):
@@ -175,6 +176,10 @@ def compare_programs(
             on_step(report)
         if report.divergence is not None:
             break
+    if program.step and before is not None and before == program.scheduler.last_epoch:
+        result.notes.append(
+            "the scheduler was not called: a step of your own calls program.scheduler.step() itself"
+        )
     if not numpy.gradients():
         result.notes.append("no gradients: the NumPy program does not show any")
     if lockstep.reproduction is not None and lockstep.reproduction.tensors is not None:
@@ -207,9 +212,10 @@ def given(name: str, program: Any, length: int) -> tuple[Any, ...]:
         "numpy": ("NumpyProgram", "(step, parameters)"),
         "torch": ("TorchProgram", "(model, loss, optimizer)"),
     }[name]
-    if isinstance(program, tuple) and len(program) == length:
-        return program
-    came = f"a tuple of {len(program)}" if isinstance(program, tuple) else type(program).__name__
+    if isinstance(program, tuple | list) and len(program) == length:
+        return tuple(program)
+    came = "None" if program is None else f"a {type(program).__name__}"
+    came += f" of {len(program)}" if isinstance(program, tuple | list) else ""
     raise InputError(f"{name} is {came}, expected a parity.{kind} or {arguments}")
 
 
@@ -325,7 +331,7 @@ def evaluated(
         if numpy.predict is None:
             raise InputError("evaluate is given, but NumpyProgram has no predict")
         inputs = inputs if isinstance(inputs, tuple) else (inputs,)
-        arrays = cast_batch(inputs, numpy.dtype)
+        arrays = cast_batch(as_numpy(inputs), numpy.dtype)
         mine = named_arrays("output", numpy.predict(*map_arrays(np.copy, arrays)))
         found = {name: run.evaluate_on(*arrays) for name, run in runs.items()}
         truth = found.get("reference", found["torch"])

@@ -1,6 +1,5 @@
 """The pairs of somebody's own file, called in a child process."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from parity.contract.calls import Call
 from parity.contract.conventions import Conventions
 from parity.errors import BadCaseError, InputError
 from parity.gradients.gradcheck import GradcheckResult, Part
-from parity.gradients.guards import SinglePrecisionError, is_single
+from parity.gradients.guards import SinglePrecisionError
 from parity.gradients.pairs import PAIRS, check_pair
 from parity.sandbox.student import MEMORY_MB, TIMEOUT, FileStudent
 
@@ -65,20 +64,18 @@ def check_file(
             backward = Remote(student, names[1], len(pair.inputs), conventions)
             try:
                 result = check_pair(pair, forward, backward, seed)
-                if backward.single and is_coarse(result):
+                if is_coarse(result, backward.single):
                     raise Unsupported(f"{names[1]} {COARSE}")
                 parts.append(Part(str(pair), result))
             except Unsupported as reason:
                 unchecked[f"{pair}: {reason}"] = not isinstance(reason, NotWritten)
             except SinglePrecisionError:
                 unchecked[f"{pair}: {names[0]} {COARSE}"] = True
-            except CallError as reason:
-                if any(isinstance(value, tuple) for value in pair.options.values()):
-                    unchecked[f"{pair}: no pairs, such as {reason}"] = True
-                else:
-                    parts.append(Part(str(pair), error=str(reason)))
-            except (BadCaseError, TypeError, ValueError) as error:
-                if pair.options.get("reduction") == "none":  # more than the contract asks for
+            except (CallError, BadCaseError, TypeError, ValueError) as error:
+                pairs = any(isinstance(value, tuple) for value in pair.options.values())
+                if isinstance(error, CallError) and pairs:
+                    unchecked[f"{pair}: no pairs, such as {error}"] = True
+                elif pair.options.get("reduction") == "none":  # more than the contract asks for
                     unchecked[f"{pair}: {error}"] = True
                 else:
                     parts.append(Part(str(pair), error=str(error)))
@@ -107,7 +104,7 @@ class Remote:
     ) -> None:
         self.student, self.outputs, self.conventions = student, outputs, conventions
         self.__name__ = name
-        self.single = False  # whether its last results were numbers of single precision
+        self.single: list[bool] = []  # of its last results, which were of single precision
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         name = self.__name__
@@ -123,7 +120,7 @@ class Remote:
         if outcome["changed"]:
             raise BadCaseError(f"{name} changed its argument number {outcome['changed'][0] + 1}")
         arrays = self.conventions.results(name, Call(args), outcome["arrays"])
-        self.single = all(is_single(array) for array in arrays if array is not None)
+        self.single = [array is not None and fits_single(array) for array in arrays]
         double = tuple(map(in_double, arrays))
         return double[0] if self.outputs == 1 else double
 
@@ -133,10 +130,20 @@ def in_double(array: ndarray | None) -> ndarray | None:
     return array.astype(np.float64) if array is not None and array.dtype == np.float32 else array
 
 
-def is_coarse(result: GradcheckResult) -> bool:
-    """Whether a gradient is off, and none by more than single precision explains."""
-    wrong = [check for check in result.inputs if check.verdict == "fail"]
-    return bool(wrong) and all((it.torch_error or math.inf) < SINGLE for it in wrong)
+def fits_single(array: ndarray) -> bool:
+    """Whether the numbers are single precision's, in whatever dtype they come."""
+    with np.errstate(over="ignore"):
+        return bool((array.astype(np.float32) == array).all())
+
+
+def is_coarse(result: GradcheckResult, single: list[bool]) -> bool:
+    """Whether a gradient is off, and each that is by no more than single precision explains."""
+    wrong = [
+        is_single and check.torch_error is not None and check.torch_error < SINGLE
+        for check, is_single in zip(result.inputs, single, strict=False)
+        if check.verdict == "fail"
+    ]
+    return bool(wrong) and all(wrong)
 
 
 def words(outcome: dict[str, Any]) -> str:

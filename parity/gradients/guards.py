@@ -1,6 +1,6 @@
 """What a gradient check refuses, before it compares."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,7 @@ __all__ = [
     "as_float64",
     "as_output",
     "check_finite",
-    "check_precision",
     "error_of",
-    "is_single",
     "unchanging",
 ]
 
@@ -60,31 +58,6 @@ def as_output(output: Any) -> Float[ndarray, "..."]:
         raise TypeError(f"f returned {output.dtype} for float64 inputs, expected float64")
     check_finite("f's output", output)
     return output
-
-
-def is_single(x: Float[ndarray, "..."]) -> bool:
-    """Whether the numbers are single precision's, in whatever dtype they come."""
-    return bool((x.astype(np.float32) == x).all())
-
-
-def check_precision(
-    f: Callable[..., Any], inputs: Sequence[ndarray], output: Float[ndarray, "..."]
-) -> None:
-    """Raise SinglePrecisionError if f's output moves from one number of single precision to others.
-
-    Outputs such as those of a ReLU of round numbers leave single precision with their inputs.
-    """
-    if not is_single(output):
-        return
-    rng = np.random.default_rng(0)
-    moved = [
-        np.asarray(x * rng.uniform(1.001, 1.01, x.shape)) if x.dtype.kind == "f" else x
-        for x in inputs
-    ]
-    with np.errstate(all="ignore"):
-        there = np.array(f(*moved))
-    if is_single(there) and not np.array_equal(there, output):
-        raise SinglePrecisionError("f computes in single precision, too coarse for differences")
 
 
 def check_finite(name: str, x: Float[ndarray, "..."]) -> None:

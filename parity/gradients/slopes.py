@@ -19,6 +19,7 @@ EPS = float(np.finfo(np.float64).eps)
 # near h = cbrt(eps). The smaller ones are for an f that bends faster than x is large, and to stay
 # on one side of a kink.
 STEPS = tuple(float(np.cbrt(EPS)) / 32**k for k in range(3))
+TINY = 1e-12  # of x: too little for single precision, and enough for double precision
 ROUNDING = 16  # units in the last place that each output of f may be off
 
 
@@ -108,6 +109,22 @@ class Probe:
                 return best
         bent = any(slope.rounding < slope.wanted / 2 for slope in slopes)
         return replace(best, bent=bent and not best.trusted)
+
+    def is_coarse(self, rng: np.random.Generator) -> bool:
+        """Whether f rounds to single precision inside.
+
+        Then a change of x by TINY of its size leaves most of those outputs as they are that it
+        would change by some units in the last place of double precision.
+        """
+        direction = draw(rng, self.x.shape) * self.scale
+        with np.errstate(all="ignore"):
+            here, there, further = (
+                np.array(self.f(np.asarray(self.x + step * direction)))
+                for step in (0, TINY, STEPS[0])
+            )
+            change = np.abs(further - here) * (TINY / STEPS[0])
+            visible = change > 4 * EPS * np.abs(here)
+        return 2 * int(np.sum(visible & (there == here))) > int(np.sum(visible))
 
     def slope_at(self, direction: ndarray, step: float) -> Slope:
         """Five points in a row: two for the difference, the others for how far it may be off."""

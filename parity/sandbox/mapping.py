@@ -28,6 +28,7 @@ __all__ = ["Mapped", "mapped"]
 
 Namespace = dict[str, Any]
 
+ROUNDING = 1e-5  # of the largest number, by which the same step may differ for two parameters
 NETWORK = "loss_and_grads"
 KINDS = {"W": "weight", "b": "bias"}  # of the parameters of a network
 LAYER = ("linear", "linear_backward", NETWORK)
@@ -194,14 +195,20 @@ def require(holds: Any, words: str) -> bool:
     return True
 
 
-def same(**steps: Any) -> Any:
-    """The first of the results of one step for several parameters, which must all be the same."""
+def same(steps: Any) -> Any:
+    """The first of the results of one step for several parameters, which must be the same.
+
+    But for rounding, which may be another for each; what is no dict comes back as it is.
+    """
+    if not isinstance(steps, dict) or not steps:
+        return steps
     (first, result), *others = steps.items()
+    finite = np.abs(np.where(np.isfinite(result), result, 0)).max(initial=0)
     for name, other in others:
-        require(
-            np.array_equal(result, other, equal_nan=True),
-            f"the same step gives {name} other numbers than {first}",
+        alike = np.shape(other) == np.shape(result) and np.allclose(
+            result, other, rtol=0, atol=ROUNDING * finite, equal_nan=True
         )
+        require(alike, f"the same step gives {name} other numbers than {first}")
     return result
 
 
@@ -317,7 +324,8 @@ def functions_of(plan: dict[str, Any], file: Namespace, others: Namespace) -> Na
 def expression(file: str, way: dict[str, Any], namespace: Namespace) -> Callable[[Namespace], Any]:
     """The function of a map's expression; its line is that of the map's file."""
     code = compile("\n" * (way["line"] - 1) + way["expression"].strip(), file, "eval")
-    return lambda given: eval(code, {**HELPERS, **namespace, **given})
+    # The file may have names of ours, such as NumPy's `require` after `from numpy import *`.
+    return lambda given: eval(code, {**namespace, **HELPERS, **given})
 
 
 def lacks(namespace: Namespace, name: str, methods: list[str]) -> bool:

@@ -351,5 +351,5 @@ def test_what_an_operation_of_a_map_needs_is_told_where_it_is_missing(tmp_path: 
     text = 'relu = "rectify(inputs)"\nsoftmax = "soft(input)"\n'
     code = "import numpy as np\ndef rectify(x):\n    return x\ndef soft(x):\n    return x\n"
     report = checked(tmp_path, text, code)
-    assert "relu needs what the file does not have, one of: inputs, rectify" in report.notes
-    assert not any(note.startswith("softmax needs") for note in report.notes)
+    assert "relu of the map uses what the file does not define: inputs" in report.notes
+    assert not any(note.startswith("softmax of") for note in report.notes)

@@ -92,3 +92,28 @@ def test_a_square_weight_that_is_transposed_is_asked_about() -> None:
     result = run(names={"weight": ("W", "T")})
     result.assert_parity()
     assert result.notes == []
+
+
+def test_a_factor_of_each_layer_is_no_clipping() -> None:
+    """Such as 1/N in every layer's backward."""
+    factors = dict(zip(ORDER, (2, 2, 4, 4, 8, 8), strict=True))
+    found = located({(phase, n): factors[n] * it for (phase, n), it in TRUTH.items()})
+    assert "times PyTorch" not in found.sentence
+    assert found.layer == "fc3"
+
+
+@pytest.mark.parametrize("off", [1e-8, 1e-6, 1e-4])
+def test_a_factor_of_about_1_is_none(off: float) -> None:
+    """A small mistake of another kind makes such factors."""
+    found = located({key: (1 + off) * array for key, array in TRUTH.items()})
+    assert "times PyTorch" not in found.sentence
+
+
+def test_a_gradient_of_zero_is_not_what_is_wrong() -> None:
+    mine = {key: 7 * array for key, array in TRUTH.items()}
+    zero = ("backward", "fc2.bias")
+    used = {key: 0.0 if key == zero else 2.0 for key in TRUTH}
+    tensors = {"numpy": {**mine, zero: 0 * mine[zero]}, "torch": {**TRUTH, zero: 0 * TRUTH[zero]}}
+    divergence = Divergence(1, "backward", "fc3.bias", (0, 0), 1.0, 2.0, 2.0, 0.0)
+    found = locate_mistake(divergence, used, tensors)
+    assert found.sentence.startswith("All gradients are 7 times PyTorch's")

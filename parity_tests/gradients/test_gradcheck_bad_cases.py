@@ -111,10 +111,10 @@ def test_an_f_that_draws() -> None:
         ({"f": lambda x: [x, 1]}, "f returned a list, expected one array"),
         ({"inputs": [[1.0, 2.0]]}, "gradcheck: input is list, expected a float array"),
         ({"grad_output": np.arange(4)}, "grad_output is int64, expected a float array"),
-        ({"names": ["x", "y"]}, "names is ['x', 'y'], expected 1 different names"),
+        ({"names": ["x", "y"]}, "names is ['x', 'y'], expected 1, one for each input"),
         (
             {"names": ["x", "x"], "inputs": [np.ones(2), np.ones(2)]},
-            "names is ['x', 'x'], expected 2 different names",
+            "names is ['x', 'x'], expected 2, one for each input",
         ),
         ({"inputs": np.ones(3)}, "inputs is an array, expected a list or tuple of arrays"),
         ({"inputs": [np.zeros((0, 3))]}, "input has shape (0, 3), expected no empty dimension"),
@@ -178,6 +178,24 @@ def test_an_f_that_computes_in_single_precision() -> None:
         return np.asarray((x.astype(np.float32) @ weight.astype(np.float32)).astype(np.float64))
 
     bad("f computes in single precision", f, lambda g, x: g @ weight.T, normal(0, 5, 4))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.tanh(x.astype(np.float32)).astype(np.float64) * 2.1,
+        lambda x: np.asarray(np.square(x.astype(np.float32)).astype(np.float64).sum()),
+    ],
+)
+def test_single_precision_shows_in_what_comes_after_it(f: Any) -> None:
+    bad("f computes in single precision", f, lambda g, x: g * np.ones_like(x), normal(0, 5, 4))
+
+
+@pytest.mark.parametrize("f", [np.round, np.floor, lambda x: np.eye(4)[x.argmax(1)]])
+def test_a_function_of_steps_is_not_single(f: Any) -> None:
+    x = 3 * normal(0, 5, 4)
+    assert gradcheck(f, lambda g, x: 0 * x, [x], zero=["input"]).ok
+    assert not gradcheck(f, lambda g, x: x + 1, [x]).ok
 
 
 def test_numbers_that_single_precision_has_are_no_reason_to_refuse() -> None:

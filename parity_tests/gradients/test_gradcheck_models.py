@@ -336,6 +336,21 @@ def test_a_wrong_gradient_is_wrong_though_single_precision_has_its_numbers(
     assert "gradients are wrong in relu\n" in capsys.readouterr().out
 
 
+def test_one_gradient_in_single_precision_is_not_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = (
+        "import numpy as np\n"
+        "def linear(x, w, b):\n    return x @ w.T + b\n"
+        "def linear_backward(g, x, w):\n"
+        "    return g @ w, (g.T @ x).astype(np.float32), g.sum(0)\n"
+    )
+    more = HOMEWORK[: HOMEWORK.index("def relu")]
+    assert run_on(more + code, tmp_path) == 0
+    assert "linear: linear_backward computes in single" in capsys.readouterr().out
+    assert run_on(more + code.replace("g @ w,", "1.01 * g @ w,"), tmp_path) == 1
+
+
 def test_where_nothing_could_be_checked_the_reason_is_told(tmp_path: Path) -> None:
     code = (
         "import numpy as np\n"

@@ -465,6 +465,11 @@ def test_the_sums_of_batch_norm_count_to_thousands_in_float16() -> None:
     one = np.ones(2, np.float16)
     *_, grad_bias = F.batch_norm_backward(np.ones_like(x), x, one, 0 * one, one)
     assert grad_bias.tolist() == [5000, 5000]
+    output, *_ = F.batch_norm(x, 0 * one, one, one, 0 * one, training=True)
+    exact, *_ = F.batch_norm(
+        *(it.astype(np.float64) for it in (x, 0 * one, one, one, 0 * one)), True
+    )
+    assert off(output, exact) <= 8 * EPS16
 
 
 def test_the_loss_of_thousands_of_classes_in_float16() -> None:

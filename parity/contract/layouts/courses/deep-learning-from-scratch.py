@@ -102,12 +102,12 @@ def max_pool2d_backward(grad_output, input, kernel_size, stride):
 
 def sgd_step(param, grad, lr):
     params = {"W": param.copy(), "b": param.copy()}
-    student.SGD(lr).update(params, {"W": grad, "b": grad})
-    return same(**params)
+    student.SGD(lr).update(params, {"W": grad, "b": grad.copy()})
+    return same(params)
 
 
 def momentum_step(param, grad, momentum_buffer, lr, momentum):
     params, optimizer = {"W": param.copy(), "b": param.copy()}, student.Momentum(lr, momentum)
     optimizer.v = {"W": momentum_buffer.copy(), "b": momentum_buffer.copy()}
-    optimizer.update(params, {"W": grad, "b": grad})
-    return same(**params), same(**optimizer.v)
+    optimizer.update(params, {"W": grad, "b": grad.copy()})
+    return same(params), same(optimizer.v)

@@ -82,19 +82,27 @@ def cross_entropy_backward(input, target):
 def sgd_step(param, grad, lr):
     one = layer_to_step(param, grad)
     student.SGD(type("Model", (), {"layers": [one]})(), lr).step()
-    return same(W=one.W, b=one.b)
+    same({"W": column(one.W), "b": one.b})
+    return one.W
 
 
 def momentum_step(param, grad, momentum_buffer, lr, momentum):
     one = layer_to_step(param, grad)
     optimizer = student.SGD(type("Model", (), {"layers": [one]})(), lr, momentum)
-    optimizer.v_W, optimizer.v_b = [momentum_buffer.copy()], [momentum_buffer.copy()]
+    optimizer.v_W, optimizer.v_b = [momentum_buffer.copy()], [column(momentum_buffer)]
     optimizer.step()
-    return same(W=one.W, b=one.b), same(v_W=optimizer.v_W[0], v_b=optimizer.v_b[0])
+    same({"W": column(one.W), "b": one.b})
+    same({"v_W": column(optimizer.v_W[0]), "v_b": optimizer.v_b[0]})
+    return one.W, optimizer.v_W[0]
 
 
 def layer_to_step(param, grad):
     one = type("Layer", (), {})()  # the file of an optimizer has no Linear
     one.W, one.dLdW = param.copy(), grad
-    one.b, one.dLdb = param.copy(), grad.copy()
+    one.b, one.dLdb = column(param), column(grad)
     return one
+
+
+def column(array):
+    # A bias (out, 1) that takes the same step as the first column of the weight.
+    return np.reshape(array, (len(array), -1))[:, :1].copy()
