@@ -112,7 +112,12 @@ class TorchProgram(Backend):
         other.__dict__.update(self.__dict__)
         for cached in ("parameters", "buffers"):
             other.__dict__.pop(cached, None)
-        other.model, other.loss, other.optimizer, other.scheduler = deepcopy(parts)
+        memo: dict[int, Any] = {}
+        other.model, other.loss, other.optimizer, other.scheduler = deepcopy(parts, memo)
+        # An optimizer's copy lacks its own attributes. A scheduler puts a method of this one there.
+        for name, value in vars(self.optimizer).items():
+            if name not in vars(other.optimizer) and not callable(value):
+                setattr(other.optimizer, name, deepcopy(value, memo))
         other.is_copy, other.watched, other.handles, other.noting = True, {}, [], []
         other.views = {}
         for module in other.model.modules():
@@ -179,7 +184,7 @@ class TorchProgram(Backend):
     def load(self, weights: Mapping[str, ndarray]) -> None:
         tensors = self.named_tensors()
         for name, array in weights.items():
-            tensors[name].copy_(torch.tensor(np.ascontiguousarray(array)))
+            tensors[name].copy_(torch.tensor(np.ascontiguousarray(array)).reshape(array.shape))
 
     def moments(self) -> Moments:
         return {
@@ -211,7 +216,7 @@ class TorchProgram(Backend):
         return (
             copied(self.optimizer.state_dict()),
             self.scheduler and deepcopy(self.scheduler.state_dict()),
-            {name: buffer.detach().clone() for name, buffer in self.buffers.items()},
+            {name: buffer.detach().clone() for name, buffer in self.model.named_buffers()},
         )
 
     def restore(self, snapshot: Any) -> None:
@@ -221,8 +226,8 @@ class TorchProgram(Backend):
         if scheduler is not None:
             self.scheduler.load_state_dict(deepcopy(scheduler))
         with torch.no_grad():
-            for name, buffer in buffers.items():
-                self.buffers[name].copy_(buffer)
+            for name, buffer in self.model.named_buffers():  # integers, too: they may count steps
+                buffer.copy_(buffers[name])
 
     def watch(self, names: Iterable[str]) -> None:
         """Keep the outputs of these modules, and the gradients of these, from now on."""
@@ -316,7 +321,9 @@ class TorchProgram(Backend):
             loss = self.loss(output, target)
             loss.backward()
             self.optimizer.step()
-            if self.scheduler is not None:
+            if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+                self.scheduler.step(loss.item())
+            elif self.scheduler is not None:
                 self.scheduler.step()
             return output, loss
 

@@ -1,5 +1,6 @@
 """`parity compare`: train both backends in lock-step and say whether they are the same."""
 
+import traceback
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, fields
@@ -11,7 +12,7 @@ import tyro
 from parity.cli.exits import INTERRUPTED
 from parity.cli.keeping import Keeping
 from parity.cli.outputs import Outputs
-from parity.errors import InputError
+from parity.errors import BadCaseError, InputError
 from parity.experiment.settings import Settings
 from parity.recipes import find
 from parity.system.optimizers import spare_compiler
@@ -25,6 +26,19 @@ if TYPE_CHECKING:
 __all__ = ["Compare"]
 
 OF_A_PAIR = ("recipe", "resync", "json", "report")  # the options that a FILE.py takes
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """What somebody's pair raises, with its traceback, as bad input: no verdict on parity."""
+    try:
+        yield
+    except (InputError, BadCaseError, FloatingPointError):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        words = str(error).partition("\n")[0]
+        raise InputError(f"{path} raises {type(error).__name__}: {words}") from error
 
 
 @dataclass(kw_only=True)
@@ -213,7 +227,7 @@ class Compare(Keeping, Settings):
         from parity.system.console import console
 
         picture = make_folder(self.report) / f"{path.stem}.png"
-        with limit_threads():
+        with limit_threads(), told(path):
             result = compare_programs(resync=self.resync, **arguments_of(path))
         console.print(str(result), markup=False)
         outputs, figure = Outputs(), pair_curves(result, path.name)

@@ -36,7 +36,7 @@ class Grade(Working):
         from parity.grading.grades import Grades
         from parity.grading.run import Kept, graded
         from parity.grading.settings import read_grading
-        from parity.grading.submissions import read_submissions
+        from parity.grading.submissions import not_read, read_submissions
         from parity.sandbox import isolation
         from parity.system import files, jsonfile
         from parity.system.console import console, show_path, track
@@ -76,6 +76,11 @@ class Grade(Working):
         grades = Grades.of(submissions, done, grading, kept.seed)
         grades.write(self.output)
         console.print(grades.render())
+        if left := not_read(self.submissions):
+            words = (
+                f"not read, for no Python file (.py) and no notebook is in it: {', '.join(left)}"
+            )
+            console.print(words, markup=False)
         show_path("grades", self.output / "grades.csv")
         if self.json is not None:
             jsonfile.write(self.json, grades.as_json())

@@ -14,8 +14,11 @@ from parity.backends import Backend, Batch, State, TorchProgram, TrainingStep
 from parity.comparison.order import Order
 from parity.comparison.reproduce import tensors_of
 from parity.comparison.steps import Comparison, Key
+from parity.errors import BadCaseError
+from parity.tolerance import distance, scale_of
+from parity.tolerance.table import HORIZON
 
-__all__ = ["CaughtUp", "Late"]
+__all__ = ["CaughtUp", "Late", "repeats"]
 
 Run = Iterator[TrainingStep]
 
@@ -53,7 +56,7 @@ class Late:
             backend.load(initial)
         self.waiting["permuted"] = permuted
         self.run, self.done = self.behind.run(batches), 0
-        self.before: tuple[int, Any] | None = None  # a step, and PyTorch's state before it
+        self.before: tuple[int, Any, State] | None = None  # a step, PyTorch's state before, weights
         self.resting: tuple[Backend, Run, int] | None = None  # the float64 run, and its last step
 
     def wake(self, number: int) -> CaughtUp | None:
@@ -67,10 +70,17 @@ class Late:
         tensors = {"reference": tensors_of(backend, step)}
         return CaughtUp({"reference": backend}, {"reference": run}, tensors)
 
-    def catch_up(self, number: int, comparison: Comparison) -> tuple[CaughtUp, dict[Key, float]]:
+    def catch_up(
+        self, number: int, comparison: Comparison, now: Mapping[Key, ndarray] | None = None
+    ) -> tuple[CaughtUp, dict[Key, float]]:
         """Take the runs that waited through all steps to this one; allow for what they were off.
 
         Returns them, and what was allowed for before this step.
+
+        Raises
+        ------
+        BadCaseError
+            If PyTorch's run from the start does not come to the tensors that it has `now`.
         """
         permuted = self.order.batches(self.batches) if self.order is not None else self.batches
         runs = {name: backend.run(self.batches) for name, backend in self.waiting.items()}
@@ -80,7 +90,7 @@ class Late:
         for step in range(1, number + 1):
             drift = larger(comparison.farthest, past.farthest)
             if step == number:
-                self.before = step, self.behind.snapshot()
+                self.before = self.now(step)
             steps = {name: next(run) for name, run in runs.items()}
             tensors = {name: tensors_of(backends[name], it) for name, it in steps.items()}
             if self.order is not None:
@@ -92,6 +102,8 @@ class Late:
             torch = chosen["torch"]
             exact = chosen.get("reference", torch)
             past.step(step, torch, torch, permuted=chosen["permuted"], reference=exact)
+        if now is not None:
+            repeats("from the first step on", number, now, torch, comparison.name)
         for name in ("farthest", "farthest_torch"):
             ours = getattr(comparison, name)
             ours.update(larger(ours, getattr(past, name)))
@@ -100,14 +112,33 @@ class Late:
         joined, self.waiting = CaughtUp(self.waiting, runs, tensors), {}
         return joined, drift
 
-    def snapshot(self, step: int) -> Any:
-        """The state of PyTorch's optimizer before a step, the last one or a later one."""
+    def state(self, step: int) -> tuple[int, Any, State]:
+        """A step, the last one or a later one, and PyTorch's snapshot and weights before it."""
         if self.before is None or step != self.before[0]:
             for _ in range(self.done, step - 1):
                 next(self.run)
             self.done = step - 1
-            self.before = step, self.behind.snapshot()
-        return self.before[1]
+            self.before = self.now(step)
+        return self.before
+
+    def now(self, step: int) -> tuple[int, Any, State]:
+        """PyTorch's state before a step, which is the next."""
+        weights = {name: array.copy() for name, array in self.behind.weights().items()}
+        return step, self.behind.snapshot(), weights
+
+
+def repeats(
+    how: str, step: int, one: Mapping[Key, ndarray], other: Mapping[Key, ndarray], dtype: str
+) -> None:
+    """Raise BadCaseError if two runs of PyTorch's program from one state differ."""
+    for key, array in one.items():
+        if not distance(array, other[key]) <= HORIZON[dtype] * scale_of(other[key]):
+            raise BadCaseError(
+                f"step {step}: the PyTorch program does not repeat itself {how}: another "
+                f"{key[1]}. A copy of it must begin as it did; state is kept only in the model's "
+                "parameters and buffers, the optimizer and the scheduler, and gradients are zeroed "
+                "before each backward"
+            )
 
 
 def larger(one: Mapping[Key, float], other: Mapping[Key, float]) -> dict[Key, float]:

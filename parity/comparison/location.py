@@ -78,6 +78,13 @@ def locate_mistake(
             f"Every gradient of this step is right and {tensor}, which has none, is wrong after "
             "it: look at where the step changes it.",
         )
+    if phase == "step" and not has_gradients(used):
+        return Location(
+            layer,
+            "",
+            f"{tensor} is wrong after the update, and no gradient was compared: look at the "
+            "backward and at the optimizer.",
+        )
     if phase == "step":
         return Location(
             layer,
@@ -94,7 +101,7 @@ def locate_mistake(
         sentence = f"The gradient that reaches {layer or 'it'} is right: {formula}"
     elif any((phase, name) not in wrong for name in mine):
         right = next(name for name in mine if (phase, name) not in wrong)
-        sentence = f"{right} is right, so is what reaches the layer: {formula}"
+        sentence = f"{right} is right, so what reaches the layer is probably right: {formula}"
     elif len(mine) > 1:
         sentence = between(after, layer)
     else:

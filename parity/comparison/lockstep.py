@@ -19,7 +19,7 @@ its part in the rule: `alone`, the same program in one process.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import combinations
 from time import perf_counter
 from zlib import crc32
@@ -29,7 +29,7 @@ from numpy import ndarray
 
 from parity.backends import Backend, Batch, State, TorchProgram, TrainingStep
 from parity.backends.base import map_arrays
-from parity.comparison.late import CaughtUp, Late
+from parity.comparison.late import CaughtUp, Late, repeats
 from parity.comparison.order import Order
 from parity.comparison.reproduce import Reproduction, tensors_of
 from parity.comparison.steps import Comparison, Key, StepReport, Tensors
@@ -149,13 +149,15 @@ class Lockstep:
                     "every run is given the same"
                 )
             report = comparison.step(number, **tensors)
-            for join in (self.wake, self.catch_up):
+            for join in (self.wake, partial(self.catch_up, tensors=tensors["torch"])):
                 if report.divergence is not None and (joined := join(number)) is not None:
                     for name, found in joined.tensors.items():
                         tensors[name] = {key: found[key] for key in tensors["torch"]}
                     report = comparison.step(number, **tensors)
             if report.divergence is not None and reproduction is not None:
-                for perturbed in self.perturbed(self.with_snapshot(reproduction), self.drift):
+                reproduction, weights = self.with_snapshot(reproduction)
+                self.check_that_it_repeats(reproduction, weights, tensors["torch"])
+                for perturbed in self.perturbed(reproduction, self.drift):
                     comparison.widen(perturbed, tensors["reference"])
                 report = comparison.step(number, **tensors)
                 report.drifted = report.drifted or report.divergence is None
@@ -186,11 +188,14 @@ class Lockstep:
         self.comparison.resting = False
         return self.take_along(self.late.wake(number)) if self.late is not None else None
 
-    def catch_up(self, number: int) -> CaughtUp | None:
-        """Take the runs that wait along from this step, if there are any."""
+    def catch_up(self, number: int, tensors: Tensors | None = None) -> CaughtUp | None:
+        """Take the runs that wait along from this step, if there are any.
+
+        `tensors` are PyTorch's of the step, if its run from the start has to come to them.
+        """
         if self.late is None or not self.late.waiting:
             return None
-        joined, self.drift = self.late.catch_up(number, self.comparison)
+        joined, self.drift = self.late.catch_up(number, self.comparison, tensors)
         return self.take_along(joined)
 
     def take_along(self, joined: CaughtUp | None) -> CaughtUp | None:
@@ -257,11 +262,34 @@ class Lockstep:
         snapshot = self.torch.snapshot() if now else None
         return Reproduction(self.torch.dtype, number, batch, weights, moments, snapshot)
 
-    def with_snapshot(self, reproduction: Reproduction) -> Reproduction:
-        """The reproduction with the state of PyTorch's optimizer before its step."""
+    def with_snapshot(self, reproduction: Reproduction) -> tuple[Reproduction, State | None]:
+        """The reproduction with the state of PyTorch's optimizer before its step.
+
+        And PyTorch's weights then, if they are known.
+        """
         if self.late is None:
-            return reproduction
-        return replace(reproduction, snapshot=self.late.snapshot(reproduction.step))
+            return reproduction, reproduction.weights if self.resync else None
+        _, snapshot, weights = self.late.state(reproduction.step)
+        return replace(reproduction, snapshot=snapshot), weights
+
+    def check_that_it_repeats(
+        self, reproduction: Reproduction, weights: State | None, tensors: Tensors
+    ) -> None:
+        """Runs of a step that do not even repeat PyTorch's own show nothing about rounding."""
+        if self.spare is None or weights is None:
+            return
+        self.spare.restore(reproduction.snapshot)
+        self.spare.load(weights)
+        (step,) = self.spare.run([reproduction.batch])
+        found = tensors_of(self.spare, step)
+        keys = [key for key in tensors if key in found]
+        repeats(
+            "from the state before the step",
+            reproduction.step,
+            {key: tensors[key] for key in keys},
+            found,
+            self.torch.dtype,
+        )
 
     def perturbed(
         self, reproduction: Reproduction, drift: Mapping[Key, float]
@@ -331,6 +359,7 @@ def aligned(
     if outputs[0] and len(outputs[0]) != len(outputs[1]):
         raise BadCaseError(
             f"the NumPy program has {len(outputs[0])} outputs, PyTorch has {len(outputs[1])}"
+            f"{'; a step of your own returns (output, loss)' if not outputs[1] else ''}"
         )
     found = dict(numpy)
     for mine, theirs in zip(*outputs, strict=False):

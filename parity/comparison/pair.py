@@ -182,6 +182,8 @@ def compare_programs(
         )
     if not numpy.gradients():
         result.notes.append("no gradients: the NumPy program does not show any")
+    elif not program.gradients():
+        result.notes.append("no gradients: the PyTorch step leaves none, for it clears them last")
     if lockstep.reproduction is not None and lockstep.reproduction.tensors is not None:
         result.reproduction, last = lockstep.reproduction, result.steps[-1]
         assert last.divergence is not None

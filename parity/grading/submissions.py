@@ -19,7 +19,7 @@ from parity.errors import InputError
 from parity.sandbox.answers import escaped
 from parity.system import files
 
-__all__ = ["Submission", "read_submissions"]
+__all__ = ["Submission", "not_read", "read_submissions"]
 
 KINDS = (".py", ".ipynb")
 LARGEST = 10 * 2**20  # bytes of one file
@@ -68,6 +68,28 @@ def read_submissions(path: Path, main: str = "") -> list[Submission]:
     if not found:
         raise InputError(f"submissions: {path} has no Python file and no notebook")
     return sorted(named(grouped(found), main), key=lambda one: (one.student.casefold(), one.file))
+
+
+def not_read(path: Path) -> list[str]:
+    """What lies in the folder, or in the zip, without a Python file or a notebook in it."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            names = [one.filename for one in archive.infolist() if not one.is_dir()]
+        if len({name.partition("/")[0] for name in names}) == 1:  # around everything
+            names = [name.partition("/")[2] or name for name in names]
+        links: set[str] = set()
+    else:
+        found = [*path.iterdir(), *(one for one in path.rglob("*") if not one.is_dir())]
+        names = [one.relative_to(path).as_posix() for one in found]
+        links = {one.relative_to(path).as_posix() for one in found if one.is_symlink()}
+    names = [name for name in names if all(map(is_seen, PurePosixPath(name).parts))]
+    read = {
+        name.partition("/")[0]
+        for name in names
+        if PurePosixPath(name).suffix in (*KINDS, ".zip") and name not in links
+    }
+    left = {name.partition("/")[0] for name in names} - read - {"grading.toml"}
+    return sorted(map(escaped, left))
 
 
 # --- files ----------------------------------------------------------------------------------------

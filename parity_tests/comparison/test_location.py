@@ -57,7 +57,7 @@ def test_with_one_right_gradient_no_factor_is_told() -> None:
     mine = {key: 2 * array for key, array in TRUTH.items()}
     first = next(iter(mine))
     found = located({**mine, first: TRUTH[first]})
-    assert found.sentence.startswith("fc3.bias is right, so is")
+    assert found.sentence.startswith("fc3.bias is right, so what reaches")
     assert "times PyTorch" not in found.sentence
 
 

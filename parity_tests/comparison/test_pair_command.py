@@ -68,3 +68,20 @@ def test_an_option_that_a_pair_does_not_take_is_refused(
 ) -> None:
     assert main(["compare", pair.name, option]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("def pair(:", "raises SyntaxError: "),
+        ("def pair():\n    return 1 / 0\n", "raises ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_a_file_of_a_pair_raises_is_no_verdict(
+    code: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.py").write_text(code)
+    assert main(["compare", str(tmp_path / "own.py"), "--report", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert words in err.splitlines()[-1]

@@ -11,6 +11,7 @@ from numpy import ndarray
 from torch import nn
 
 import parity
+from numpy_impl import functional as F
 from parity import reproduce
 from parity.comparison import lockstep as lockstep_module
 from parity.comparison import pair
@@ -19,7 +20,7 @@ from parity.comparison.lockstep import Lockstep
 from parity.comparison.pair_result import PairResult
 from parity.comparison.reproduce import Reproduction
 from parity.comparison.steps import Key, StepReport
-from parity.errors import InputError
+from parity.errors import BadCaseError, InputError
 from parity.tolerance import table
 from parity.tolerance.perturbed import rounded
 
@@ -271,12 +272,16 @@ def test_the_state_before_a_step_is_found_again(
         lockstep.catch_up(caught_up)
     for number in (*asked, asked[-1]):  # the last is asked for again
         reproduction = Reproduction("float64", number, BATCHES[number - 1], {}, {})
-        optimizer, _, _ = lockstep.with_snapshot(reproduction).snapshot
+        found_again, weights = lockstep.with_snapshot(reproduction)
+        optimizer, _, _ = found_again.snapshot
         alone = net(momentum=0.9).copy("float64")
         list(alone.run(BATCHES[: number - 1]))
         for name, state in alone.optimizer.state_dict()["state"].items():
             found = optimizer["state"][name]["momentum_buffer"]
             assert torch.equal(found, state["momentum_buffer"]), f"before step {number}"
+        assert weights is not None
+        for tensor, array in alone.weights().items():
+            np.testing.assert_array_equal(weights[tensor], array, f"before step {number}")
 
 
 def test_the_seed_draws_the_order_of_the_permuted_batches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -503,6 +508,142 @@ def test_an_array_of_a_list_may_be_named_by_its_number() -> None:
     linear.params = {"bias": params[0], "weight": params[1]}
     for names in ({"weight": 1, "bias": 0}, {"weight": (1, (0, 1)), "bias": "0"}):
         parity.compare((linear.step, params), net(), BATCHES, names=names).assert_parity()
+
+
+# --- a PyTorch program that keeps more than it shows ---------------------------------------------
+
+
+def stepping(theirs: Any, zeroes: bool, lr_of: Any = None) -> parity.TorchProgram:
+    """A step of one's own that may forget to zero the gradients, or set the rate by a counter."""
+
+    def step(program: parity.TorchProgram, x: torch.Tensor, t: torch.Tensor) -> Any:
+        output = program.model(x)
+        loss = nn.functional.mse_loss(output, t)
+        if zeroes:
+            program.optimizer.zero_grad()
+        loss.backward()
+        if lr_of is not None:
+            program.optimizer.param_groups[0]["lr"] = lr_of()
+        program.optimizer.step()
+        return output, loss
+
+    return parity.TorchProgram(theirs.model, optimizer=theirs.optimizer, step=step)
+
+
+@pytest.mark.parametrize("resync", [False, True])
+def test_gradients_that_pytorch_does_not_zero_are_no_rounding(resync: bool) -> None:
+    """The runs that measure rounding begin without them."""
+    with pytest.raises(BadCaseError, match="step 2: the PyTorch program does not repeat itself"):
+        parity.compare(Linear().program(), stepping(net(), False), BATCHES, resync=resync)
+
+
+def test_a_counter_of_the_steps_own_is_told() -> None:
+    """Each copy of the program counts on."""
+    steps = iter(range(1, 10_000))
+    program = stepping(net(), True, lambda: 0.1 / next(steps))
+    with pytest.raises(BadCaseError, match="does not repeat itself from the first step on"):
+        parity.compare(Linear().program(), program, BATCHES)
+
+
+def test_integer_buffers_are_part_of_the_state() -> None:
+    """A BatchNorm without momentum counts its batches; NumPy's running mean is another."""
+    model = nn.BatchNorm1d(4, momentum=None)
+    sgd = torch.optim.SGD(model.parameters(), lr=0.1)
+    rng = np.random.default_rng(0)
+    batches = [(rng.standard_normal((6, 4)), rng.standard_normal((6, 4))) for _ in range(4)]
+    params = {"weight": np.ones(4), "bias": np.zeros(4)}
+    running = {"running_mean": np.zeros(4), "running_var": np.ones(4)}
+    params |= running
+
+    def step(x: ndarray, t: ndarray) -> Any:
+        mean, var = params["running_mean"], params["running_var"]
+        weight, bias = params["weight"], params["bias"]
+        y, *running = F.batch_norm(x, mean, var, weight, bias, training=True, momentum=0.1)
+        dy = 2 * (y - t) / y.size
+        _, *grads = F.batch_norm_backward(dy, x, weight, mean, var, training=True)
+        params.update(running_mean=running[0], running_var=running[1])
+        for name, grad in zip(("weight", "bias"), grads, strict=True):
+            params[name] = params[name] - 0.1 * grad
+        return y, ((y - t) ** 2).mean(), dict(zip(("weight", "bias"), grads, strict=True))
+
+    torch_program = parity.TorchProgram(model, nn.MSELoss(), sgd)
+    constant = ["weight", "bias"]
+    result = parity.compare((step, params), torch_program, batches, constant=constant)
+    assert not result.parity
+    assert result.first_divergence is not None
+    assert result.first_divergence.tensor.startswith("running")
+
+
+def test_a_step_that_clears_its_gradients_last_has_none_to_compare() -> None:
+    theirs = net()
+
+    def step(program: parity.TorchProgram, x: torch.Tensor, t: torch.Tensor) -> Any:
+        output = program.model(x)
+        loss = nn.functional.mse_loss(output, t)
+        loss.backward()
+        program.optimizer.step()
+        program.optimizer.zero_grad()
+        return output, loss
+
+    program = parity.TorchProgram(theirs.model, optimizer=theirs.optimizer, step=step)
+    result = parity.compare(Linear(factor=0.5).program(), program, BATCHES)
+    assert "no gradient was compared: look at the backward and at the optimizer" in str(result)
+    assert "no gradients: the PyTorch step leaves none" in str(result)
+
+
+class Scaled(nn.Module):
+    """A parameter that is a number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scale * x
+
+
+def test_a_parameter_that_is_a_number() -> None:
+    params = {"scale": np.array([1.5])}
+
+    def step(x: ndarray, t: ndarray) -> Any:
+        y = params["scale"] * x
+        grad = np.sum(2 * (y - t) / y.size * x, keepdims=True).reshape(1)
+        params["scale"] -= 0.1 * grad
+        return y, ((y - t) ** 2).mean(), {"scale": grad}
+
+    model = Scaled()
+    batches = [(x, x**2) for x, _ in BATCHES]
+    sgd = torch.optim.SGD(model.parameters(), lr=0.1)
+    parity.compare((step, params), (model, nn.MSELoss(), sgd), batches).assert_parity()
+
+
+class Counting(torch.optim.SGD):
+    """An optimizer with an attribute of its own, as LBFGS has."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.rate = 0.5
+
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            group["lr"] *= self.rate
+        super().step()
+        for group in self.param_groups:
+            group["lr"] /= self.rate
+
+
+def test_an_optimizer_with_attributes_of_its_own() -> None:
+    theirs = net()
+    optimizer = Counting(theirs.model.parameters(), lr=0.2)
+    result = parity.compare(Linear().program(), (theirs.model, nn.MSELoss(), optimizer), BATCHES)
+    result.assert_parity()
+
+
+def test_a_scheduler_that_looks_at_the_loss() -> None:
+    theirs = net()
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(theirs.optimizer, patience=100)
+    program = parity.TorchProgram(theirs.model, nn.MSELoss(), theirs.optimizer, scheduler=scheduler)
+    parity.compare(Linear().program(), program, BATCHES).assert_parity()
 
 
 # --- how far parity is claimed -------------------------------------------------------------------

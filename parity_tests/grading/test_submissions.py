@@ -9,7 +9,7 @@ import pytest
 
 from parity.errors import InputError
 from parity.grading import submissions
-from parity.grading.submissions import Submission, read_submissions
+from parity.grading.submissions import Submission, not_read, read_submissions
 
 Files = dict[str, str]
 
@@ -228,3 +228,20 @@ def test_several_files_of_which_none_is_named_cost_one_row(
 def test_control_characters_of_names_are_escaped(tmp_path: Path) -> None:
     (one,) = read_submissions(folder(tmp_path, {"an\x1b[31mn.py": ""}))
     assert one.student == "an\\x1b[31mn"
+
+
+def test_what_is_not_read_is_told(tmp_path: Path) -> None:
+    for name in ("Ann.py", "Bo/notes.txt", "Cy/homework.py", "Doc.docx", "Eve.PY", "grading.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    (tmp_path / "Fay").mkdir()
+    (tmp_path / "Gil.py").symlink_to(tmp_path / "Ann.py")
+    assert not_read(tmp_path) == ["Bo", "Doc.docx", "Eve.PY", "Fay", "Gil.py"]
+    assert [one.student for one in read_submissions(tmp_path)] == ["Ann", "Cy"]
+
+
+def test_what_is_not_read_of_a_zip_is_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
+        for name in ("all/Ann.py", "all/Bo.txt", "all/Cy/homework.ipynb", "all/.DS_Store"):
+            archive.writestr(name, "1")
+    assert not_read(tmp_path / "class.zip") == ["Bo.txt"]
