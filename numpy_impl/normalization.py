@@ -83,7 +83,7 @@ def moments(input: Float[ndarray, "N C *size"]) -> tuple[Features, Features]:
     """The mean and the variance of each channel."""
     axes = axes_but_channels(input)
     var = input.var(axis=axes, dtype=np.promote_types(input.dtype, np.float32))
-    return input.mean(axis=axes), var.astype(input.dtype, copy=False)
+    return input.mean(axis=axes), var.astype(input.dtype)
 
 
 def axes_but_channels(input: Float[ndarray, "N C *size"]) -> tuple[int, ...]:
