@@ -133,6 +133,46 @@ def test_bad_input_is_told_in_one_line(arguments: dict[str, Any], message: str) 
         gradcheck(**{**given, **arguments})
 
 
+def by_index(g: ndarray, x: ndarray, i: ndarray) -> tuple[ndarray, ndarray]:
+    return 0 * x, 0 * i
+
+
+@pytest.mark.parametrize(
+    ("arguments", "whole"),
+    [
+        (
+            {"inputs": np.ones(3)},
+            "gradcheck: inputs is an array, expected a list or tuple of arrays",
+        ),
+        ({"inputs": [np.arange(3)]}, "inputs has no float array, which compares nothing"),
+        (
+            {"names": ["x", "y"]},
+            "gradcheck: names is ['x', 'y'], expected 1, one for each input and none twice",
+        ),
+        (
+            {
+                "f": lambda x, i: x[i],
+                "backward": by_index,
+                "inputs": [np.array([0.1, 0.2, 0.3]), np.array([0, 2])],
+                "names": ["x", "i"],
+                "zero": ["x"],
+            },
+            "gradcheck: i is int64, expected a float array",
+        ),
+        (
+            {"f": lambda x: np.sin(x.astype(np.float32)).astype(np.float64)},
+            "f computes in single precision, too coarse for differences",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_bad_input_in_full(arguments: dict[str, Any], whole: str) -> None:
+    given = {"f": np.sin, "backward": lambda g, x: g * np.cos(x), "inputs": [normal(0, 4)]}
+    with pytest.raises((TypeError, ValueError)) as caught:
+        gradcheck(**{**given, **arguments})
+    assert str(caught.value) == whole
+
+
 def test_an_f_of_zero() -> None:
     bad("about zero", lambda x: 0 * x, lambda g, x: 0 * g, normal(0, 3, 4))
 

@@ -150,3 +150,46 @@ def test_no_element_weighs_next_to_nothing(seed: int) -> None:
 @given(seeds)
 def test_each_element_has_a_sign_of_its_own(seed: int) -> None:
     assert 0.3 < np.mean(draw(np.random.default_rng(seed), (500,)) > 0) < 0.7
+
+
+def made_slope(difference: float, tolerance: float) -> Slope:
+    return Slope(difference, 5.0, 1.0, tolerance / 2, tolerance / 2, difference, difference)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "near"),
+    [
+        ((0.0, 0.5), (1.0, 0.5), True),
+        ((0.0, 0.5), (1.0, 0.25), False),
+        ((0.0, 0.5), (np.nan, np.inf), True),
+    ],
+)
+def test_two_differences_may_be_of_one_slope(
+    one: tuple[float, float], other: tuple[float, float], near: bool
+) -> None:
+    assert made_slope(*one).is_near(made_slope(*other)) == near
+    assert made_slope(*other).is_near(made_slope(*one)) == near
+
+
+def test_what_the_next_shorter_step_contradicts_is_dropped() -> None:
+    """Though it is the most exact one by its own measure."""
+    given = dict(
+        zip(
+            STEPS,
+            [made_slope(0.0, 0.01), made_slope(0.0, 0.001), made_slope(1.0, 0.1)],
+            strict=True,
+        )
+    )
+
+    class Waves(Probe):
+        def slope_at(self, direction: ndarray, step: float) -> Slope:
+            return given[step]
+
+    probe = Waves(np.sin, np.ones(2), np.ones(2), np.ones(2), 1e-3)
+    assert probe.slope(np.ones(2)).difference == 1
+
+
+def test_next_to_what_is_not_finite_f_is_not_coarse() -> None:
+    """And no warning comes of it."""
+    probe = Probe(np.sqrt, np.zeros(8), np.ones(8), np.ones(8), 1e-3)
+    assert not probe.is_coarse(np.random.default_rng(0))
