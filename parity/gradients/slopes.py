@@ -50,9 +50,14 @@ class Slope:
         """Whether the tolerance is what was asked for."""
         return self.tolerance < self.wanted
 
-    def is_near(self, other: "Slope") -> bool:
-        """Whether both differences may be of one slope; one that is not finite contradicts none."""
-        return not abs(self.difference - other.difference) > self.tolerance + other.tolerance
+    def holds_beside(self, shorter: "Slope") -> bool:
+        """Whether a shorter step, finite or not, does not contradict this one.
+
+        Its difference may be of the same slope, and it does not bend more: truncation falls with
+        the step.
+        """
+        apart = abs(self.difference - shorter.difference) > self.tolerance + shorter.tolerance
+        return not (apart or shorter.bending > self.bending + shorter.rounding)
 
     @property
     def agrees(self) -> bool:
@@ -103,7 +108,9 @@ class Probe:
                 wanted = self.visible / 2 * slope.typical / math.sqrt(self.x.size)
             slopes.append(replace(slope, wanted=wanted))
             # A step as long as a wave of f misses it: what shorter ones contradict is dropped.
-            held = [one for k, one in enumerate(slopes) if all(map(one.is_near, slopes[k + 1 :]))]
+            held = [
+                one for k, one in enumerate(slopes) if all(map(one.holds_beside, slopes[k + 1 :]))
+            ]
             best = min(held, key=lambda slope: slope.tolerance)
             if best.trusted and best.agrees:
                 return best

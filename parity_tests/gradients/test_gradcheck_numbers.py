@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy import ndarray
 
@@ -177,6 +177,7 @@ def test_the_elements_looked_at_are_drawn() -> None:
     assert middle == pytest.approx(x.size / 2, rel=0.1)
 
 
+@example(918846)
 @given(seeds)
 def test_waves_shorter_than_a_step_make_no_right_gradient_wrong(seed: int) -> None:
     """Along whole waves f seems to be flat, and the difference to be exact."""

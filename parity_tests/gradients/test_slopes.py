@@ -157,18 +157,21 @@ def made_slope(difference: float, tolerance: float) -> Slope:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "near"),
+    ("difference", "bending", "rounding", "holds"),
     [
-        ((0.0, 0.5), (1.0, 0.5), True),
-        ((0.0, 0.5), (1.0, 0.25), False),
-        ((0.0, 0.5), (np.nan, np.inf), True),
+        (1.0, 0.25, 0.25, True),
+        (1.0, 0.25, 0.125, False),
+        (0.0, 0.5, 0.25, True),
+        (0.0, 0.75, 0.25, False),  # more than rounding may make of it
+        (np.nan, np.nan, np.inf, True),
     ],
 )
-def test_two_differences_may_be_of_one_slope(
-    one: tuple[float, float], other: tuple[float, float], near: bool
+def test_a_shorter_step_may_contradict(
+    difference: float, bending: float, rounding: float, holds: bool
 ) -> None:
-    assert made_slope(*one).is_near(made_slope(*other)) == near
-    assert made_slope(*other).is_near(made_slope(*one)) == near
+    longer = made_slope(0.0, 0.5)  # half of it from rounding, half from bending
+    shorter = replace(made_slope(difference, 0.0), bending=bending, rounding=rounding)
+    assert longer.holds_beside(shorter) == holds
 
 
 def test_what_the_next_shorter_step_contradicts_is_dropped() -> None:
