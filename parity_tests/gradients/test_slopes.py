@@ -159,17 +159,17 @@ def made_slope(difference: float, tolerance: float) -> Slope:
 @pytest.mark.parametrize(
     ("difference", "bending", "rounding", "holds"),
     [
-        (1.0, 0.25, 0.25, True),
-        (1.0, 0.25, 0.125, False),
-        (0.0, 0.5, 0.25, True),
-        (0.0, 0.75, 0.25, False),  # more than rounding may make of it
+        (3.0, 0.25, 0.25, True),
+        (3.0, 0.25, 0.125, False),
+        (2.0, 0.5, 0.25, True),
+        (2.0, 0.75, 0.25, False),  # more than rounding may make of it
         (np.nan, np.nan, np.inf, True),
     ],
 )
 def test_a_shorter_step_may_contradict(
     difference: float, bending: float, rounding: float, holds: bool
 ) -> None:
-    longer = made_slope(0.0, 0.5)  # half of it from rounding, half from bending
+    longer = made_slope(2.0, 0.5)  # half of it from rounding, half from bending
     shorter = replace(made_slope(difference, 0.0), bending=bending, rounding=rounding)
     assert longer.holds_beside(shorter) == holds
 
