@@ -1,6 +1,7 @@
 """The options of `parity.compare`, and what it does without if a program lacks something."""
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy_impl import functional as F
 from parity import reproduce
 from parity.comparison import lockstep as lockstep_module
 from parity.comparison import pair
-from parity.comparison.late import larger
+from parity.comparison.late import larger, repeats
 from parity.comparison.lockstep import Lockstep
 from parity.comparison.pair_result import PairResult
 from parity.comparison.reproduce import Reproduction
@@ -543,6 +544,16 @@ def test_a_counter_of_the_steps_own_is_told() -> None:
     program = stepping(net(), True, lambda: 0.1 / next(steps))
     with pytest.raises(BadCaseError, match="does not repeat itself from the first step on"):
         parity.compare(Linear().program(), program, BATCHES)
+
+
+@pytest.mark.parametrize(("off", "same"), [(1e-3, True), (1.0, False), (np.nan, False)])
+def test_two_runs_are_the_same_to_half_of_the_digits(off: float, same: bool) -> None:
+    tensors = {KEY: np.array([1e6, 1.0])}
+    other = {KEY: tensors[KEY] + off}
+    with (
+        nullcontext() if same else pytest.raises(BadCaseError, match="itself anew: another weight")
+    ):
+        repeats("anew", 1, tensors, other, "float64")
 
 
 def test_integer_buffers_are_part_of_the_state() -> None:
