@@ -90,7 +90,7 @@ class Late:
         for step in range(1, number + 1):
             drift = larger(comparison.farthest, past.farthest)
             if step == number:
-                self.before = self.now(step)
+                self.before = self.present_state(step)
             steps = {name: next(run) for name, run in runs.items()}
             tensors = {name: tensors_of(backends[name], it) for name, it in steps.items()}
             if self.order is not None:
@@ -112,16 +112,16 @@ class Late:
         joined, self.waiting = CaughtUp(self.waiting, runs, tensors), {}
         return joined, drift
 
-    def state(self, step: int) -> tuple[int, Any, State]:
+    def state_before(self, step: int) -> tuple[int, Any, State]:
         """A step, the last one or a later one, and PyTorch's snapshot and weights before it."""
         if self.before is None or step != self.before[0]:
             for _ in range(self.done, step - 1):
                 next(self.run)
             self.done = step - 1
-            self.before = self.now(step)
+            self.before = self.present_state(step)
         return self.before
 
-    def now(self, step: int) -> tuple[int, Any, State]:
+    def present_state(self, step: int) -> tuple[int, Any, State]:
         """PyTorch's state before a step, which is the next."""
         weights = {name: array.copy() for name, array in self.behind.weights().items()}
         return step, self.behind.snapshot(), weights

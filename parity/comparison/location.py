@@ -43,24 +43,8 @@ def locate_mistake(
     """
     if divergence.phase == "backward" and tensors is not None:
         factor, scaled = common_factor(used, tensors)
-        others = [
-            key for key in used if key[0] == "backward" and key not in scaled and used[key] > 1
-        ]
-        if scaled and not others:
-            location = locate_mistake(divergence, used)
-            sentence = (
-                f"All gradients are {factor:.9g} times PyTorch's: look at the gradient of the "
-                "loss, and at what scales all of them, such as clipping."
-            )
-            return replace(location, sentence=sentence)
         if scaled:
-            rest = {key: 0.0 if key in scaled else share for key, share in used.items()}
-            location = locate_mistake(replace(divergence, tensor=others[0][1]), rest)
-            sentence = (
-                f"{len(scaled)} gradients are {factor:.9g} times PyTorch's, as after clipping by "
-                f"the norm of all. But for this factor: {location.sentence}"
-            )
-            return replace(location, sentence=sentence)
+            return beside_factor(divergence, used, factor, scaled)
     wrong = {key for key, share in used.items() if not share <= 1}  # NaN is wrong
     phase, tensor = divergence.phase, divergence.tensor
     order = [name for where, name in used if where == phase]
@@ -109,6 +93,30 @@ def locate_mistake(
     return Location(layer, after, sentence)
 
 
+def beside_factor(
+    divergence: Divergence, used: Mapping[Key, float], factor: float, scaled: set[Key]
+) -> Location:
+    """Where the mistake lies that is left when the `scaled` gradients count as right."""
+    others = [
+        key
+        for key, share in used.items()
+        if key[0] == "backward" and key not in scaled and not share <= 1
+    ]
+    if not others:
+        sentence = (
+            f"All gradients are {factor:.9g} times PyTorch's: look at the gradient of the loss, "
+            "and at what scales all of them, such as clipping."
+        )
+        return replace(locate_mistake(divergence, used), sentence=sentence)
+    rest = {key: 0.0 if key in scaled else share for key, share in used.items()}
+    location = locate_mistake(replace(divergence, tensor=others[0][1]), rest)
+    sentence = (
+        f"{len(scaled)} gradients are {factor:.9g} times PyTorch's, as after clipping by the norm "
+        f"of all. But for this factor: {location.sentence}"
+    )
+    return replace(location, sentence=sentence)
+
+
 def has_gradients(used: Mapping[Key, float]) -> bool:
     """Whether any gradient was compared."""
     return any(phase == "backward" for phase, _ in used)
@@ -128,15 +136,16 @@ def common_factor(
     ratios = {}
     for key in keys:
         mine, theirs = (tensors[it][key].astype(np.float64).ravel() for it in ("numpy", "torch"))
-        ratio = float(mine @ theirs / (theirs @ theirs))
-        if np.abs(mine - ratio * theirs).max() <= COMMON * abs(ratio) * np.abs(theirs).max():
-            ratios[key] = ratio
+        with np.errstate(all="ignore"):  # what is not finite has no factor
+            ratio = float(mine @ theirs / (theirs @ theirs))
+            if np.abs(mine - ratio * theirs).max() <= COMMON * abs(ratio) * np.abs(theirs).max():
+                ratios[key] = ratio
     if len(ratios) < 2:
         return 1.0, set()
     factor = median_low(ratios.values())
     scaled = {key for key, it in ratios.items() if abs(it - factor) <= COMMON * abs(factor)}
-    enough = len(scaled) > len(keys) / 2 or len(scaled) == len(ratios) > 1
-    return (factor, scaled) if enough and abs(factor - 1) > 10 * COMMON else (1.0, set())
+    most = len(scaled) > len(keys) / 2 or len(scaled) == len(ratios)
+    return (factor, scaled) if most and abs(factor - 1) > 10 * COMMON else (1.0, set())
 
 
 def forward_sentence(tensor: str, after: str) -> str:

@@ -269,7 +269,7 @@ class Lockstep:
         """
         if self.late is None:
             return reproduction, reproduction.weights if self.resync else None
-        _, snapshot, weights = self.late.state(reproduction.step)
+        _, snapshot, weights = self.late.state_before(reproduction.step)
         return replace(reproduction, snapshot=snapshot), weights
 
     def check_that_it_repeats(

@@ -109,6 +109,13 @@ def test_a_factor_of_about_1_is_none(off: float) -> None:
     assert "times PyTorch" not in found.sentence
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_gradients_that_are_not_finite_have_no_factor_and_no_warning(bad: float) -> None:
+    found = located({key: np.full_like(array, bad) for key, array in TRUTH.items()})
+    assert "times PyTorch" not in found.sentence
+    assert found.layer == "fc3"
+
+
 def test_a_gradient_of_zero_is_not_what_is_wrong() -> None:
     mine = {key: 7 * array for key, array in TRUTH.items()}
     zero = ("backward", "fc2.bias")
